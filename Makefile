@@ -1,0 +1,39 @@
+.PHONY: help demo check test-data test-slow bench docs format
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:            ## say what can be made
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+
+.venv/ready: requirements.txt requirements-oracles.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.txt -r requirements-oracles.txt
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: .venv/ready  ## train four networks on digits, attack them, print a table, write runs/demo/report.html
+	$(BIN)/holdfast reproduce demo --folder runs/demo
+
+check: .venv/ready ## format, lint, types, tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: .venv/ready ## mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-data: .venv/ready ## the tests that need real data under $HOLDFAST_DATA
+	$(BIN)/pytest -m data
+
+test-slow: .venv/ready ## the tests that take long
+	$(BIN)/pytest -m slow
+
+bench: .venv/ready ## images a second beside the bare floor, torchattacks and foolbox
+	$(BIN)/python benchmarks/attacks.py
+	$(BIN)/python benchmarks/training.py
+
+docs: .venv/ready  ## fill the measured tables of docs/papers from runs/
+	$(BIN)/holdfast report runs --markdown

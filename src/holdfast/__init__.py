@@ -1,1 +1,37 @@
-"""holdfast."""
+"""holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
+
+from holdfast import attacks, data, methods, metrics, models, objectives
+from holdfast.data import CropFlip, ImageSet, load
+from holdfast.errors import HoldfastError
+from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.models import Normalized, capture
+from holdfast.run import Run
+from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.training import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "L0",
+    "L1",
+    "L2",
+    "Cell",
+    "CropFlip",
+    "HoldfastError",
+    "ImageSet",
+    "Linf",
+    "Normalized",
+    "Outcomes",
+    "Run",
+    "Threat",
+    "attacks",
+    "capture",
+    "data",
+    "load",
+    "methods",
+    "metrics",
+    "models",
+    "objectives",
+    "outcomes",
+    "train",
+]

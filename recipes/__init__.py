@@ -1,0 +1,5 @@
+"""One file a paper: its tables and figures as values, with the numbers it printed."""
+
+from recipes import cl, demo
+
+PAPERS = {paper.name: paper for paper in (cl.PAPER, demo.PAPER)}

@@ -1,0 +1,182 @@
+"""What every attack is: a frozen value that is called, and leaves no trace on the network it is shown.
+
+An attack file fills in `run`, which reads like its paper. The door below does what is the same for all: it checks what
+comes in, puts the network at rest, opens the random streams, and checks what goes out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
+from holdfast.objectives import Towards
+from holdfast.streams import Stream
+from holdfast.threats import Threat
+from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
+
+AT_LEAST_ONE = ("steps", "restarts", "queries")
+
+
+@dataclass(frozen=True)
+class Attack(ABC):
+    """A way to look for images inside a threat that the network gets wrong."""
+
+    threat: Threat
+
+    def __post_init__(self) -> None:
+        """Refuse fields out of range."""
+        for name in AT_LEAST_ONE:
+            require(getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more")
+        step_size = getattr(self, "step_size", None)
+        require(step_size is None or step_size >= 0, f"{type(self).__name__}: step_size = {step_size}, not 0 or more")
+
+    @abstractmethod
+    def run(self, model: "Watched", images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Return the attacked images; `model` is at rest, `start` is inside the ball or None."""
+
+    def __call__(self, model: Network, images: Images, targets: Targets, start: Images | None = None) -> Images:
+        """Return one attacked image for each image, inside the threat and inside [0, 1].
+
+        `targets` are what the objective compares with: the true labels, unless the attack says otherwise. `start` is
+        where a previous attack stopped. The network's weights, gradients, statistics and mode stay as they are.
+
+        Raises:
+            BadImages, BadLabels: the arguments are of the wrong type, shape or range.
+            ModelFault: the network answered NaN or cannot be differentiated.
+        """
+        check(images, targets, start)
+        if len(images) == 0:
+            return images.clone()
+        with at_rest(model), torch.inference_mode(False), torch.enable_grad():
+            center, targets = images.detach().clone(), targets.detach().clone()
+            start = None if start is None else self.threat.project(start.detach().clone(), center)
+            watched = Watched(model, targets)
+            stream = Stream.of(center, getattr(self, "seed", 0), type(self).__name__)
+            attacked = self.run(watched, center, targets, start, stream).detach()
+            watched.confess(attacked)
+            self.verify(attacked, center)
+        return attacked
+
+    def verify(self, attacked: Images, images: Images) -> None:
+        """Raise unless the images are inside the threat, in float32; a miss is a fault of the attack."""
+        eps = self.threat.eps
+        far = self.threat.distance(attacked, images) > eps + 1e-6 * max(1.0, min(eps, 1e6))
+        outside = (attacked < 0) | (attacked > 1) | attacked.isnan()
+        if bool(far.any()) or bool(outside.any()):
+            raise ModelFault(f"{self} left its ball; this is a fault of the attack, please report it")
+
+
+class Watched:
+    """The network under attack: what it answers is checked, and how often it is asked is counted."""
+
+    def __init__(self, model: Network, targets: Targets) -> None:
+        self.model = model
+        self.labels = targets if targets.ndim == 1 and not targets.is_floating_point() else None
+        self.forwards = 0
+        self.faults: Tensor | None = None
+
+    def __call__(self, images: Images) -> Outputs:
+        """Return the network's answer."""
+        outputs = self.model(images)
+        if self.faults is None:
+            self.faults = torch.zeros((), dtype=torch.bool, device=images.device)
+            self._check_first(outputs, len(images))
+        self.forwards += len(images)
+        self.faults = self.faults | outputs.detach().isnan().any()
+        return outputs
+
+    def _check_first(self, outputs: Outputs, count: int) -> None:
+        """Refuse an answer that is not one row an image, or labels that it has no class for."""
+        if not isinstance(outputs, Tensor) or len(outputs) != count:
+            raise ModelFault(f"the network gave {_shape(outputs)} for {count} images; one row an image is needed")
+        if self.labels is not None and outputs.ndim == 2 and len(self.labels):
+            largest = int(self.labels.max())
+            if largest >= outputs.shape[1]:
+                raise BadLabels(f"a label is {largest}, but the network knows classes 0 to {outputs.shape[1] - 1}")
+
+    def confess(self, images: Images) -> None:
+        """Raise if any answer was NaN; NaN is neither robust nor broken."""
+        if self.faults is not None and bool(self.faults):
+            with torch.no_grad():
+                bad = self.model(images).flatten(1).isnan().any(1).nonzero().flatten().tolist()
+            where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"
+            raise ModelFault(f"the network answered NaN {where}: it can be called neither robust nor broken")
+
+
+def _shape(value: object) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+
+
+def check(images: Images, targets: Targets, start: Images | None = None) -> None:
+    """Refuse images and targets that no attack can work on, in one line that says what is wanted."""
+    if images.dtype != torch.float32:
+        hint = ": divide bytes by 255" if images.dtype == torch.uint8 else ""
+        raise BadImages(f"images are {images.dtype}; attacks need float32 in [0, 1]{hint}")
+    if images.ndim != 4:
+        raise BadImages(f"images have shape {tuple(images.shape)}; attacks need (n, c, h, w)")
+    if len(targets) != len(images):
+        raise BadLabels(f"{len(images)} images but {len(targets)} targets")
+    if start is not None and start.shape != images.shape:
+        raise BadImages(f"start has shape {tuple(start.shape)}, the images {tuple(images.shape)}")
+    if len(images) == 0:
+        return
+    low, high = (float(end) for end in images.aminmax())
+    if not (low >= 0 and high <= 1):
+        raise BadImages(
+            f"images are in [{low:.3g}, {high:.3g}]; attacks need [0, 1]: "
+            "keep them raw and wrap the network in Normalized(mean, std)"
+        )
+    if targets.ndim == 1 and not targets.is_floating_point() and int(targets.min()) < 0:
+        raise BadLabels(f"a label is {int(targets.min())}; classes count from 0")
+
+
+@contextmanager
+def at_rest(model: Network) -> Iterator[None]:
+    """Put every part of a network in evaluation mode, and each back in its own mode afterwards."""
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    training = [module for module in model.modules() if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def input_gradient(model: Callable[[Tensor], Tensor], x: Images, targets: Targets, objective: Objective) -> Tensor:
+    """Return the gradient of the objective towards the images, and towards nothing else."""
+    x = x.detach().requires_grad_()
+    loss = objective(model(x), targets).sum()
+    gradient = torch.autograd.grad(loss, x, allow_unused=True)[0] if loss.requires_grad else None
+    if gradient is None:
+        raise ModelFault("no gradient reaches the images: the network detaches them, or runs without gradients")
+    return gradient
+
+
+def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags:
+    """Say which images are where the attacker wants them; all False where targets are not labels."""
+    if targets.ndim != 1 or targets.is_floating_point() or outputs.ndim != 2:
+        return torch.zeros(len(outputs), dtype=torch.bool, device=outputs.device)
+    hit = outputs.argmax(1) == targets
+    return hit if isinstance(objective, Towards) else ~hit
+
+
+def with_seed(attack: Attack, seed: int) -> Attack:
+    """Return the attack drawing from another seed; the attack itself where it draws nothing."""
+    return replace(attack, seed=seed) if any(field.name == "seed" for field in fields(attack)) else attack
+
+
+def default_step(step_size: float | None, threat: Threat, steps: int) -> float:
+    """Return the step size, by Madry's rule 2.5 eps / steps where none is given."""
+    if step_size is not None:
+        return step_size
+    if threat.eps == float("inf"):
+        raise BadValue("an unbounded threat has no default step size: give step_size")
+    return 2.5 * threat.eps / steps

@@ -1,0 +1,26 @@
+"""The basic iterative method, iter_FGSM (Kurakin, Goodfellow, Bengio: "Adversarial examples in the physical world", 2017)."""
+
+from dataclasses import dataclass
+
+from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.pgd import PGD
+from holdfast.objectives import cross_entropy
+from holdfast.streams import Stream
+from holdfast.threats import Linf, Threat
+from holdfast.types import Images, Objective, Targets
+
+
+@dataclass(frozen=True)
+class BIM(Attack):
+    """Projected gradient ascent that starts at the image itself (also called iter_FGSM)."""
+
+    threat: Threat = Linf()
+    steps: int = 10
+    step_size: float | None = None
+    """2.5 eps / steps where none is given."""
+    objective: Objective = cross_entropy
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Run PGD without its random start."""
+        pgd = PGD(self.threat, self.steps, self.step_size, random_start=False, objective=self.objective)
+        return pgd.run(model, images, targets, start, stream)

@@ -1,0 +1,56 @@
+"""DeepFool as the code of paper 000 runs it, kept to reproduce that paper's columns and for nothing else.
+
+It differs from the algorithm in three ways (the torchattacks form): the overshoot multiplies each step, the point is
+clipped to [0, 1] at each step, and the images it clips are the *normalised* ones. Every pixel darker than the data set's
+mean becomes the mean at the first step, so that its columns measure this clipping more than any distance.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.deepfool import boundaries
+from holdfast.streams import Stream
+from holdfast.threats import L2, Threat, per_image
+from holdfast.types import Images, Targets
+
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR_STD = (0.2470, 0.2435, 0.2616)
+
+
+@dataclass(frozen=True)
+class DeepFoolCL(Attack):
+    """DeepFool inside the box [0, 1] of normalised pixels: the variant of paper 000, no measure of robustness."""
+
+    threat: Threat = L2(float("inf"))
+    steps: int = 20
+    overshoot: float = 0.02
+    mean: tuple[float, ...] = CIFAR_MEAN
+    std: tuple[float, ...] = CIFAR_STD
+    """The normalisation whose space is clipped; grey images take the average of the channels."""
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Walk in normalised space u = (x - mean) / std; images already misclassified stay untouched."""
+        mean, std = self._constants(images)
+        result = (images if start is None else start).clone()
+        active = torch.arange(len(images), device=images.device)
+        for _ in range(self.steps):
+            f, w = boundaries(model, result[active], targets[active], candidates=1_000_000)
+            still = (f <= 0).all(1)
+            active, f, w = active[still], f[still], w[still] * std
+            if len(active) == 0:
+                break
+            size = w.flatten(2).norm(dim=2).clamp_min(1e-12)
+            chosen = (f.abs() / size).argmin(1)
+            rows = torch.arange(len(active), device=images.device)
+            length = f.abs()[rows, chosen] / size[rows, chosen].square()
+            u = (result[active] - mean) / std + (1 + self.overshoot) * per_image(length) * w[rows, chosen]
+            result[active] = mean + std * u.clamp(0, 1)
+        return self.threat.project(result, images)
+
+    def _constants(self, images: Images) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, std = (torch.tensor(value, device=images.device) for value in (self.mean, self.std))
+        if images.shape[1] == 1:
+            mean, std = mean.mean()[None], std.mean()[None]
+        return mean[:, None, None], std[:, None, None]

@@ -1,0 +1,23 @@
+"""The fast gradient sign method (Goodfellow, Shlens, Szegedy: "Explaining and harnessing adversarial examples", 2015)."""
+
+from dataclasses import dataclass
+
+from holdfast.attacks.attack import Attack, Watched, input_gradient
+from holdfast.objectives import cross_entropy
+from holdfast.streams import Stream
+from holdfast.threats import Linf, Threat
+from holdfast.types import Images, Objective, Targets
+
+
+@dataclass(frozen=True)
+class FGSM(Attack):
+    """One step of full size along the gradient; no random start."""
+
+    threat: Threat = Linf()
+    objective: Objective = cross_entropy
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Take the step from the image, or from `start`."""
+        x = images if start is None else start
+        gradient = input_gradient(model, x, targets, self.objective)
+        return self.threat.project(x + self.threat.eps * self.threat.ascent(gradient), images)

@@ -1,0 +1,48 @@
+"""Attacks that ask the network nothing: the floor below which no attack should fall."""
+
+from dataclasses import dataclass
+
+from holdfast.attacks.attack import Attack, Watched
+from holdfast.streams import Stream
+from holdfast.threats import Linf, Threat
+from holdfast.types import Images, Targets
+
+
+@dataclass(frozen=True)
+class RandomSign(Attack):
+    """A step of full size in a random direction: a random corner of the L-inf ball."""
+
+    threat: Threat = Linf()
+    seed: int = 0
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Step along the ascent direction of normal noise."""
+        noise = stream.normal(images.shape[1:])
+        return self.threat.project(images + self.threat.eps * self.threat.ascent(noise), images)
+
+
+@dataclass(frozen=True)
+class UniformNoise(Attack):
+    """A point drawn evenly from the ball."""
+
+    threat: Threat = Linf()
+    seed: int = 0
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Draw the point."""
+        return self.threat.random_start(images, stream)
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Attack):
+    """Normal noise, projected into the ball."""
+
+    threat: Threat = Linf()
+    deviation: float | None = None
+    """Standard deviation in pixels; half of eps where none is given."""
+    seed: int = 0
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Add the noise."""
+        deviation = self.threat.eps / 2 if self.deviation is None else self.deviation
+        return self.threat.project(images + deviation * stream.normal(images.shape[1:]), images)

@@ -1,0 +1,8 @@
+"""Images to train and judge on: where they come from, how they are kept, how they are varied."""
+
+from holdfast.data.augment import CropFlip, read_view, write_view
+from holdfast.data.image_set import ImageSet
+from holdfast.data.made_up import made_up_images
+from holdfast.data.sources import SOURCES, load
+
+__all__ = ["SOURCES", "CropFlip", "ImageSet", "load", "made_up_images", "read_view", "write_view"]

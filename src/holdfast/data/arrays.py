@@ -1,0 +1,63 @@
+"""An .npz file with the arrays train_images, train_labels, test_images and test_labels.
+
+Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1].
+"""
+
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from holdfast.data.image_set import ImageSet
+from holdfast.data.request import Request
+from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require
+
+
+def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Load the named arrays of the file; those that it lacks are left out."""
+    require(path.is_file(), f"there is no file {path}; npz:PATH expects an .npz file", MissingData)
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in names if name in found.files}
+    # A file of one bare array loads too, but is no context manager (TypeError) and names nothing.
+    except (AttributeError, BadZipFile, EOFError, OSError, TypeError, ValueError) as fault:
+        raise BadImages(f"{path} cannot be read as an .npz file of plain numbers") from fault
+
+
+def _images(array: NDArray[Any]) -> Tensor:
+    """Return images as (n, c, h, w), bytes or float32; the channels are the shorter of the second and last axis."""
+    allowed = array.dtype == np.uint8 or np.issubdtype(array.dtype, np.floating)
+    require(allowed, f"images are {array.dtype}; expected uint8, or floating-point numbers in [0, 1]", BadImages)
+    kept = array if array.dtype == np.uint8 else array.astype(np.float32)
+    if kept.ndim == 3:
+        kept = kept[:, None]
+    require(kept.ndim == 4, f"images have shape {array.shape}; expected (n, h, w), with channels or not", BadImages)
+    second, last = kept.shape[1], kept.shape[3]
+    if array.ndim == 4:
+        require(second != last, f"images have shape {array.shape}: which axis holds the channels?", BadImages)
+        kept = kept.transpose(0, 3, 1, 2) if last < second else kept
+    return torch.from_numpy(np.ascontiguousarray(kept))
+
+
+def _labels(array: NDArray[Any]) -> Tensor:
+    """Return labels as int64, shape (n,); a second axis of length 1 is dropped."""
+    require(np.issubdtype(array.dtype, np.integer), f"labels are {array.dtype}; expected whole numbers", BadLabels)
+    one_column = array.ndim == 2 and array.shape[1] == 1
+    return torch.from_numpy((array[:, 0] if one_column else array).astype(np.int64))
+
+
+def read(request: Request) -> ImageSet:
+    """Return one split; the classes are numbered as far as the labels of both splits go."""
+    require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
+    path = Path(request.argument).expanduser()
+    wanted = (f"{request.split}_images", f"{request.split}_labels")
+    found = _arrays(path, (wanted[0], "train_labels", "test_labels"))
+    absent = [name for name in wanted if name not in found]
+    require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
+    highest = max((int(found[name].max(initial=0)) for name in found if name.endswith("_labels")), default=0)
+    classes = tuple(str(label) for label in range(highest + 1))
+    return ImageSet(_images(found[wanted[0]]), _labels(found[wanted[1]]), classes)

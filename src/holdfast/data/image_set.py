@@ -1,0 +1,148 @@
+"""Labelled images held in memory, on one device: the only form in which holdfast trains and judges on data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from holdfast.data.augment import CropFlip
+from holdfast.data.order import permutation
+from holdfast.errors import BadImages, BadLabels, MissingData, require
+from holdfast.streams import Stream
+from holdfast.types import Batch, Images, Index, Labels
+
+
+def _check_images(images: Tensor) -> None:
+    """Refuse what is not (n, c, h, w) in bytes or in float32 from 0 to 1."""
+    shape = tuple(images.shape)
+    require(images.ndim == 4, f"images have shape {shape}; expected four axes (n, c, h, w)", BadImages)
+    require(images.numel() > 0, f"images have shape {shape}; a data set needs at least one image", MissingData)
+    if images.dtype == torch.uint8:
+        return
+    require(images.dtype == torch.float32, f"images are {images.dtype}; expected torch.float32 or uint8", BadImages)
+    low, high = (bound.item() for bound in images.aminmax())
+    if low >= 0 and high <= 1:
+        return
+    remedy = "divide them by 255" if low >= 0 else "keep them raw and wrap the network in Normalized(mean, std)"
+    raise BadImages(f"images are in [{low:.8g}, {high:.8g}]; holdfast wants [0, 1]: {remedy}")
+
+
+def _check_labels(labels: Tensor, images: Tensor, classes: tuple[str, ...]) -> None:
+    """Refuse labels that do not give each image one of the classes."""
+    count, shape = len(images), tuple(labels.shape)
+    require(len(classes) >= 2, f"there is {len(classes)} class {classes}; a classifier needs two or more", BadLabels)
+    require(labels.dtype == torch.int64, f"labels are {labels.dtype}; expected torch.int64", BadLabels)
+    require(shape == (count,), f"labels have shape {shape}; expected ({count},), one an image", BadLabels)
+    require(
+        labels.device == images.device,
+        f"labels are on {labels.device} and images on {images.device}; expected one device",
+        BadLabels,
+    )
+    low, high = (int(bound) for bound in labels.aminmax())
+    require(
+        low >= 0 and high < len(classes),
+        f"labels are in [{low}, {high}]; {len(classes)} classes are numbered 0 to {len(classes) - 1}",
+        BadLabels,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, the class of each, and what the classes are called."""
+
+    images: Tensor
+    """Shape (n, c, h, w): float32 in [0, 1], or bytes, which take a quarter of the memory."""
+    labels: Tensor
+    """The class of each image, int64 from 0."""
+    classes: tuple[str, ...]
+    """The name of each class."""
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels, self.images, self.classes)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.shape))
+        return f"ImageSet({len(self)} images {size}, {len(self.classes)} classes, {self.device})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The channels, rows and columns of an image."""
+        channels, rows, columns = self.images.shape[1:]
+        return channels, rows, columns
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.images.device
+
+    def to(self, device: torch.device | str) -> "ImageSet":
+        """Return the set on another device."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def take(self, index: Index) -> Images:
+        """Return the images at these positions as float32 in [0, 1]."""
+        images = self.images[index.to(self.device)]
+        if images.dtype == torch.float32:
+            return images
+        # A tensor, not a number: a GPU multiplies by 1/255 for a number, and pixels would differ from the CPU's.
+        return images.float() / torch.full((), 255.0, device=self.device)
+
+    def subset(self, index: Index) -> "ImageSet":
+        """Return the set of the images at these positions, in that order."""
+        index = index.to(self.device)
+        return replace(self, images=self.images[index], labels=self.labels[index])
+
+    def split(self, held_out: int, seed: int) -> tuple["ImageSet", "ImageSet"]:
+        """Return (the rest, `held_out` images): a random division that only the seed decides."""
+        require(0 < held_out < len(self), f"held_out = {held_out}: expected 1 to {len(self) - 1} of {len(self)} images")
+        order = permutation(len(self), "split", seed)
+        return self.subset(order[held_out:].sort().values), self.subset(order[:held_out].sort().values)
+
+    def order_of(self, seed: int, epoch: int) -> Index:
+        """Return the random order of one epoch."""
+        return permutation(len(self), "epoch", seed, epoch).to(self.device)
+
+    def batches(
+        self, size: int, order: Index | None = None, augment: CropFlip | None = None, epoch_seed: int = 0
+    ) -> Iterator[Batch]:
+        """Yield the images of `order` (default: as they are stored) in batches; the last may be smaller.
+
+        `augment` gives each image a view that depends on `epoch_seed` and its position in the set only.
+        """
+        require(size >= 1, f"size = {size}: a batch has 1 or more images")
+        order = torch.arange(len(self), device=self.device) if order is None else order.to(self.device)
+        for start in range(0, len(order), size):
+            index = order[start : start + size]
+            images, labels = self.take(index), self.labels[index]
+            if augment is None:
+                yield Batch(images, labels, index)
+            else:
+                view = augment.draw(index, self.shape, epoch_seed)
+                yield Batch(augment.apply(images, view), labels, index, view)
+
+    @cached_property
+    def _by_class(self) -> tuple[Tensor, Tensor, frozenset[int]]:
+        """The positions sorted by class, the number of images of each class, the classes without any."""
+        counts = self.labels.bincount(minlength=len(self.classes))
+        empty = frozenset((counts == 0).nonzero()[:, 0].tolist())
+        return self.labels.argsort(stable=True), counts, empty
+
+    def one_of_each(self, labels: Labels, stream: Stream | int) -> Index:
+        """Return, for each label, the position of an image of that class, drawn evenly and with replacement.
+
+        A stream draws by its own keys; a seed draws by the place in `labels`.
+        """
+        order, counts, empty = self._by_class
+        for label in sorted(empty.intersection(labels.tolist())) if empty else ():
+            raise BadLabels(f"class '{self.classes[label]}' has no image in this set: none can be drawn")
+        if isinstance(stream, int):
+            stream = Stream.at(torch.arange(len(labels), device=self.device), stream)
+        labels = labels.to(self.device)
+        chosen = (stream.split("one of each").uniform((1,))[:, 0] * counts[labels]).long()
+        return order[(counts.cumsum(0) - counts)[labels] + chosen]

@@ -1,0 +1,66 @@
+"""Where images come from: a name in, an ImageSet out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from holdfast.data import arrays, cifar10, digits, folder, made_up, mnist, svhn, tiny_imagenet
+from holdfast.data.image_set import ImageSet
+from holdfast.data.request import Request, data_root
+from holdfast.errors import BadImages, BadLabels, UnknownName, require
+
+SOURCES = {
+    "cifar10": "CIFAR-10: 60,000 colour images 3x32x32, 10 classes of things and animals",
+    "digits": "scikit-learn's handwritten digits: 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
+    "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
+    "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
+    "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
+    "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
+    "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images, test_labels",
+    "svhn": "Street View House Numbers: 99,289 colour images 3x32x32, digits",
+    "tiny-imagenet": "Tiny ImageNet: 110,000 colour images 3x64x64, 200 classes; tests on its validation set",
+}
+"""Every source and one line about it."""
+
+KNOWN: dict[str, Callable[[Request], ImageSet]] = {
+    "cifar10": cifar10.read,
+    "digits": digits.read,
+    "fashion-mnist": mnist.read_fashion,
+    "mnist": mnist.read_mnist,
+    "svhn": svhn.read,
+    "tiny-imagenet": tiny_imagenet.read,
+}
+KINDS: dict[str, Callable[[Request], ImageSet]] = {
+    "folder": folder.read,
+    "made-up": made_up.read,
+    "npz": arrays.read,
+}
+"""What reads a name that goes on after a colon."""
+
+
+def _reader(name: str) -> Callable[[Request], ImageSet]:
+    """Return what reads the source of this name."""
+    reader = KNOWN.get(name) or KINDS.get(name.partition(":")[0])
+    if reader is None:
+        raise UnknownName("data set", name, SOURCES)
+    return reader
+
+
+def load(
+    name: str, split: str, root: str | Path | None = None, download: bool = False, limit: int | None = None
+) -> ImageSet:
+    """Return the "train" or "test" images of a source, on the CPU.
+
+    Known sets are looked for in `root`, else in $HOLDFAST_DATA, else in ./data; `download` allows to fetch them.
+    `limit` keeps the first images of one fixed random order, so that a smaller set is part of a larger one and each
+    class has about its share.
+    """
+    if split not in ("train", "test"):
+        raise UnknownName("split", split, ("train", "test"))
+    require(limit is None or limit >= 1, f"limit = {limit}: expected 1 or more images")
+    request = Request(name, split, data_root(root), download, limit)
+    reader = _reader(name)
+    try:
+        found = reader(request)
+    except (BadImages, BadLabels) as fault:
+        raise type(fault)(f"{name}, {split}: {fault}") from fault
+    return found if limit is None or limit >= len(found) else found.subset(request.kept(len(found)))

@@ -1,0 +1,68 @@
+"""Everything that holdfast raises on purpose.
+
+HoldfastError
+├── UsageError             what was asked for cannot be: the command line ends with status 2
+│   ├── UnknownName        no attack, method, model or data set of that name
+│   ├── BadValue           a field out of its range
+│   ├── BadImages          images of the wrong type, shape or range
+│   ├── BadLabels          labels of the wrong type, number or range
+│   ├── MissingData        a data set that is not where it should be
+│   └── BadRecord          a run, checkpoint or outcome that cannot be read
+├── ModelFault             the network answered with something no attack can judge (NaN, a wrong shape)
+└── TrainingDiverged       the loss became NaN or infinite
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HoldfastError(Exception):
+    """The root of all errors of holdfast; its text is one line for a person."""
+
+
+class UsageError(HoldfastError):
+    """What was asked for cannot be done; the text says what would be accepted."""
+
+
+class UnknownName(UsageError):
+    """A name that nothing answers to."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = {each.lower(): each for each in sorted(known)}
+        near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+        hint = f"did you mean '{names[near[0]]}'?" if near else f"known: {', '.join(names.values())}"
+        super().__init__(f"no {kind} is called '{name}'; {hint}")
+
+
+class BadValue(UsageError):
+    """A field out of its range."""
+
+
+class BadImages(UsageError):
+    """Images of the wrong type, shape or range."""
+
+
+class BadLabels(UsageError):
+    """Labels of the wrong type, number or range."""
+
+
+class MissingData(UsageError):
+    """A data set that is not where it should be."""
+
+
+class BadRecord(UsageError):
+    """A run, checkpoint or outcome that cannot be read."""
+
+
+class ModelFault(HoldfastError):
+    """The network answered with something no attack can judge."""
+
+
+class TrainingDiverged(HoldfastError):
+    """The loss became NaN or infinite."""
+
+
+def require(condition: bool, message: str, error: type[HoldfastError] = BadValue) -> None:
+    """Raise `error` with `message` unless `condition` holds."""
+    if not condition:
+        raise error(message)

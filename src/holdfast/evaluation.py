@@ -1,0 +1,124 @@
+"""Attack once, measure many: a cell is one evaluation as a value, and its outcomes are kept one row an image.
+
+Whose answers count and whose gradients the attacker has are two names, so white-box, grey-box and transfer are pairs of
+names. What is on disk under a cell's fingerprint is read back, never computed again.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.attacks import Attack
+from holdfast.attacks.attack import at_rest, with_seed
+from holdfast.data import ImageSet
+from holdfast.errors import ModelFault
+from holdfast.threats import Linf
+from holdfast.types import Images, Labels, Logits, PerImage
+
+SAVE_EVERY = 60.0
+"""Seconds between two writings of the rows so far; an interrupted evaluation goes on from them."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One square of the matrix: who is judged, who is attacked, how, and from which seed."""
+
+    judged: str
+    attacked: str
+    attack: Attack | None
+    """None leaves the images as they are."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What the judged network answered, one row an image."""
+
+    logits: Logits
+    labels: Labels
+    distance: PerImage
+    """How far the attacked image is from the original, in the norm of the attack's threat."""
+    seconds: float = 0.0
+
+
+def outcomes(
+    cell: Cell,
+    networks: Mapping[str, nn.Module],
+    data: ImageSet,
+    folder: Path | str | None = None,
+    batch: int = 250,
+    tell: Callable[[int, int, str], None] = lambda done, total, words: None,
+) -> Outcomes:
+    """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`."""
+    path = None if folder is None else Path(folder) / f"{record.fingerprint([cell, name_of(data)])}.safetensors"
+    if path is not None and path.exists():
+        return _read(path)
+    rows = _read(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
+    done = 0 if rows is None else len(rows.labels)
+    saved = time.monotonic()
+    order = torch.arange(done, len(data), device=data.labels.device)
+    for part in data.batches(batch, order) if done < len(data) else ():
+        began = time.monotonic()
+        new = evaluate(cell, networks, part.images, part.labels)
+        new = replace(new, seconds=time.monotonic() - began)
+        rows = new if rows is None else _joined(rows, new)
+        tell(len(rows.labels), len(data), "")
+        if path is not None and time.monotonic() - saved > SAVE_EVERY:
+            _write(path.with_suffix(".part"), rows)
+            saved = time.monotonic()
+    assert rows is not None, "an image set is never empty"
+    if path is not None:
+        _write(path, rows)
+        path.with_suffix(".part").unlink(missing_ok=True)
+    return rows
+
+
+def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labels: Labels) -> Outcomes:
+    """Attack some images and judge the result."""
+    attacked = images
+    if cell.attack is not None:
+        attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
+    logits = judge(networks[cell.judged], attacked)
+    threat = cell.attack.threat if cell.attack is not None else Linf(1.0)
+    return Outcomes(logits.cpu(), labels.cpu(), threat.distance(attacked, images).cpu())
+
+
+@torch.no_grad()
+def judge(model: nn.Module, images: Images) -> Tensor:
+    """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
+    with at_rest(model):
+        logits: Tensor = model(images).float()
+    if bool(logits.isnan().any()):
+        bad = logits.isnan().any(1).nonzero().flatten().tolist()
+        raise ModelFault(f"the network answered NaN for image {bad[0]} of the batch, among {len(bad)}")
+    return logits
+
+
+def name_of(data: ImageSet) -> str:
+    """Return a name made of every pixel and label of a data set."""
+    return record.fingerprint_of_tensors({"images": data.images, "labels": data.labels})
+
+
+def _joined(rows: Outcomes, new: Outcomes) -> Outcomes:
+    return Outcomes(
+        torch.cat([rows.logits, new.logits]),
+        torch.cat([rows.labels, new.labels]),
+        torch.cat([rows.distance, new.distance]),
+        rows.seconds + new.seconds,
+    )
+
+
+def _write(path: Path, rows: Outcomes) -> None:
+    seconds = torch.tensor(rows.seconds, dtype=torch.float64)
+    tensors = {"logits": rows.logits, "labels": rows.labels, "distance": rows.distance, "seconds": seconds}
+    record.write_tensors(path, tensors)
+
+
+def _read(path: Path) -> Outcomes:
+    kept = record.read_tensors(path, "delete it; it will be computed again")
+    return Outcomes(kept["logits"], kept["labels"], kept["distance"], float(kept["seconds"]))

@@ -1,0 +1,69 @@
+"""Attacked images as files that other programs read, and how many stay attacked after rounding to bytes."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.attacks import Attack
+from holdfast.data import ImageSet
+from holdfast.errors import UsageError
+from holdfast.evaluation import judge
+from holdfast.training import Tell
+
+
+def export(model: nn.Module, attack: Attack, data: ImageSet, out: Path, batch: int, tell: Tell) -> str:
+    """Attack a data set, write the images to an .npz file or a folder of PNGs, and say what they do, in one line."""
+    if out.suffix not in ("", ".npz"):
+        raise UsageError(f"--out {out}: give an .npz file or a folder for PNG pictures")
+    attacked, before, after, rounded = [], [], [], []
+    for part in data.batches(batch):
+        images = attack(model, part.images, part.labels)
+        attacked.append(images.cpu())
+        before.append(_right(model, part.images, part.labels))
+        after.append(_right(model, images, part.labels))
+        rounded.append(_right(model, to_bytes(images).float() / 255, part.labels))
+        tell(sum(map(len, attacked)), len(data), "")
+    images = torch.cat(attacked)
+    if out.suffix == ".npz":
+        _write_npz(out, images, data)
+    else:
+        _write_pictures(out, images, data)
+    shares = [float(torch.cat(flags).float().mean()) for flags in (before, after, rounded)]
+    return (
+        f"{len(data)} images: {shares[0]:.1%} right before, {shares[1]:.1%} after, "
+        f"{shares[2]:.1%} after rounding to 8 bits; written to {out}"
+    )
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Return the images rounded (not cut) to 0..255."""
+    return (images * 255).round().to(torch.uint8)
+
+
+def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    return (judge(model, images).argmax(1) == labels).cpu()
+
+
+def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
+    buffer = io.BytesIO()
+    original = data.take(torch.arange(len(data)))
+    np.savez_compressed(
+        buffer, images=images.numpy(), original=original.cpu().numpy(), labels=data.labels.cpu().numpy()
+    )
+    with record.whole(out) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def _write_pictures(out: Path, images: Tensor, data: ImageSet) -> None:
+    from torchvision.io import encode_png
+
+    out.mkdir(parents=True, exist_ok=True)
+    pixels = to_bytes(images)
+    for position, label in enumerate(data.labels.tolist()):
+        name = out / f"{position:05d}-{data.classes[label]}.png"
+        with record.whole(name) as temporary:
+            temporary.write_bytes(encode_png(pixels[position]).numpy().tobytes())

@@ -1,0 +1,83 @@
+"""What a method of training is: a frozen value; model, batch and memory are handed to it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol, final, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.attacks.attack import at_rest
+from holdfast.data import ImageSet
+from holdfast.types import Batch, Images, Outputs, Terms
+
+
+class Memory(nn.Module):
+    """What a method keeps between batches: named tensors and networks, saved with the run, never optimised."""
+
+    def __init__(self, **kept: Tensor | nn.Module) -> None:
+        super().__init__()
+        for name, item in kept.items():
+            if isinstance(item, nn.Module):
+                self.add_module(name, item.eval().requires_grad_(False))
+            else:
+                self.register_buffer(name, item)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what is kept under `name`."""
+        return super().__getattr__(name)
+
+
+@runtime_checkable
+class Update(Protocol):
+    """How a step moves the weights of a network that the method trains."""
+
+    def __call__(self, loss: Tensor, network: str = "model") -> None:
+        """Go back through `loss` and step."""
+
+    def backward(self, loss: Tensor, network: str = "model") -> None:
+        """Replace the gradients of the network's weights by those of `loss`."""
+
+    def apply(self, network: str = "model") -> None:
+        """Step along the gradients."""
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """A way to train a network."""
+
+    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+        """Return the memory that a run begins with."""
+        return Memory()
+
+    def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
+        """Return the networks whose weights move, by name."""
+        return {"model": model}
+
+    @abstractmethod
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        """Train on one batch and return the terms of the loss, for the record."""
+
+
+@dataclass(frozen=True)
+class LossMethod(Method):
+    """A method that is one loss a batch."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Return named, weighted terms; their sum is minimised."""
+
+    @final
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        """Minimise the sum of the terms."""
+        terms = self.loss(model, batch, memory)
+        update(torch.stack(list(terms.values())).sum())
+        return terms
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Images) -> Outputs:
+    """Return the answer of the network at rest, as a constant."""
+    with at_rest(model):
+        answer: Outputs = model(images)
+    return answer

@@ -1,0 +1,46 @@
+"""TRADES (Zhang et al.: "Theoretically principled trade-off between robustness and accuracy", 2019, equation 5)."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from holdfast.attacks import PGD, Attack
+from holdfast.errors import require
+from holdfast.methods.method import LossMethod, Memory, predict
+from holdfast.objectives import cross_entropy, divergence
+from holdfast.streams import Stream
+from holdfast.threats import Linf
+from holdfast.types import Batch, Terms
+
+
+@dataclass(frozen=True)
+class TRADES(LossMethod):
+    """Cross-entropy on clean images, and beta times the divergence between the answers to clean and attacked ones.
+
+    The released code passes the clean images through the network twice and the attacked ones once; here each passes
+    once, which changes only what batch norm sees.
+    """
+
+    attack: Attack = PGD(Linf(8 / 255), steps=10, step_size=0.007, random_start=False, objective=divergence)
+    beta: float = 6.0
+    """The paper's 1 / lambda."""
+    noise: float = 0.001
+    """Deviation of the normal noise that the attack starts from; at the image itself the divergence has no slope."""
+
+    def __post_init__(self) -> None:
+        """Refuse an inner attack that does not compare with the clean answer."""
+        require(
+            getattr(self.attack, "objective", divergence) is divergence,
+            "TRADES' inner attack maximises the divergence: give it objective=divergence",
+        )
+
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Return the two terms; the gradient flows through both answers."""
+        images = batch.images
+        start = images + self.noise * Stream.of(images, 0, "TRADES").normal(images.shape[1:])
+        attacked = self.attack(model, images, predict(model, images), start)
+        clean = model(images)
+        return {
+            "clean": cross_entropy(clean, batch.labels).mean(),
+            "robust": self.beta * divergence(model(attacked), clean).mean(),
+        }

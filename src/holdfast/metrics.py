@@ -1,0 +1,52 @@
+"""From stored outcomes to numbers; nothing here asks a network anything."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import torch
+
+from holdfast.evaluation import Outcomes
+from holdfast.types import Flags
+
+
+def correct(rows: Outcomes, top: int = 1) -> Flags:
+    """Say for each image whether the label is among the `top` highest logits."""
+    top = min(top, rows.logits.shape[1])
+    return (rows.logits.topk(top, dim=1).indices == rows.labels[:, None]).any(1)
+
+
+def accuracy(rows: Outcomes, top: int = 1) -> float:
+    """Return the share of images whose label is among the `top` highest logits."""
+    return float(correct(rows, top).float().mean())
+
+
+def accuracy_within(rows: Outcomes, radius: float) -> float:
+    """Return the accuracy against an attacker who may go as far as `radius`, from a minimum-norm attack's outcomes."""
+    return float((correct(rows) | (rows.distance > radius)).float().mean())
+
+
+def worst_case(all_rows: Sequence[Outcomes], top: int = 1) -> float:
+    """Return the share of images that stay correct under every one of several attacks."""
+    return float(torch.stack([correct(rows, top) for rows in all_rows]).all(0).float().mean())
+
+
+def calibration_error(rows: Outcomes, bins: int = 15) -> float:
+    """Return the expected calibration error of the softmax of the logits (Guo et al., 2017)."""
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    classes = rows.logits.shape[1]
+    return float(multiclass_calibration_error(rows.logits.softmax(1), rows.labels, classes, n_bins=bins))
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share measured on `count` images (Wilson, 1927)."""
+    z = 1.959964
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_std(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and the sample standard deviation over seeds; NaN for the deviation of one."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan

@@ -1,0 +1,99 @@
+"""Networks from images in [0, 1] to logits, by class and by name.
+
+To add one: its file, and its lines here. Tests enrol what `ARCHITECTURES` lists.
+"""
+
+import re
+
+from torch import nn
+
+from holdfast.errors import UnknownName, require
+from holdfast.models.adapt import Adapted, adapt, from_timm, from_torchvision
+from holdfast.models.architecture import Architecture, Shape, check_answer, check_options
+from holdfast.models.cifar_resnet import CifarResNet
+from holdfast.models.digits_net import DigitsNet
+from holdfast.models.from_file import from_file
+from holdfast.models.imagenet_resnet import ImageNetResNet
+from holdfast.models.layers import capture, layer_names
+from holdfast.models.lenet import LeNet
+from holdfast.models.normalized import Normalized
+from holdfast.models.preact_resnet import PreActResNet
+from holdfast.models.resnet import ResNet
+from holdfast.models.small_cnn import SmallCNN
+from holdfast.models.vgg import VGG
+from holdfast.models.wide_resnet import WideResNet
+
+__all__ = [
+    "ARCHITECTURES",
+    "VGG",
+    "Adapted",
+    "Architecture",
+    "CifarResNet",
+    "DigitsNet",
+    "ImageNetResNet",
+    "LeNet",
+    "Normalized",
+    "PreActResNet",
+    "ResNet",
+    "SmallCNN",
+    "WideResNet",
+    "adapt",
+    "build",
+    "capture",
+    "from_file",
+    "from_timm",
+    "from_torchvision",
+    "layer_names",
+]
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "cifar-resnet-20": Architecture(CifarResNet, {"depth": 20}),
+    "cifar-resnet-110": Architecture(CifarResNet, {"depth": 110}),
+    "digits-net": Architecture(DigitsNet),
+    "imagenet-resnet-18": Architecture(ImageNetResNet),
+    "lenet": Architecture(LeNet),
+    "preact-resnet-18": Architecture(PreActResNet),
+    "resnet-18": Architecture(ResNet),
+    "small-cnn": Architecture(SmallCNN),
+    "vgg-16": Architecture(VGG, {"depth": 16}),
+    "vgg-19": Architecture(VGG, {"depth": 19}),
+    "wrn-28-10": Architecture(WideResNet, {"depth": 28, "width": 10}),
+    "wrn-34-10": Architecture(WideResNet, {"depth": 34, "width": 10}),
+}
+"""What `holdfast list` shows; `build` reads other depths and widths too, and networks made elsewhere."""
+
+_FAMILIES = {
+    r"wrn-(?P<depth>\d+)-(?P<width>\d+)": WideResNet,
+    r"cifar-resnet-(?P<depth>\d+)": CifarResNet,
+}
+_LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
+
+
+def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
+    """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
+
+    Besides those listed: wrn-D-K, cifar-resnet-D, timm:NAME, torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn
+    from torch's global generator. `options` are arguments of the class or function behind the name.
+    """
+    require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
+    require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")
+    library, _, inside = name.partition(":")
+    if ".py:" in name:
+        model = from_file(name, **options)
+    elif library in _LIBRARIES:
+        check_options(name, options, ("pretrained", "download"))
+        model = _LIBRARIES[library](inside, classes, **options)  # type: ignore[arg-type]
+    else:
+        model = _architecture(name).build(name, shape, classes, **options)
+    check_answer(model, name, shape, classes)
+    return model
+
+
+def _architecture(name: str) -> Architecture:
+    """Look a name up, or read the depth and width in it."""
+    for pattern, network in _FAMILIES.items():
+        if found := re.fullmatch(pattern, name):
+            return Architecture(network, {word: int(value) for word, value in found.groupdict().items()})
+    if name not in ARCHITECTURES:
+        raise UnknownName("model", name, ARCHITECTURES)
+    return ARCHITECTURES[name]

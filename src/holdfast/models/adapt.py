@@ -1,0 +1,126 @@
+"""Networks made elsewhere, as classifiers: they get images in [0, 1] and their layers get names.
+
+timm is an optional extra, and torchvision is slow to import: both are imported where they are used.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from torch import Tensor, nn
+
+from holdfast.errors import MissingData, UnknownName, UsageError, require
+from holdfast.models.normalized import Normalized, Statistics
+from holdfast.models.pretrained import FAULTS, reason, timm_file, torchvision_weights
+from holdfast.types import Images, Outputs
+
+
+class Adapted(nn.Module):
+    """A plain network behind its normalisation, with names for its layers."""
+
+    def __init__(self, network: nn.Module, mean: Statistics, std: Statistics, layers: Mapping[str, str]) -> None:
+        super().__init__()
+        self.normalized = Normalized(mean, std)
+        self.network = network
+        self.layers = {name: f"network.{path}".replace(".:", ":") for name, path in layers.items()}
+
+    def forward(self, images: Images) -> Outputs:
+        """Return the logits."""
+        logits: Tensor = self.network(self.normalized(images))
+        return logits
+
+
+def adapt(
+    module: nn.Module,
+    mean: Statistics | None = None,
+    std: Statistics | None = None,
+    layers: Mapping[str, str] | None = None,
+) -> Adapted:
+    """Make a classifier of any network that was trained on images less `mean`, divided by `std`.
+
+    `layers` maps names to module paths, or to "path:input"; by default the parts of the network go by their own names.
+    "penultimate" is what the last linear layer is given, unless `layers` says otherwise.
+    """
+    paths = [path for path, _ in module.named_modules()]
+    named = _own_layers(module) if layers is None else layers
+    for path in named.values():
+        if path.partition(":")[0] not in paths:
+            raise UnknownName("layer", path, paths[1:])
+    last = _last_linear(module)
+    penultimate = {} if last is None else {"penultimate": f"{last}:input"}
+    return Adapted(module, 0.0 if mean is None else mean, 1.0 if std is None else std, {**penultimate, **named})
+
+
+def from_timm(name: str, classes: int | None = None, pretrained: bool = False, download: bool = False) -> Adapted:
+    """Return one of timm's networks; its blocks are called block1, block2, …"""
+    try:
+        import timm
+    except ImportError as fault:
+        raise UsageError("timm is not installed: python -m pip install 'holdfast[timm]'") from fault
+
+    if not timm.is_model(name):
+        raise UnknownName("timm model", name, _nearest(name, timm.list_models()))
+    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    if pretrained and not download:
+        options["pretrained_cfg_overlay"] = {"file": timm_file(name)}
+    try:
+        network: Any = timm.create_model(name, pretrained=pretrained, **options)
+    except FAULTS as fault:
+        if not pretrained:
+            raise UsageError(f"timm could not build '{name}': {reason(fault)}") from fault
+        raise MissingData(
+            f"timm could not get the weights of '{name}' ({reason(fault)}); use pretrained=False"
+        ) from fault
+    paths = {path for path, _ in network.named_modules() if path}
+    blocks = [block["module"] for block in getattr(network, "feature_info", ()) if block.get("module") in paths]
+    layers = {f"block{number}": path for number, path in enumerate(blocks, start=1)}
+    return adapt(network, network.default_cfg["mean"], network.default_cfg["std"], layers)
+
+
+def from_torchvision(
+    name: str, classes: int | None = None, pretrained: bool = False, download: bool = False
+) -> Adapted:
+    """Return one of torchvision's classifiers; with `classes`, its pretrained last layer is replaced."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise UnknownName("torchvision model", name, _nearest(name, known))
+    weights = models.get_model_weights(name).DEFAULT
+    preset = weights.transforms()
+    fresh = {} if classes is None or pretrained else {"num_classes": classes}
+    network: nn.Module = models.get_model(name, weights=None, **fresh)
+    if pretrained:
+        network.load_state_dict(torchvision_weights(weights, download=download))
+        if classes is not None:
+            _replace_last_linear(network, classes)
+    return adapt(network, preset.mean, preset.std)
+
+
+def _own_layers(module: nn.Module) -> dict[str, str]:
+    """Return the layers that a network names itself, else its parts by their own names."""
+    named = getattr(module, "layers", None)
+    return dict(named) if isinstance(named, dict) else {name: name for name, _ in module.named_children()}
+
+
+def _last_linear(module: nn.Module) -> str | None:
+    """Return the path of the linear layer that was registered last."""
+    paths = [path for path, part in module.named_modules() if isinstance(part, nn.Linear)]
+    return paths[-1] if paths else None
+
+
+def _replace_last_linear(network: nn.Module, classes: int) -> None:
+    """Give the network a fresh last layer for this number of classes."""
+    path = _last_linear(network)
+    require(
+        path is not None, f"{type(network).__name__} ends in no linear layer to replace: leave classes out", UsageError
+    )
+    parent, _, name = str(path).rpartition(".")
+    old = network.get_submodule(str(path))
+    assert isinstance(old, nn.Linear)
+    setattr(network.get_submodule(parent), name, nn.Linear(old.in_features, classes))
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """Return the five names that resemble `name` most: all of them would not fit a line."""
+    return get_close_matches(name, known, n=5, cutoff=0.0)

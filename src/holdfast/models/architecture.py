@@ -1,0 +1,71 @@
+"""What can be built by name: a class of networks, and what its name fixes."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from holdfast.errors import BadValue, UnknownName, require
+from holdfast.models.pretrained import reason
+
+Shape = tuple[int, int, int]
+"""Channels, rows and columns of an image."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A class of networks and the arguments that its name fixes, as in wrn-28-10."""
+
+    network: type[nn.Module]
+    fixed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """Describe the architecture in one line."""
+        line = (self.network.__doc__ or "").partition("\n")[0].rstrip(".")
+        fixed = ", ".join(f"{word} {value}" for word, value in self.fixed.items())
+        return f"{line}; {fixed}" if fixed else line
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Name what may be chosen besides the shape of an image and the number of classes."""
+        given = {"channels", "classes", "image_size", *self.fixed}
+        return tuple(word for word in inspect.signature(self.network).parameters if word not in given)
+
+    def build(self, name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
+        """Return a network with fresh weights, drawn from torch's global generator."""
+        channels, rows, columns = shape
+        smallest = getattr(self.network, "smallest", 1)
+        require(
+            min(rows, columns) >= smallest,
+            f"'{name}' needs images of at least {smallest}x{smallest}, not {rows}x{columns}",
+        )
+        check_options(name, options, self.options)
+        sized = "image_size" in inspect.signature(self.network).parameters
+        size = {"image_size": (rows, columns)} if sized else {}
+        return self.network(channels=channels, classes=classes, **size, **self.fixed, **options)
+
+
+def check_options(name: str, options: Mapping[str, object], known: tuple[str, ...]) -> None:
+    """Refuse an option that the network does not have."""
+    for word in options:
+        if word not in known:
+            raise UnknownName(f"option of '{name}'", word, known)
+
+
+def check_answer(model: nn.Module, name: str, shape: Shape, classes: int) -> None:
+    """Refuse a network that does not answer one image of this shape with this many logits."""
+    modes = [(part, part.training) for part in model.modules()]
+    weight = next(model.parameters(), torch.zeros(0))
+    try:
+        with torch.no_grad():
+            logits = model.eval()(torch.zeros(1, *shape, device=weight.device))
+    except Exception as fault:
+        raise BadValue(f"'{name}' cannot take images of shape {tuple(shape)}: {reason(fault)}") from fault
+    finally:
+        for part, mode in modes:
+            part.training = mode
+    answer = tuple(getattr(logits, "shape", ()))
+    require(answer == (1, classes), f"'{name}' answers one image with shape {answer}, not (1, {classes})")

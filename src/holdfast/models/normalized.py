@@ -1,0 +1,54 @@
+"""The step from pixels in [0, 1] to what a network was trained on, kept inside the network.
+
+Attacks and threats then live in [0, 1] whatever the network wants, and the statistics are saved with its weights.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.errors import require
+from holdfast.types import Images, Outputs
+
+Statistics = float | Sequence[float] | Tensor
+"""A mean or deviation: one number, one a channel, or one a pixel (c, h, w)."""
+
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR10_STD = (0.2470, 0.2435, 0.2616)
+
+
+class Normalized(nn.Module):
+    """Subtracts `mean` and divides by `std`; a grey image is repeated where they have more channels."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Statistics = 0.0, std: Statistics = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", _shaped(mean, "mean"))
+        self.register_buffer("std", _shaped(std, "std"))
+        # Without values, as under torch.device("meta"), there is nothing to compare.
+        require(self.std.is_meta or bool((self.std > 0).all()), f"std = {std}: deviations are above 0")
+
+    def forward(self, images: Images) -> Outputs:
+        """Return the normalised images."""
+        return (images - self.mean) / self.std
+
+
+def cifar_normalized(channels: int, mean: Statistics | None, std: Statistics | None) -> Normalized:
+    """Normalise as asked; where nothing was asked, colour images by CIFAR-10's statistics and others not at all."""
+    colour = channels == 3
+    usual_mean: Statistics = CIFAR10_MEAN if colour else 0.0
+    usual_std: Statistics = CIFAR10_STD if colour else 1.0
+    return Normalized(usual_mean if mean is None else mean, usual_std if std is None else std)
+
+
+def _shaped(values: Statistics, word: str) -> Tensor:
+    """Shape the statistics so that they broadcast over a batch."""
+    tensor = torch.as_tensor(values, dtype=torch.float32)
+    require(
+        tensor.ndim in (0, 1, 3),
+        f"{word} has shape {tuple(tensor.shape)}: give one number, one a channel, or a mean image (c, h, w)",
+    )
+    return tensor.detach().clone()[None] if tensor.ndim == 3 else tensor.detach().clone().reshape(1, -1, 1, 1)

@@ -1,0 +1,50 @@
+"""Weights that others trained: read where their libraries keep them, downloaded only when asked."""
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holdfast.errors import MissingData, require
+
+FAULTS = (OSError, RuntimeError, EOFError, UnpicklingError)
+"""What a missing network, a full disk or a broken file raise."""
+_WAY_OUT = "download them with download=True, or use pretrained=False"
+
+
+def torchvision_weights(weights: Any, *, download: bool) -> dict[str, Tensor]:
+    """Return the state of one of torchvision's weight sets."""
+    name = f"{type(weights).__name__}.{weights.name}"
+    file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+    require(
+        download or file.is_file(),
+        f"torchvision could not get the weights {name}: there is no {file}; {_WAY_OUT}",
+        MissingData,
+    )
+    try:
+        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
+    except FAULTS as fault:
+        message = f"torchvision could not get the weights {name} ({reason(fault)}); it looks for {file}"
+        raise MissingData(f"{message}; use pretrained=False") from fault
+    return state
+
+
+def timm_file(name: str) -> str:
+    """Return the file in Hugging Face's cache that holds timm's weights of this network."""
+    import timm
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    config = timm.models.get_pretrained_cfg(name)
+    repository = str(config.hf_hub_id or "") if config else ""
+    for file in ("model.safetensors", "pytorch_model.bin"):
+        found = try_to_load_from_cache(repository, file) if repository else None
+        if isinstance(found, str):
+            return found
+    raise MissingData(f"timm could not get the weights of '{name}': none in {constants.HF_HUB_CACHE}; {_WAY_OUT}")
+
+
+def reason(fault: BaseException) -> str:
+    """Return the first line of what another library said."""
+    return str(fault).strip().partition("\n")[0] or type(fault).__name__

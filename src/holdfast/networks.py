@@ -1,0 +1,51 @@
+"""From what a person names on the command line to a network at rest."""
+
+from pathlib import Path
+
+from torch import nn
+
+from holdfast import models, record
+from holdfast.errors import BadRecord, UsageError, require
+from holdfast.run import Run, trained_model
+from holdfast.vocabulary import KINDS
+
+Shape = tuple[int, int, int]
+
+
+def read_run(folder: Path) -> Run:
+    """Return the run that a folder says it holds."""
+    remedy = "restore it, or train again into another folder"
+    described = record.read_json(folder / "run.json", remedy)
+    try:
+        run = record.restore(described, KINDS)
+    except (BadRecord, TypeError) as error:
+        raise BadRecord(f"{folder / 'run.json'} cannot be read ({error}): {remedy}") from error
+    require(isinstance(run, Run), f"{folder / 'run.json'} does not describe a run: {remedy}", BadRecord)
+    assert isinstance(run, Run)
+    return run
+
+
+def network(name: str, architecture: str | None, shape: Shape, classes: int) -> nn.Module:
+    """Return a network: a run's folder, a .safetensors file with its architecture, or a name that `models.build` takes.
+
+    Raises:
+        UsageError: nothing answers to the name, or the weights are another network's.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return trained_model(read_run(path), path, shape, classes)
+    if path.suffix == ".safetensors":
+        if architecture is None:
+            raise UsageError(f"{path} holds only weights: say of which network with --model")
+        model = models.build(architecture, shape, classes)
+        weights = record.read_tensors(path, "give the path of a safetensors file")
+        record.load_weights(model, weights, str(path))
+        return model.eval()
+    if path.suffix in (".pt", ".pth", ".pkl"):
+        raise BadRecord(f"{path} is a pickle, which could run code when read: save the weights as .safetensors")
+    require(
+        ":" in name,
+        f"'{name}' is no run's folder, no .safetensors file, and not timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
+        UsageError,
+    )
+    return models.build(name, shape, classes).eval()

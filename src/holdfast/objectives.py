@@ -1,0 +1,84 @@
+"""What an attack maximises: functions `(outputs, targets) -> one loss an image`, higher is worse for the model.
+
+The target need not be a label and the output need not be logits: distances between features are objectives too.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.types import Labels, Logits, Objective, Outputs, PerImage
+
+
+def cross_entropy(logits: Logits, labels: Labels) -> PerImage:
+    """Return -log softmax(logits) at the label, in float32."""
+    return F.cross_entropy(logits.float(), labels, reduction="none")
+
+
+def margin(logits: Logits, labels: Labels) -> PerImage:
+    """Return the best other logit less the label's: positive where the image is misclassified."""
+    true = logits.gather(1, labels[:, None])[:, 0]
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    return others.amax(1) - true
+
+
+def dlr(logits: Logits, labels: Labels) -> PerImage:
+    """Return the difference-of-logits ratio (Croce and Hein, 2020), blind to shift and scale of the logits.
+
+    With two classes its denominator is empty, so the plain margin stands in.
+    """
+    if logits.shape[1] < 3:
+        return margin(logits, labels)
+    top = logits.topk(3, dim=1).values
+    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def difference(logits: Logits, pairs: Tensor) -> PerImage:
+    """Return the wanted logit less the true one; `pairs` holds (true, wanted) for each image, shape (n, 2)."""
+    true, wanted = logits.gather(1, pairs).unbind(1)
+    return wanted - true
+
+
+def divergence(logits: Logits, reference: Logits) -> PerImage:
+    """Return KL(softmax(reference) || softmax(logits)), in float32.
+
+    Both sides are logarithms, so a class of vanishing probability gives 0 and not NaN.
+    """
+    log_p = F.log_softmax(reference.float(), dim=1)
+    log_q = F.log_softmax(logits.float(), dim=1)
+    return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(1)
+
+
+def distance(outputs: Outputs, reference: Outputs) -> PerImage:
+    """Return the mean squared difference over all elements of an image's output."""
+    return (outputs.float() - reference.float()).flatten(1).square().mean(1)
+
+
+def euclidean(outputs: Outputs, reference: Outputs) -> PerImage:
+    """Return the Euclidean length of the difference, with a gradient of zero where both are equal."""
+    square = (outputs.float() - reference.float()).flatten(1).square().sum(1)
+    return square.clamp_min(1e-24).sqrt()
+
+
+@dataclass(frozen=True)
+class Towards:
+    """The objective of an attacker who wants the target reached, not left."""
+
+    objective: Objective
+
+    def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
+        """Return the negated objective."""
+        return -self.objective(outputs, targets)
+
+
+@dataclass(frozen=True)
+class ClippedMargin:
+    """The margin, flat once the image is misclassified by `confidence` (Carlini and Wagner, 2017)."""
+
+    confidence: float = 50.0
+
+    def __call__(self, logits: Logits, labels: Labels) -> PerImage:
+        """Return -max(z_y - max_other + confidence, 0)."""
+        return -(self.confidence - margin(logits.float(), labels)).clamp_min(0)

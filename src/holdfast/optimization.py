@@ -1,0 +1,109 @@
+"""How weights move: optimizers and learning-rate schedules as values."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+class Optimizer(ABC):
+    """A recipe for an optimizer of torch."""
+
+    lr: float
+
+    @abstractmethod
+    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of these weights."""
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent; the weight decay applies to all weights, as torch does it."""
+
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+
+    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return torch's SGD."""
+        return torch.optim.SGD(
+            parameters, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
+        )
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015)."""
+
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+
+    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return torch's Adam."""
+        return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)
+
+
+@dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+
+    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return torch's AdamW."""
+        return torch.optim.AdamW(parameters, self.lr, weight_decay=self.weight_decay)
+
+
+class Schedule(ABC):
+    """The learning rate as a pure function of time, so that a resumed run needs no state for it."""
+
+    @abstractmethod
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return what multiplies the learning rate after `epoch` of `epochs` epochs (fractions count)."""
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The same rate throughout."""
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return 1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Steps(Schedule):
+    """The rate is multiplied by `by` at each of the given epochs."""
+
+    at: tuple[float, ...] = (75, 90)
+    by: float = 0.1
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return by to the power of the milestones passed."""
+        return self.by ** sum(epoch >= milestone for milestone in self.at)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From the full rate to zero along half a cosine (Loshchilov and Hutter, 2017)."""
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return the cosine's height."""
+        return (1 + math.cos(math.pi * min(1.0, epoch / epochs))) / 2
+
+
+@dataclass(frozen=True)
+class Triangle(Schedule):
+    """Up to the full rate at `peak` of the run, then down to zero (the cyclic rate of fast adversarial training)."""
+
+    peak: float = 0.3
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return the triangle's height."""
+        share = epoch / epochs
+        return max(0.0, share / self.peak if share < self.peak else (1 - share) / (1 - self.peak))

@@ -1,0 +1,120 @@
+"""A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast import metrics, record
+from holdfast.data import ImageSet, load
+from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.report.table import Table
+from holdfast.run import Run, seconds_of
+from holdfast.training import Tell, silent, train
+
+WORST = "worst case"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A table's measured values, with everything needed to read and to repeat them."""
+
+    name: str
+    table: Table
+    scale: str
+    values: Mapping[str, Mapping[str, tuple[float, ...]]]
+    """row -> column -> one accuracy a seed, in [0, 1]."""
+    count: int
+    """Test images behind each value."""
+    train_seconds: Mapping[str, tuple[float, ...]]
+    conditions: Mapping[str, str]
+    """Hardware, versions and precision."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where tables are filled: folders, device, data."""
+
+    folder: Path
+    device: str = "cpu"
+    data_root: Path | None = None
+    download: bool = False
+    tell: Tell = silent
+
+
+def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
+    """Return the table with our numbers; what is in the folder already is not computed again."""
+    values: dict[str, dict[str, tuple[float, ...]]] = {}
+    seconds: dict[str, tuple[float, ...]] = {}
+    test_set: ImageSet | None = None
+    for row, run in table.rows.items():
+        seeded = [_with_seed(run, seed) for seed in table.seeds]
+        by_seed = []
+        for one in seeded:
+            model = network(one, place)
+            test_set = test_images(one, table, place)
+            by_seed.append(measure(one, model, table, test_set, place))
+        values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
+        seconds[row] = tuple(seconds_of(run_folder(one, place)) for one in seeded)
+    assert test_set is not None, "a table has at least one row"
+    return Filled(name, table, scale, values, len(test_set), seconds, conditions(place.device, table))
+
+
+def _with_seed(run: Run, seed: int) -> Run:
+    return replace(run, seed=seed)
+
+
+def run_folder(run: Run, place: Workplace) -> Path:
+    """Return the folder that a run's fingerprint names."""
+    return place.folder / "runs" / record.fingerprint(run)
+
+
+def network(run: Run, place: Workplace) -> nn.Module:
+    """Return the trained network of a run."""
+    place.tell(0, 1, f"training {record.brief(run)}")
+    return train(
+        run,
+        run_folder(run, place),
+        device=place.device,
+        data_root=place.data_root,
+        download=place.download,
+        tell=place.tell,
+    )
+
+
+def test_images(run: Run, table: Table, place: Workplace) -> ImageSet:
+    """Return the test images as the run's network sees them."""
+    data = load(run.data, "test", root=place.data_root, download=place.download, limit=table.test_limit)
+    if run.augment is not None:
+        data = ImageSet(run.augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
+    return data.to(place.device)
+
+
+def measure(run: Run, model: nn.Module, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
+    """Return the accuracy of one network in every column, and their worst case."""
+    name = record.fingerprint(run)
+    rows: dict[str, Outcomes] = {}
+    for column, attack in table.columns.items():
+        place.tell(0, 1, f"{name} under {column}")
+        cell = Cell(name, name, attack, run.seed)
+        rows[column] = outcomes(cell, {name: model}, data, place.folder / "outcomes", tell=place.tell)
+    values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
+    if table.worst:
+        values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
+    return values
+
+
+def conditions(device: str, table: Table) -> dict[str, str]:
+    """Say on what the numbers were measured."""
+    from holdfast import __version__
+
+    kind = torch.device(device).type
+    hardware = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    return {
+        "hardware": f"{hardware} ({platform.machine()})",
+        "precision": ", ".join(sorted({run.precision for run in table.rows.values()})) + " training, float32 evaluation",
+        "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+    }

@@ -1,0 +1,99 @@
+"""Everything measured as one HTML page that asks nothing of any network, so that it opens anywhere, for years."""
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from typing import Any
+
+from holdfast import record
+from holdfast.metrics import mean_std
+from holdfast.report.figures import band_words, curve, overview
+from holdfast.report.filled import Filled
+from holdfast.report.pictures import Pictures, gallery
+from holdfast.report.sheet import sheet
+
+Shown = dict[str, Any]
+"""What the template is given of one part of the page: plain text and numbers, which it escapes."""
+
+
+def page(title: str, tables: Sequence[Filled], figures: Sequence[Filled], pictures: Sequence[Pictures]) -> str:
+    """Return one self-contained HTML page: tables, figures, pictures, and how to repeat them."""
+    from jinja2 import Environment, StrictUndefined
+
+    source = resources.files("holdfast.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    quiet = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return quiet.from_string(source).render(
+        title=title,
+        tables=[_table(filled) for filled in tables],
+        figures=[_table(filled) for filled in figures],
+        galleries=[_gallery(each) for each in pictures],
+        repeats=[_repeat(filled) for filled in (*tables, *figures)],
+    )
+
+
+def _table(filled: Filled) -> Shown:
+    """Return a table's cells, with ours and the paper's apart, and its figure."""
+    published = filled.table.published
+    ours = sheet(replace(filled, table=replace(filled.table, published={})))
+    columns = ours.header[1:]
+    rows = [
+        (row, [_cell(text, filled, row, column) for text, column in zip(cells, columns, strict=True)])
+        for row, *cells in ours.rows
+    ]
+    second_line = ["second line of a cell: the paper's value, with its (std)"] if published else []
+    figure = curve(filled) if filled.table.kind == "curve" else overview(filled)
+    return {
+        "title": ours.title,
+        "columns": columns,
+        "rows": rows,
+        "notes": [*ours.notes, *second_line],
+        "figure": "data:image/svg+xml;base64," + base64.b64encode(figure.encode()).decode(),
+        "caption": band_words(filled),
+        "words": _in_words(filled),
+    }
+
+
+def _cell(text: str, filled: Filled, row: str, column: str) -> Shown:
+    """Return our text, the paper's, and how warm the cell is."""
+    mean, std = filled.table.published.get(row, {}).get(column, (math.nan, math.nan))
+    spread = "" if math.isnan(std) else f" ({std:.2f})"
+    theirs = "" if math.isnan(mean) else f"{mean:.2f}{spread}"
+    return {"ours": text, "theirs": theirs, "heat": f"{100 * mean_std(filled.values[row][column])[0]:.0f}%"}
+
+
+def _in_words(filled: Filled) -> str:
+    """Say what a figure shows, for who cannot see it."""
+    ends = {row: [100 * mean_std(values)[0] for values in filled.values[row].values()] for row in filled.table.rows}
+    ranges = [f"{row} from {min(values):.1f} to {max(values):.1f} %" for row, values in ends.items()]
+    return f"{filled.table.title}. Accuracy of {'; '.join(ranges)}."
+
+
+def _gallery(pictures: Pictures) -> Shown:
+    """Return a gallery's picture and what stands under it; no picture where the network got nothing right."""
+    return {
+        "name": pictures.name,
+        "image": gallery(pictures) if len(pictures.images) else "",
+        "count": len(pictures.images),
+        "fooled": pictures.fooled,
+        "gain": f"{pictures.gain:.3g}",
+        "readings": pictures.readings,
+    }
+
+
+def _repeat(filled: Filled) -> Shown:
+    """Return what it takes to measure a table again."""
+    table = filled.table
+    seconds = {row: f"{mean_std(each)[0]:.0f} s" for row, each in filled.train_seconds.items() if each}
+    return {
+        "title": f"{table.title} ({filled.scale})",
+        "name": filled.name,
+        "seeds": ", ".join(map(str, table.seeds)),
+        "conditions": list(filled.conditions.items()),
+        "runs": [(row, record.brief(run), seconds.get(row, "")) for row, run in table.rows.items()],
+        "attacks": [
+            (name, record.brief(attack) if attack else "clean images") for name, attack in table.columns.items()
+        ],
+        "worst": ", ".join(table.worst),
+    }

@@ -1,0 +1,116 @@
+"""From a paper to a filled page: which tables, at which scale, into which folder."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from holdfast import record
+from holdfast.errors import BadRecord, MissingData, UnknownName
+from holdfast.report import filled as filling
+from holdfast.report.filled import Filled, Workplace, fill
+from holdfast.report.page import page
+from holdfast.report.pictures import Pictures, picture
+from holdfast.report.sheet import sheet, to_json, to_latex, to_markdown, to_text
+from holdfast.report.table import Paper, Scale, Table
+from holdfast.training import Tell
+from holdfast.vocabulary import KINDS
+
+FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What of a paper is wanted, and where."""
+
+    paper: Paper
+    tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    scale: str | None = None
+    """The paper's first scale where none is given."""
+    seeds: tuple[int, ...] = ()
+    data: str | None = None
+    folder: Path = Path("runs/papers")
+    device: str = "cpu"
+    data_root: Path | None = None
+    download: bool = False
+
+    def chosen(self) -> dict[str, Table]:
+        """Return the tables and figures asked for, at their scale, by name."""
+        everything = not self.tables and not self.figures
+        tables = {f"table {n}": self._scaled(n, self.paper.tables, "table") for n in self.tables}
+        figures = {f"figure {n}": self._scaled(n, self.paper.figures, "figure") for n in self.figures}
+        if everything:
+            tables = {f"table {n}": self._scaled(n, self.paper.tables, "table") for n in self.paper.tables}
+            figures = {f"figure {n}": self._scaled(n, self.paper.figures, "figure") for n in self.paper.figures}
+        return tables | figures
+
+    def scale_name(self) -> str:
+        """Return the scale asked for, or the paper's first."""
+        return self.scale or next(iter(self.paper.scales))
+
+    def _scaled(self, number: str, known: Any, kind: str) -> Table:
+        if number not in known:
+            raise UnknownName(f"{kind} of {self.paper.name}", number, known)
+        table: Table = known[number]
+        scales = {**self.paper.scales, **table.scales}
+        if self.scale_name() not in scales:
+            raise UnknownName("scale", self.scale_name(), scales)
+        scale: Scale = scales[self.scale_name()]
+        if self.data is not None:
+            scale = replace(scale, data=self.data)
+        return scale.table(table, self.seeds or None)
+
+
+def reproduce(request: Request, tell: Tell) -> tuple[Path, list[Filled]]:
+    """Fill what is asked for, keep each table as JSON, and write one page; return the page and the tables."""
+    place = Workplace(request.folder, request.device, request.data_root, request.download, tell)
+    scale, paper = request.scale_name(), request.paper
+    filled = []
+    for name, table in request.chosen().items():
+        done = fill(f"{paper.name} {name}", table, scale, place)
+        record.write_text(request.folder / "tables" / f"{paper.name}-{scale}-{name.replace(' ', '-')}.json", to_json(done))
+        filled.append(done)
+    path = request.folder / "report.html"
+    tables = [each for each in filled if each.table.kind == "table"]
+    figures = [each for each in filled if each.table.kind == "curve"]
+    record.write_text(path, page(f"{paper.title} ({scale})", tables, figures, _pictures(request, filled, place)))
+    return path, filled
+
+
+def _pictures(request: Request, filled: Sequence[Filled], place: Workplace) -> list[Pictures]:
+    """Return attacked images of every row of the first table, where the paper says which attack to show."""
+    attack = request.paper.pictures
+    if attack is None or not filled:
+        return []
+    table = filled[0].table
+    shown = []
+    for row, run in table.rows.items():
+        one = replace(run, seed=table.seeds[0])
+        data = filling.test_images(one, table, place)
+        shown.append(picture(row, filling.network(one, place), attack, data))
+    return shown
+
+
+def render(filled: Sequence[Filled], form: str) -> str:
+    """Return tables in one of the formats; JSON is one object."""
+    if form == "json":
+        return json.dumps({each.name: json.loads(to_json(each)) for each in filled})
+    return "\n\n".join(FORMATS[form](sheet(each)) for each in filled)
+
+
+def read_tables(folder: Path) -> list[Filled]:
+    """Return the tables that `reproduce` left in a folder."""
+    found = sorted((folder / "tables").glob("*.json"))
+    if not found:
+        raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
+    known = {**KINDS, "Filled": Filled, "Table": Table, "Scale": Scale}
+    tables = []
+    for path in found:
+        remedy = "run holdfast reproduce again"
+        try:
+            tables.append(record.restore(record.read_json(path, remedy), known))
+        except TypeError as error:
+            raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
+    return tables

@@ -1,0 +1,96 @@
+"""A filled table as lines of text cells, and those as plain text, Markdown, LaTeX and JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast import metrics, record
+from holdfast.report.filled import WORST, Filled
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A title, a header, rows of text and notes: a table ready to be set."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def sheet(filled: Filled) -> Sheet:
+    """Return our numbers in percent, mean (std) over seeds, with the paper's behind a bar where it printed any."""
+    table = filled.table
+    columns = [*table.columns, *([WORST] if table.worst else [])]
+    body = tuple(
+        (row, *(_cell(filled.values[row][column], table.published.get(row, {}).get(column)) for column in columns))
+        for row in table.rows
+    )
+    seeds = len(table.seeds)
+    counted = f"Top-{table.top} accuracy in %, an upper bound on what holds; {filled.count} test images, "
+    counted += f"mean (std) over {seeds} seeds" if seeds > 1 else f"seed {table.seeds[0]}"
+    half = 50 * (lambda ends: ends[1] - ends[0])(metrics.interval(0.5, filled.count))
+    notes = [counted, f"95 % interval of one value from the number of images alone: at most +-{half:.1f} points"]
+    if table.published:
+        notes.append("ours | the paper's")
+    notes += [f"{name}: {words}" for name, words in filled.conditions.items()]
+    return Sheet(f"{table.title} ({filled.scale})", ("", *columns), body, (*notes, *table.notes))
+
+
+def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
+    mean, std = metrics.mean_std(values)
+    ours = f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
+    return ours if published is None else f"{ours} | {published[0]:.2f} ({published[1]:.2f})"
+
+
+def to_text(shown: Sheet) -> str:
+    """Return the sheet in columns, for a terminal or a log."""
+    lines = [shown.header, *shown.rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(shown.header))]
+    set_lines = [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    ]
+    rule = "-" * len(set_lines[0])
+    return "\n".join([shown.title, rule, set_lines[0], rule, *set_lines[1:], rule, *shown.notes])
+
+
+def to_markdown(shown: Sheet) -> str:
+    """Return the sheet as a Markdown table."""
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in (shown.header, *shown.rows)]
+    set_lines = ["| " + " | ".join(line) + " |" for line in lines]
+    rule = "|---|" + "---:|" * (len(shown.header) - 1)
+    notes = [f"- {note}" for note in shown.notes]
+    return "\n".join([f"**{shown.title}**", "", set_lines[0], rule, *set_lines[1:], "", *notes])
+
+
+def to_latex(shown: Sheet) -> str:
+    """Return the sheet as a LaTeX table for the booktabs package."""
+    columns = "l" + "r" * (len(shown.header) - 1)
+    lines = [" & ".join(_tex(cell) for cell in line) + r" \\" for line in (shown.header, *shown.rows)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_tex(shown.title)}. {_tex('; '.join(shown.notes))}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _tex(text: str) -> str:
+    """Escape what LaTeX would read as a command."""
+    special = {"\\": r"\textbackslash{}", "|": r"$\mid$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special |= {sign: "\\" + sign for sign in "&%$#_{}"}
+    return "".join(special.get(sign, sign) for sign in text)
+
+
+def to_json(filled: Filled) -> str:
+    """Return the values of every seed, and the whole table as described, on one page of JSON."""
+    return json.dumps(record.describe(filled), indent=1)

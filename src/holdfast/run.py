@@ -1,0 +1,96 @@
+"""One training run as a value, and the folder that it leaves behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from holdfast import models, record
+from holdfast.attacks import Attack
+from holdfast.data import CropFlip
+from holdfast.errors import BadRecord, require
+from holdfast.methods import Method, Standard
+from holdfast.optimization import SGD, Constant, Optimizer, Schedule
+from holdfast.streams import number
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: everything that its result depends on."""
+
+    method: Method = Standard()
+    model: str = "digits-net"
+    data: str = "digits"
+    epochs: int = 10
+    batch: int = 128
+    optimizer: Optimizer = SGD()
+    schedule: Schedule = Constant()
+    augment: CropFlip | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+    pretrained: bool = False
+    """Begin from the architecture's public weights, where it has any."""
+    limit: int | None = None
+    """Train on this many images only."""
+    held_out: int = 0
+    """Training images kept back, on which each epoch is measured."""
+    select: Attack | None = None
+    """Keep the epoch that holds best under this attack on the images held out; without it, the last epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        require(self.epochs >= 1, f"epochs = {self.epochs}, not 1 or more")
+        require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
+        require(self.precision in ("float32", "bfloat16"), f"precision = {self.precision}, not float32 or bfloat16")
+        require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
+        require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
+
+
+def claim(run: Run, folder: Path) -> None:
+    """Make the folder this run's, or check that it is."""
+    path = folder / "run.json"
+    if not path.exists():
+        found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (folder / name).exists()]
+        require(not found, f"{folder} holds {', '.join(found)} but no run.json: choose another folder", BadRecord)
+        record.write_json(path, run)
+        return
+    there = record.read_json(path, "delete the folder to train again, or restore the file")
+    differences = record.difference(there, record.describe(run))
+    if differences:
+        raise BadRecord(f"{folder} holds another run ({'; '.join(differences[:3])}): choose another folder")
+
+
+def build(run: Run, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """Return the run's network as it begins."""
+    size = run.augment.size if run.augment else None
+    options = {"pretrained": True} if run.pretrained else {}
+    with isolated(torch.device("cpu")):
+        torch.manual_seed(number(run.seed, "weights"))
+        return models.build(run.model, (shape[0], size or shape[1], size or shape[2]), classes, **options)
+
+
+def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """Return the finished network of a run's folder, at rest."""
+    path = folder / "model.safetensors"
+    model = build(run, shape, classes)
+    weights = record.read_tensors(path, "delete it and train again; the run goes on from last.pt")
+    record.load_weights(model, weights, str(path))
+    return model.eval()
+
+
+def seconds_of(folder: Path | str) -> float:
+    """Return how long the run of a folder trained, in seconds, over all its sittings."""
+    path = Path(folder) / "last.pt"
+    return float(record.read_state(path, "the training time is only known from it")["seconds"])
+
+
+@contextmanager
+def isolated(device: torch.device) -> Iterator[None]:
+    """Leave the caller's random state as it was, and let convolutions choose the same kernels every time."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+        yield

@@ -1,0 +1,203 @@
+"""What the attacker may change: a ball around each image, cut by the box [0, 1].
+
+A threat is all that an attack needs to know of a norm, so an algorithm is written once for all of them.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holdfast.errors import BadValue, require
+from holdfast.streams import Stream
+from holdfast.types import Images, PerImage
+
+
+def per_image(value: PerImage) -> Tensor:
+    """Shape one number an image so that it multiplies whole images."""
+    return value[:, None, None, None]
+
+
+def _scaled(perturbation: Tensor, size: PerImage, eps: float) -> Tensor:
+    """Shrink the perturbations whose `size` exceeds `eps`; leave the others alone."""
+    return perturbation * per_image(torch.where(size > eps, eps / size.clamp_min(1e-30), torch.ones_like(size)))
+
+
+class Threat(ABC):
+    """A ball of radius `eps`, in pixels of [0, 1], around each image."""
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        require(self.eps >= 0, f"eps = {self.eps}: a radius is 0 or more, in pixels of [0, 1]")
+
+    @abstractmethod
+    def project(self, images: Images, center: Images) -> Images:
+        """Return the images moved into the ball around `center` and into [0, 1]; those inside stay."""
+
+    @abstractmethod
+    def random_start(self, center: Images, stream: Stream) -> Images:
+        """Return a point of the ball around each image, drawn evenly, then cut to [0, 1]."""
+
+    @abstractmethod
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Return the steepest direction of unit size; zero where the gradient is."""
+
+    @abstractmethod
+    def distance(self, images: Images, center: Images) -> PerImage:
+        """Return how far each image is from its center."""
+
+    @abstractmethod
+    def dual(self, gradient: Tensor) -> PerImage:
+        """Return how much a unit step can raise a linear function of this gradient."""
+
+
+@dataclass(frozen=True)
+class Linf(Threat):
+    """Every pixel may move by at most `eps`."""
+
+    eps: float = 8 / 255
+
+    def __post_init__(self) -> None:
+        """Refuse an eps in units of 0..255."""
+        super().__post_init__()
+        if 1 < self.eps < math.inf:
+            raise BadValue(f"Linf eps = {self.eps}: pixels are in [0, 1]; did you mean {self.eps:g}/255?")
+
+    def project(self, images: Images, center: Images) -> Images:
+        """Clip each pixel to its interval."""
+        return images.clamp(center - self.eps, center + self.eps).clamp(0, 1)
+
+    def random_start(self, center: Images, stream: Stream) -> Images:
+        """Move each pixel by a uniform number in [-eps, eps]."""
+        noise = 2 * stream.uniform(center.shape[1:]) - 1
+        return self.project(center + min(self.eps, 1.0) * noise, center)
+
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Return the sign."""
+        return gradient.sign()
+
+    def distance(self, images: Images, center: Images) -> PerImage:
+        """Return the largest change of a pixel."""
+        return (images - center).abs().flatten(1).amax(1)
+
+    def dual(self, gradient: Tensor) -> PerImage:
+        """Return the sum of magnitudes."""
+        return gradient.abs().flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class L2(Threat):
+    """The Euclidean length of the change is at most `eps`."""
+
+    eps: float = 0.5
+
+    def project(self, images: Images, center: Images) -> Images:
+        """Shorten the change to eps, then clip (which shortens it further)."""
+        change = images.clamp(0, 1) - center
+        return (center + _scaled(change, self.distance(center + change, center), self.eps)).clamp(0, 1)
+
+    def random_start(self, center: Images, stream: Stream) -> Images:
+        """Draw evenly from the ball: a normal direction, a radius by the root of a uniform number."""
+        direction = stream.split("direction").normal(center.shape[1:])
+        radius = stream.split("radius").uniform((1,))[:, 0] ** (1 / center[0].numel())
+        step = self.ascent(direction) * per_image(radius * min(self.eps, center[0].numel() ** 0.5))
+        return self.project(center + step, center)
+
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Return the gradient at unit length."""
+        return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
+
+    def distance(self, images: Images, center: Images) -> PerImage:
+        """Return the Euclidean length of the change."""
+        return (images - center).flatten(1).norm(dim=1)
+
+    def dual(self, gradient: Tensor) -> PerImage:
+        """Return the Euclidean length."""
+        return gradient.flatten(1).norm(dim=1)
+
+
+@dataclass(frozen=True)
+class L1(Threat):
+    """The changes of all pixels add up to at most `eps`."""
+
+    eps: float = 12.0
+    share: float = 0.01
+    """The share of the values that one ascent step moves (Tramer and Boneh, 2019)."""
+
+    def project(self, images: Images, center: Images) -> Images:
+        """Project onto the L1 ball by sorting (Duchi et al., 2008), then clip."""
+        change = images.clamp(0, 1) - center
+        size = change.abs().flatten(1)
+        ordered = size.sort(dim=1, descending=True).values
+        count = torch.arange(1, size.shape[1] + 1, device=size.device)
+        levels = (ordered.cumsum(1) - self.eps) / count
+        last = (ordered > levels).sum(1, keepdim=True).clamp_min(1)
+        threshold = levels.gather(1, last - 1)[:, 0].clamp_min(0)
+        shrunk = change.sign() * (change.abs() - per_image(threshold)).clamp_min(0)
+        inside = size.sum(1) <= self.eps
+        kept = torch.where(per_image(inside), change, shrunk)
+        return (center + _scaled(kept, kept.abs().flatten(1).sum(1), self.eps)).clamp(0, 1)
+
+    def random_start(self, center: Images, stream: Stream) -> Images:
+        """Draw evenly from the ball: exponential magnitudes with random signs, scaled to a random radius."""
+        shape = center.shape[1:]
+        size = -(1 - stream.split("size").uniform(shape)).log()
+        sign = (stream.split("sign").uniform(shape) < 0.5).float() * 2 - 1
+        radius = stream.split("radius").uniform((1,))[:, 0] ** (1 / center[0].numel())
+        total = size.flatten(1).sum(1).clamp_min(1e-30)
+        return self.project(center + sign * size * per_image(radius * min(self.eps, center[0].numel()) / total), center)
+
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Return equal steps on the largest entries, which add up to one."""
+        size = gradient.abs().flatten(1)
+        count = max(1, round(self.share * size.shape[1]))
+        place = size.topk(count, dim=1).indices
+        signs = gradient.flatten(1).gather(1, place).sign() / count
+        return torch.zeros_like(size).scatter(1, place, signs).view_as(gradient)
+
+    def distance(self, images: Images, center: Images) -> PerImage:
+        """Return the sum of the changes."""
+        return (images - center).abs().flatten(1).sum(1)
+
+    def dual(self, gradient: Tensor) -> PerImage:
+        """Return the largest magnitude."""
+        return gradient.abs().flatten(1).amax(1)
+
+
+@dataclass(frozen=True)
+class L0(Threat):
+    """At most `eps` values (pixel times channel) may change, by any amount."""
+
+    eps: float = 20
+
+    def project(self, images: Images, center: Images) -> Images:
+        """Keep the largest changes and undo the others."""
+        images = images.clamp(0, 1)
+        size = (images - center).abs().flatten(1)
+        count = int(min(self.eps, size.shape[1]))
+        place = size.topk(count, dim=1).indices
+        kept = torch.zeros_like(size, dtype=torch.bool).scatter(1, place, True).view_as(images)
+        return torch.where(kept, images, center)
+
+    def random_start(self, center: Images, stream: Stream) -> Images:
+        """Set eps random values to random numbers."""
+        shape = center.shape[1:]
+        count = int(min(self.eps, center[0].numel()))
+        place = stream.split("place").uniform(shape).flatten(1).topk(count, dim=1).indices
+        values = stream.split("value").uniform(shape).flatten(1)
+        return center.flatten(1).scatter(1, place, values.gather(1, place)).view_as(center)
+
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Return the gradient with its largest entry at one."""
+        return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
+
+    def distance(self, images: Images, center: Images) -> PerImage:
+        """Return how many values changed."""
+        return (images != center).flatten(1).sum(1).float()
+
+    def dual(self, gradient: Tensor) -> PerImage:
+        """Return the largest magnitude."""
+        return gradient.abs().flatten(1).amax(1)

@@ -1,0 +1,273 @@
+"""The loop that carries out a run.
+
+A run's folder holds `run.json` (the run in words), `metrics.jsonl` (a line an epoch), `last.pt` (networks, optimizers,
+memory and position) and, in the end, `model.safetensors`. Everything random is keyed by (seed, epoch, step), so a run that
+was stopped anywhere and started again ends in the same weights and the same metrics, bit for bit on one device.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.attacks.attack import at_rest
+from holdfast.data import ImageSet, load
+from holdfast.errors import BadRecord, TrainingDiverged, require
+from holdfast.methods import Memory
+from holdfast.run import Run, build, claim, isolated, trained_model
+from holdfast.streams import fresh, number
+from holdfast.types import Batch, Terms
+
+Tell = Callable[[int, int, str], None]
+"""Called with (steps done, steps in all, words); how a caller shows progress."""
+SAVE_EVERY = 60.0
+"""Seconds between two writings of `last.pt` inside an epoch; when it is written changes no result."""
+CHECK_EVERY = 16
+"""Steps between two looks at whether the loss is finite: each look waits for the device."""
+
+
+@dataclass
+class State:
+    """Where a run stands: what `last.pt` holds."""
+
+    model: nn.Module
+    memory: Memory
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    step: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    best: float = -1.0
+    best_model: dict[str, Tensor] | None = None
+    first_bad: Tensor | None = None
+
+    def to_dict(self, run: Run) -> dict[str, Any]:
+        """Return all of it as tensors and numbers."""
+        return {
+            "run": record.fingerprint(run),
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "memory": self.memory.state_dict(),
+            "step": self.step,
+            "sums": self.sums,
+            "seconds": self.seconds,
+            "best": self.best,
+            "best_model": self.best_model,
+        }
+
+    def read(self, saved: dict[str, Any]) -> None:
+        """Take over what was saved."""
+        for name, network in self.networks.items():
+            network.load_state_dict(saved["networks"][name])
+            self.optimizers[name].load_state_dict(saved["optimizers"][name])
+        self.memory.load_state_dict(saved["memory"])
+        device = next(self.model.parameters()).device
+        self.sums = {name: total.to(device) for name, total in saved["sums"].items()}
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        self.best, self.best_model = saved["best"], saved["best_model"]
+
+
+@dataclass(frozen=True)
+class Updates:
+    """How a method's step moves weights; see `methods.Update`."""
+
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def __call__(self, loss: Tensor, network: str = "model") -> None:
+        """Go back through `loss` and step."""
+        self.backward(loss, network)
+        self.apply(network)
+
+    def backward(self, loss: Tensor, network: str = "model") -> None:
+        """Replace the gradients of that network's weights, and of nothing else."""
+        self.optimizers[network].zero_grad(set_to_none=True)
+        weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
+        torch.autograd.backward(loss, inputs=weights)
+
+    def apply(self, network: str = "model") -> None:
+        """Step along the gradients."""
+        self.optimizers[network].step()
+
+
+def silent(done: int, total: int, words: str) -> None:
+    """Tell nobody."""
+
+
+def train(
+    run: Run,
+    folder: Path | str,
+    *,
+    device: str | torch.device = "cpu",
+    data_root: Path | str | None = None,
+    download: bool = False,
+    tell: Tell = silent,
+) -> nn.Module:
+    """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
+
+    Raises:
+        BadRecord: the folder holds another run, or a file in it is damaged.
+        TrainingDiverged: the loss became NaN or infinite; `last.pt` holds the last state before it.
+    """
+    folder, device = Path(folder), torch.device(device)
+    claim(run, folder)
+    whole_set = load(run.data, "train", root=data_root, download=download, limit=run.limit)
+    if (folder / "model.safetensors").exists():
+        return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
+    train_set, held_out = divided(run, whole_set.to(device))
+    with isolated(device):
+        state = begin(run, train_set, device)
+        resume(run, state, folder)
+        tell(state.step, total_steps(run, train_set), "resumed" if state.step else "started")
+        carry_out(run, state, train_set, held_out, folder, tell)
+    record.write_tensors(folder / "model.safetensors", state.best_model or state.model.state_dict())
+    return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
+
+
+def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
+    """Return the images to train on, and those held out."""
+    return whole_set.split(run.held_out, run.seed) if run.held_out else (whole_set, None)
+
+
+def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
+    """Return the state before the first step."""
+    model = build(run, train_set.shape, len(train_set.classes)).to(device)
+    with fresh(run.seed, "memory"):
+        memory = run.method.remember(model, train_set).to(device)
+    networks = run.method.trained(model, memory)
+    optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
+    return State(model, memory, networks, optimizers)
+
+
+def resume(run: Run, state: State, folder: Path) -> None:
+    """Go back to what `last.pt` and the metrics up to it say."""
+    path, metrics = folder / "last.pt", folder / "metrics.jsonl"
+    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    if not path.exists():
+        require(not lines, f"{path} is missing: delete {folder} to train again, or restore the file", BadRecord)
+        return
+    saved = record.read_state(path, f"delete {folder} to train again, or restore the file")
+    require(saved.get("run") == record.fingerprint(run), f"{path} belongs to another run than run.json", BadRecord)
+    state.read(saved)
+    try:
+        kept = [line for line in lines if line and json.loads(line)["step"] <= state.step]
+    except (ValueError, KeyError) as error:
+        raise BadRecord(f"{metrics} is damaged: delete {folder} to train again, or restore the file") from error
+    record.write_text(metrics, "".join(line + "\n" for line in kept))
+
+
+def total_steps(run: Run, train_set: ImageSet) -> int:
+    """Return how many batches the run takes."""
+    return run.epochs * math.ceil(len(train_set) / run.batch)
+
+
+def carry_out(
+    run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell
+) -> None:
+    """Train to the end of the last epoch, saving on the way."""
+    steps_per_epoch = total_steps(run, train_set) // run.epochs
+    update = Updates(state.networks, state.optimizers)
+    saved = began = time.monotonic()
+    for epoch in range(state.step // steps_per_epoch, run.epochs):
+        order = train_set.order_of(run.seed, epoch)[(state.step - epoch * steps_per_epoch) * run.batch :]
+        view_seed = number(run.seed, "view", epoch)
+        for batch in train_set.batches(run.batch, order, run.augment, view_seed):
+            set_rate(run, state, state.step / steps_per_epoch)
+            note(state, one_step(run, state, batch, update))
+            if state.step % CHECK_EVERY == 0 or state.step % steps_per_epoch == 0:
+                stop_if_bad(state, folder)
+            tell(state.step, run.epochs * steps_per_epoch, "")
+            if time.monotonic() - saved > SAVE_EVERY and state.step % steps_per_epoch:
+                stop_if_bad(state, folder)
+                saved, began = save(run, state, folder, began)
+        words = finish_epoch(run, state, epoch, steps_per_epoch, held_out, folder)
+        saved, began = save(run, state, folder, began)
+        tell(state.step, run.epochs * steps_per_epoch, words)
+
+
+def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:
+    """Let the method train on one batch."""
+    torch.manual_seed(number(run.seed, "step", state.step))
+    for network in state.networks.values():
+        network.train()
+    kind = batch.images.device.type
+    with fresh(run.seed, state.step), torch.autocast(kind, torch.bfloat16, enabled=run.precision == "bfloat16"):
+        return run.method.step(state.model, batch, state.memory, update)
+
+
+def set_rate(run: Run, state: State, epoch: float) -> None:
+    """Set the learning rate for this moment."""
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = run.optimizer.lr * run.schedule.factor(epoch, run.epochs)
+
+
+def note(state: State, terms: Terms) -> None:
+    """Count a step and add up its terms, on the device."""
+    state.step += 1
+    for name, term in terms.items():
+        state.sums[name] = state.sums.get(name, torch.zeros_like(term, dtype=torch.float64)) + term.detach()
+    finite = torch.stack([term.detach().isfinite() for term in terms.values()]).all()
+    bad = state.first_bad if state.first_bad is not None else torch.zeros((), dtype=torch.int64, device=finite.device)
+    state.first_bad = torch.where((bad == 0) & ~finite, state.step, bad)
+
+
+def stop_if_bad(state: State, folder: Path) -> None:
+    """Raise if any loss since the last look was not finite."""
+    step = int(state.first_bad) if state.first_bad is not None else 0
+    if step:
+        last = folder / "last.pt"
+        where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
+        raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {where}")
+
+
+def finish_epoch(
+    run: Run, state: State, epoch: int, steps_per_epoch: int, held_out: ImageSet | None, folder: Path
+) -> str:
+    """Write the epoch's line, choose the best so far, and say how it went."""
+    line: dict[str, float] = {"epoch": epoch + 1, "step": state.step}
+    line |= {name: float(total) / steps_per_epoch for name, total in state.sums.items()}
+    state.sums = {}
+    if held_out is not None:
+        line |= measure(run, state, held_out)
+        score = line.get("held_out_robust", -1.0)
+        if run.select is not None and score > state.best:
+            state.best = score
+            state.best_model = {name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()}
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    return f"epoch {epoch + 1}/{run.epochs}  " + "  ".join(
+        f"{name} {value:.4f}" for name, value in line.items() if name not in ("epoch", "step")
+    )
+
+
+def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
+    """Return the accuracy on the images held out, clean and under the attack that selects."""
+    clean = robust = 0
+    with at_rest(state.model):
+        for batch in held_out.batches(run.batch):
+            images = run.augment.center(batch.images) if run.augment else batch.images
+            with torch.no_grad():
+                clean += int((state.model(images).argmax(1) == batch.labels).sum())
+            if run.select is not None:
+                attacked = run.select(state.model, images, batch.labels)
+                with torch.no_grad():
+                    robust += int((state.model(attacked).argmax(1) == batch.labels).sum())
+    accuracy = {"held_out_clean": clean / len(held_out)}
+    return accuracy | ({"held_out_robust": robust / len(held_out)} if run.select is not None else {})
+
+
+def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, float]:
+    """Write `last.pt` and return the time, twice: of the last saving, and from which seconds count on."""
+    now = time.monotonic()
+    state.seconds += now - began
+    record.write_state(folder / "last.pt", state.to_dict(run))
+    now = time.monotonic()
+    return now, now

@@ -1,0 +1,141 @@
+"""Each architecture is the one that its paper or its public code describes."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from holdfast.models import CifarResNet, ImageNetResNet, LeNet, PreActResNet, SmallCNN, WideResNet, build, capture
+
+State = dict[str, Tensor]
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """Give every parameter and average a random value, so that no term of a formula hides behind a 0 or a 1."""
+    generator = torch.Generator().manual_seed(0)
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(torch.rand(value.shape, generator=generator) * 0.5 + 0.1)
+    return model.double().eval()
+
+
+def norm(state: State, name: str, x: Tensor, eps: float = 1e-5) -> Tensor:
+    mean, variance, weight, bias = (
+        state[f"{name}.{word}"][:, None, None] for word in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / (variance + eps).sqrt() * weight + bias
+
+
+def test_a_wide_resnet_follows_its_formula() -> None:
+    model = shaken(WideResNet(channels=1, classes=3, depth=10, width=2))
+    state = model.state_dict()
+    images = torch.rand(2, 1, 8, 8)
+    x = (images - state["normalized.mean"]) / state["normalized.std"]
+    x = F.conv2d(x, state["stem.weight"], padding=1)
+    for group, stride in (("block1.0", 1), ("block2.0", 2), ("block3.0", 2)):
+        a = F.relu(norm(state, f"{group}.norm1", x))
+        h = F.conv2d(a, state[f"{group}.conv1.weight"], stride=stride, padding=1)
+        h = F.conv2d(F.relu(norm(state, f"{group}.norm2", h)), state[f"{group}.conv2.weight"], padding=1)
+        x = h + F.conv2d(a, state[f"{group}.shortcut.weight"], stride=stride)
+    x = F.relu(norm(state, "tail.0", x)).mean((2, 3))
+    torch.testing.assert_close(model(images), x @ state["linear.weight"].T + state["linear.bias"])
+
+
+def test_a_later_wide_block_keeps_the_raw_input() -> None:
+    model = WideResNet(depth=16, width=1)
+    block = model.block2[1]
+    nn.init.zeros_(block.conv2.weight)
+    x = torch.randn(2, 32, 4, 4)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_wide_convolutions_are_drawn_by_their_outputs() -> None:
+    torch.manual_seed(0)
+    weight = WideResNet(depth=10, width=4).block3[0].conv2.weight
+    assert abs(weight.std().item() / (2 / (9 * 256)) ** 0.5 - 1) < 0.01
+
+
+def test_the_shortcut_of_paper_002_pools_and_adds_zeros_at_the_end() -> None:
+    block = CifarResNet(depth=8).block2[0]
+    x = torch.rand(2, 16, 6, 6)
+    short = block.shortcut(x)
+    assert short.shape == (2, 32, 3, 3)
+    torch.testing.assert_close(short[:, :16], x.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5)))
+    assert not short[:, 16:].any()
+
+
+def test_the_network_of_paper_002_takes_any_size() -> None:
+    model = CifarResNet(depth=8).eval()
+    assert all(model(torch.rand(1, 3, side, side)).isfinite().all() for side in (1, 7, 24, 28, 30, 33))
+
+
+def test_the_network_of_paper_002_starts_as_published() -> None:
+    torch.manual_seed(0)
+    model = CifarResNet(depth=20)
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert {(part.momentum, part.eps) for part in norms} == {(0.001, 0.001)}
+    assert not model.linear.bias.any()
+    weight = model.block3[1].conv1.weight
+    limit = (6 / (9 * 64 + 9 * 64)) ** 0.5
+    assert 0.99 * limit < weight.abs().max() <= limit
+    with capture(model, "stem", "block1", "block2", "block3") as seen:
+        model(torch.rand(1, 3, 24, 24))
+    assert [tuple(value.shape[1:]) for value in seen.values()] == [(16, 24, 24), (16, 24, 24), (32, 12, 12), (64, 6, 6)]
+
+
+def test_lenet_starts_by_glorot_with_zero_biases() -> None:
+    torch.manual_seed(0)
+    model = LeNet()
+    for part in model.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            fan = sum(nn.init._calculate_fan_in_and_fan_out(part.weight))
+            assert 0.9 * (6 / fan) ** 0.5 < part.weight.abs().max() <= (6 / fan) ** 0.5
+            assert part.bias is not None
+            assert not part.bias.any()
+
+
+def test_small_cnn_starts_with_equal_logits_and_the_authors_names() -> None:
+    model = SmallCNN().eval()
+    assert not model(torch.rand(2, 1, 28, 28)).any()
+    parts = [f"feature_extractor.conv{number}" for number in (1, 2, 3, 4)]
+    parts += [f"classifier.fc{number}" for number in (1, 2, 3)]
+    assert [name for name, _ in model.named_parameters()] == [
+        f"{part}.{end}" for part in parts for end in ("weight", "bias")
+    ]
+    with capture(model, "features", "hidden", "penultimate") as seen:
+        model(torch.rand(1, 1, 28, 28))
+    assert [tuple(value.shape[1:]) for value in seen.values()] == [(64, 4, 4), (200,), (200,)]
+
+
+def test_small_cnn_takes_other_sizes() -> None:
+    assert SmallCNN(channels=3, image_size=(16, 33))(torch.rand(2, 3, 16, 33)).shape == (2, 10)
+
+
+def test_both_forms_of_the_preactivation_resnet_count_as_published() -> None:
+    with torch.device("meta"):
+        counts = [sum(p.numel() for p in PreActResNet(final_norm=final).parameters()) for final in (True, False)]
+    assert counts == [11_172_170, 11_171_146]
+    small = PreActResNet(final_norm=False).eval()
+    with capture(small, "block4", "features") as seen:
+        small(torch.rand(1, 3, 8, 8))
+    assert torch.equal(seen["block4"], seen["features"])
+
+
+def test_resnet_18_stages_have_the_published_sizes() -> None:
+    model = build("resnet-18", (3, 32, 32), 10).eval()
+    with capture(model, "stem", "block1", "block2", "block3", "block4") as seen, torch.no_grad():
+        model(torch.rand(1, 3, 32, 32))
+    sizes = [(64, 32), (64, 32), (128, 16), (256, 8), (512, 4)]
+    assert [tuple(value.shape[1:3]) for value in seen.values()] == sizes
+
+
+def test_the_embeddings_of_paper_000() -> None:
+    model = ImageNetResNet().eval()
+    names = [f"embedding{number}" for number in range(1, 6)]
+    channels = (64, 64, 128, 256, 512)
+    for side, sides in ((32, (8, 8, 4, 2, 1)), (28, (7, 7, 4, 2, 1))):
+        with capture(model, *names, "output", "penultimate") as seen, torch.no_grad():
+            model(torch.rand(2, 3, side, side))
+        expected = [(2, c, s, s) for c, s in zip(channels, sides, strict=True)]
+        assert [tuple(seen[name].shape) for name in names] == expected
+        assert seen["output"].shape == (2, 10)
+        assert torch.equal(seen["penultimate"], seen["embedding5"].flatten(1))

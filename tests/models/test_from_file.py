@@ -1,0 +1,82 @@
+"""A network that a function in someone's file returns."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from holdfast.errors import UsageError
+from holdfast.models import build, from_file
+
+CODE = """
+import torch
+from neighbour import features
+
+def network(outputs=3):
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.BatchNorm1d(features), torch.nn.Linear(features, outputs))
+    model[1].eval()
+    return model
+
+def number():
+    return 3
+
+def fails():
+    raise ZeroDivisionError("by zero")
+
+text = "no function"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "mine.py").write_text(CODE)
+    (tmp_path / "neighbour.py").write_text("features = 48\n")
+    (tmp_path / "torn.py").write_text("def network(:\n")
+    yield str(tmp_path / "mine.py")
+    for name in ("neighbour", "holdfast_file_mine", "holdfast_file_torn"):
+        sys.modules.pop(name, None)
+
+
+def test_the_function_is_called(file: str) -> None:
+    before = list(sys.path)
+    assert from_file(f"{file}:network")(torch.rand(2, 3, 4, 4)).shape == (2, 3)
+    assert sys.path == before
+
+
+def test_build_passes_options_and_leaves_the_modes(file: str) -> None:
+    model = build(f"{file}:network", (3, 4, 4), 5, outputs=5)
+    assert [part.training for part in model.children()] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("{file}", "a network in a file is named 'path/to/file.py:function'"),
+        ("{file}:", "a network in a file is named"),
+        ("{file}x:network", "there is no Python file"),
+        ("{folder}/none.py:network", "there is no Python file .*none.py"),
+        ("{file}:netwrk", "no function is called 'netwrk'; did you mean 'network'"),
+        ("{file}:text", "no function is called 'text'"),
+        ("{file}:number", "returned int, not a torch.nn.Module"),
+        ("{file}:fails", "raised ZeroDivisionError: by zero"),
+        ("{folder}/torn.py:network", "torn.py:network' raised SyntaxError"),
+    ],
+)
+def test_mistakes_get_one_line(file: str, place: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        from_file(place.format(file=file, folder=Path(file).parent))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "words"),
+    [
+        ((3, 4, 4), 10, r"answers one image with shape \(1, 3\), not \(1, 10\)"),
+        ((3, 8, 8), 3, r"cannot take images of shape \(3, 8, 8\)"),
+    ],
+)
+def test_the_answer_is_checked(file: str, shape: tuple[int, int, int], classes: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        build(f"{file}:network", shape, classes)
+    assert "\n" not in str(caught.value)

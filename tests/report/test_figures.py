@@ -1,0 +1,77 @@
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+
+from holdfast.errors import BadValue
+from holdfast.report import Filled, curve, overview
+from holdfast.report.figures import COLOURS, MARKERS, _ends, _numbers, spread
+
+from .conftest import NASTY
+
+
+@pytest.mark.parametrize("draw", [curve, overview])
+def test_a_figure_is_xml_and_the_same_every_time(draw: Callable[[Filled], str], drawn: Filled) -> None:
+    text = draw(drawn)
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert draw(drawn) == text
+    assert "<dc:date>" not in text
+
+
+def test_a_figure_names_every_row_and_column(filled: Filled, drawn: Filled) -> None:
+    # matplotlib draws letters as outlines and leaves the text beside them as a comment.
+    assert all(f"<!-- {name} -->" in overview(filled) for name in ("AT", "clean", "FGSM", "_PGD|10", "worst case"))
+    assert "<!-- AT -->" in curve(drawn)
+    assert "eps (1/255)" in curve(drawn)
+
+
+def test_the_callers_settings_are_neither_used_nor_changed(drawn: Filled) -> None:
+    plain = curve(drawn)
+    with mpl.rc_context({"lines.linewidth": 9, "font.size": 30}):
+        assert curve(drawn) == plain
+        assert mpl.rcParams["lines.linewidth"] == 9
+        assert mpl.rcParams["svg.hashsalt"] != "holdfast"
+
+
+def test_columns_are_drawn_in_the_order_of_their_numbers() -> None:
+    assert list(_numbers(["8", "0", "2.5"]).items()) == [("0", 0.0), ("2.5", 2.5), ("8", 8.0)]
+
+
+@pytest.mark.parametrize("name", ["clean", "inf", "nan"])
+def test_a_column_that_is_no_number_is_named(drawn: Filled, name: str) -> None:
+    with pytest.raises(BadValue, match=name):
+        curve(replace(drawn, table=replace(drawn.table, columns={"1": None, name: None})))
+
+
+def test_the_band_is_the_spread_over_seeds_or_what_the_count_leaves_open() -> None:
+    assert _ends((0.4, 0.6), 100) == pytest.approx((35.86, 50.0, 64.14), abs=0.01)
+    assert _ends((0.5,), 100) == pytest.approx((40.4, 50.0, 59.6), abs=0.1)
+    assert _ends((1.0, 1.0), 100) == (100.0, 100.0, 100.0)
+
+
+def test_one_column_and_many_rows_can_be_drawn(drawn: Filled) -> None:
+    rows = {f"row {number}": drawn.table.rows["AT"] for number in range(20)}
+    table = replace(drawn.table, rows=rows, columns={"4": None}, published={})
+    text = curve(replace(drawn, table=table, values={row: {"4": (0.5,)} for row in rows}))
+    assert all(f"<!-- {row} -->" in text for row in rows)
+
+
+def test_names_are_spread_without_changing_their_order() -> None:
+    moved = spread([50.0, 50.0, 99.0, 100.0, 0.0], gap=10.0)
+    assert moved[4] < moved[0] < moved[1] < moved[2] < moved[3] <= 100
+    ordered = sorted(moved)
+    assert all(high - low >= 10 - 1e-9 for low, high in pairwise(ordered))
+    assert spread([10.0, 90.0], gap=10.0) == [10.0, 90.0]
+
+
+def test_a_pair_of_colour_and_marker_comes_back_late() -> None:
+    pairs = {(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]) for number in range(63)}
+    assert len(pairs) == 63
+
+
+def test_a_name_is_no_formula(drawn: Filled) -> None:
+    assert NASTY in drawn.table.rows
+    assert "$x$" in curve(drawn)

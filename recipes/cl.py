@@ -47,7 +47,10 @@ CIFAR = {row: replace(BASE, method=method) for row, method in (METHODS | AS_CODE
 MNIST = {row: replace(run, data="mnist", held_out=5_000) for row, run in CIFAR.items()}
 
 PAPERS_COLUMNS = {"Id": None, "FGSM": FAST, "PGD": SLOW, "Deepfool": DeepFoolCL(steps=20, overshoot=0.02)}
-OUR_COLUMNS = {"PGD-20, step 0.04": PGD(THREAT, steps=20, step_size=0.04), "CW-20": CW(THREAT, steps=20, step_size=0.04)}
+OUR_COLUMNS = {
+    "PGD-20, step 0.04": PGD(THREAT, steps=20, step_size=0.04),
+    "CW-20": CW(THREAT, steps=20, step_size=0.04),
+}
 MNIST_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 1.5": DeepFool(L2(1.5))}
 CIFAR_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 0.25": DeepFool(L2(0.25))}
 WORST = ("Id", "FGSM", "PGD", *OUR_COLUMNS)
@@ -101,8 +104,6 @@ MEANS = {
 }  # fmt: skip
 
 
-
-
 def printed(part: str, rows: tuple[str, ...]) -> Published:
     """Return the numbers that a table prints, by row and column."""
     return {
@@ -115,7 +116,9 @@ EMBEDDINGS = {
     f"ResNet+CL-{name}-FGSM": replace(BASE, method=CL(FAST, layer, beta=6.0))
     for name, layer in [(f"Embed-{depth}", f"embedding{depth}") for depth in range(1, 6)] + [("Output", "output")]
 }
-BETAS = {f"ResNet+CL-{beta:g}-FGSM": replace(BASE, method=CL(FAST, beta=beta)) for beta in (0.1, 0.5, 1.0, 3.0, 6.0, 7.0)}
+BETAS = {
+    f"ResNet+CL-{beta:g}-FGSM": replace(BASE, method=CL(FAST, beta=beta)) for beta in (0.1, 0.5, 1.0, 3.0, 6.0, 7.0)
+}
 
 SMALL = Scale(epochs=1, limit=64, test_limit=32, seeds=(0,), train_steps=2, test_steps=2, batch=32, pretrained=False,
               held_out=0)  # fmt: skip
@@ -126,13 +129,15 @@ CIFAR_SCALES = {
     "full": Scale(),
 }  # fmt: skip
 MNIST_SCALES = {
-    "short": Scale(model="lenet", epochs=2, test_limit=1_000, seeds=(0, 1), train_steps=10, pretrained=False, held_out=0,
-                   optimizer=AdamW(lr=5e-4, weight_decay=0.1), schedule=Triangle()),
+    "short": Scale(model="lenet", epochs=2, limit=20_000, test_limit=1_000, seeds=(0, 1), train_steps=7, pretrained=False,
+                   held_out=0, optimizer=AdamW(lr=1e-3, weight_decay=0.1), schedule=Triangle()),
     "smoke": replace(SMALL, data="made-up:1x28x28"),
 }  # fmt: skip
 
 
-def table(title: str, rows: Mapping[str, Run], part: str, top: int = 1, names: tuple[str, ...] = tuple(METHODS)) -> Table:
+def table(
+    title: str, rows: Mapping[str, Run], part: str, top: int = 1, names: tuple[str, ...] = tuple(METHODS)
+) -> Table:
     """Return one of the paper's tables."""
     mnist = part.startswith("mnist")
     return Table(

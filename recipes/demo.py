@@ -50,7 +50,7 @@ PAPER = Paper(
             rows=ROWS,
             columns={f"{eps:g}": PGD(Linf(eps), steps=20) for eps in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)},
             seeds=(0,),
-            kind="curve",
+            shown_as="curve",
             axis="L-inf eps",
         ),
         "steps": Table(
@@ -58,7 +58,7 @@ PAPER = Paper(
             rows=ROWS,
             columns={str(steps): PGD(THREAT, steps=steps) for steps in (1, 2, 5, 10, 20, 50, 100)},
             seeds=(0,),
-            kind="curve",
+            shown_as="curve",
             axis="gradient steps",
         ),
     },

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def describe(value: object) -> Described:
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
-        return value if abs(value) != float("inf") else repr(value)
+        return value if math.isfinite(value) else repr(value)
     if callable(value) and hasattr(value, "__name__"):
         return {"kind": "function", "name": value.__name__}
     raise TypeError(f"{type(value).__name__} cannot be written down")
@@ -50,7 +51,7 @@ def restore(described: Described, known: Mapping[str, Any]) -> Any:
     """
     if isinstance(described, list):
         return tuple(restore(item, known) for item in described)
-    if described in ("inf", "-inf"):
+    if described in ("inf", "-inf", "nan"):
         return float(str(described))
     if not isinstance(described, dict):
         return described
@@ -79,10 +80,16 @@ def difference(old: Described, new: Described, path: str = "") -> list[str]:
 
 def brief(value: object) -> str:
     """Return a value as code would write it, without the fields that keep their defaults."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(brief, value))})"
     if not is_dataclass(value) or isinstance(value, type):
         return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
     said = [(f.name, getattr(value, f.name), f.default) for f in fields(value)]
-    shown = [f"{name}={brief(item)}" for name, item, default in said if default is MISSING or item != default]
+    shown = [
+        f"{name}={brief(item)}"
+        for name, item, default in said
+        if default is MISSING or item != default or name in ("eps", "threat")
+    ]
     return f"{type(value).__name__}({', '.join(shown)})"
 
 
@@ -154,6 +161,8 @@ def read_state(path: Path, remedy: str) -> Any:
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
     """Put weights into a network; weights of another network are refused with the first difference."""
     own = model.state_dict()
+    # A checkpoint made elsewhere knows nothing of the normalisation that our networks carry.
+    tensors = {name: tensor for name, tensor in own.items() if name.startswith("normalized.")} | dict(tensors)
     missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     shapes = [name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape]
     if missing or foreign or shapes:
@@ -162,7 +171,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -
             else f"'{shapes[0]}' is {tuple(tensors[shapes[0]].shape)} there and {tuple(own[shapes[0]].shape)} here"
         )  # fmt: skip
         raise BadRecord(f"{origin} holds the weights of another network than {type(model).__name__}: {first}")
-    model.load_state_dict(dict(tensors))
+    model.load_state_dict(tensors)
 
 
 def fingerprint_of_tensors(tensors: Mapping[str, Tensor], *words: str) -> str:

@@ -84,8 +84,8 @@ def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: 
 
 def seconds_of(folder: Path | str) -> float:
     """Return how long the run of a folder trained, in seconds, over all its sittings."""
-    path = Path(folder) / "last.pt"
-    return float(record.read_state(path, "the training time is only known from it")["seconds"])
+    path = Path(folder) / "timing.json"
+    return float(record.read_json(path, "the training time is known only from it; train again")["train_seconds"])
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from holdfast.errors import BadValue, require
 from holdfast.streams import Stream
-from holdfast.types import Images, PerImage
+from holdfast.types import Flags, Images, PerImage
 
 
-def per_image(value: PerImage) -> Tensor:
-    """Shape one number an image so that it multiplies whole images."""
+def per_image(value: PerImage | Flags) -> Tensor:
+    """Shape one number (or flag) an image so that it meets whole images."""
     return value[:, None, None, None]
 
 

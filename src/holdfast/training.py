@@ -168,9 +168,7 @@ def total_steps(run: Run, train_set: ImageSet) -> int:
     return run.epochs * math.ceil(len(train_set) / run.batch)
 
 
-def carry_out(
-    run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell
-) -> None:
+def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell) -> None:
     """Train to the end of the last epoch, saving on the way."""
     steps_per_epoch = total_steps(run, train_set) // run.epochs
     update = Updates(state.networks, state.optimizers)
@@ -240,7 +238,9 @@ def finish_epoch(
         score = line.get("held_out_robust", -1.0)
         if run.select is not None and score > state.best:
             state.best = score
-            state.best_model = {name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()}
+            state.best_model = {
+                name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()
+            }
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     return f"epoch {epoch + 1}/{run.epochs}  " + "  ".join(
@@ -269,5 +269,6 @@ def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, flo
     now = time.monotonic()
     state.seconds += now - began
     record.write_state(folder / "last.pt", state.to_dict(run))
+    record.write_json(folder / "timing.json", {"train_seconds": state.seconds})
     now = time.monotonic()
     return now, now

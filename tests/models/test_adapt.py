@@ -1,6 +1,7 @@
 """Networks made elsewhere: plain modules, torchvision's, timm's, and their weights on disk."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def images() -> Tensor:
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Path:
+def hub(tmp_path: Path) -> Iterator[Path]:
     """Point torch at an empty folder of weights."""
     before = torch.hub.get_dir()
     torch.hub.set_dir(str(tmp_path))

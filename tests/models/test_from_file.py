@@ -1,6 +1,7 @@
 """A network that a function in someone's file returns."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ text = "no function"
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> str:
+def file(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "mine.py").write_text(CODE)
     (tmp_path / "neighbour.py").write_text("features = 48\n")
     (tmp_path / "torn.py").write_text("def network(:\n")

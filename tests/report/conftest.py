@@ -37,7 +37,7 @@ def filled() -> Filled:
 def drawn(filled: Filled) -> Filled:
     """The same rows as a curve of one seed."""
     columns = {name: PGD(Linf(float(name) / 255)) for name in ("8", "0", "2.5")}
-    table = replace(filled.table, columns=columns, seeds=(0,), worst=(), kind="curve", axis="eps (1/255)")
+    table = replace(filled.table, columns=columns, seeds=(0,), worst=(), shown_as="curve", axis="eps (1/255)")
     table = replace(table, published={"AT": {"8": (41.0, 0.5)}})
     values = {row: {"8": (0.4,), "0": (1.0 - place / 50,), "2.5": (0.6,)} for place, row in enumerate(table.rows)}
     return replace(filled, table=table, values=values)

@@ -30,7 +30,9 @@ class Attack(ABC):
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
         for name in AT_LEAST_ONE:
-            require(getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more")
+            require(
+                getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more"
+            )
         step_size = getattr(self, "step_size", None)
         require(step_size is None or step_size >= 0, f"{type(self).__name__}: step_size = {step_size}, not 0 or more")
 
@@ -38,7 +40,8 @@ class Attack(ABC):
     def run(self, model: "Watched", images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Return the attacked images; `model` is at rest, `start` is inside the ball or None."""
 
-    def __call__(self, model: Network, images: Images, targets: Targets, start: Images | None = None) -> Images:
+    # The door takes any tensor: it is what refuses those of the wrong type, with a better word than a type checker's.
+    def __call__(self, model: Network, images: Tensor, targets: Tensor, start: Tensor | None = None) -> Images:
         """Return one attacked image for each image, inside the threat and inside [0, 1].
 
         `targets` are what the objective compares with: the true labels, unless the attack says otherwise. `start` is
@@ -111,7 +114,7 @@ def _shape(value: object) -> str:
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
 
 
-def check(images: Images, targets: Targets, start: Images | None = None) -> None:
+def check(images: Tensor, targets: Tensor, start: Tensor | None = None) -> None:
     """Refuse images and targets that no attack can work on, in one line that says what is wanted."""
     if images.dtype != torch.float32:
         hint = ": divide bytes by 255" if images.dtype == torch.uint8 else ""

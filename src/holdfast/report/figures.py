@@ -115,7 +115,7 @@ def _axes(figure: Canvas, filled: Filled, height: float) -> Axes:
     axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
     axes.set_title(textwrap.fill(f"{filled.table.title} ({filled.scale})", 70), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="both" if filled.table.kind == "curve" else "x", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="both" if filled.table.shown_as == "curve" else "x", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     figure.text(0.1, 0.05 / total, textwrap.fill(band_words(filled), 90), color="#555555", fontsize=7.5)
     return axes
@@ -125,7 +125,7 @@ def band_words(filled: Filled) -> str:
     """Say what the bands and bars of a figure are."""
     seeds = len(filled.table.seeds)
     spread_words = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    if filled.table.kind != "curve":
+    if filled.table.shown_as != "curve":
         return f"Bars: {spread_words}; {filled.count} test images"
     paper = "; hollow marks: the paper's" if filled.table.published else ""
     return f"Bands: {spread_words}; {filled.count} test images{paper}"

@@ -10,6 +10,7 @@ from torch import nn
 
 from holdfast import metrics, record
 from holdfast.data import ImageSet, load
+from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.report.table import Table
 from holdfast.run import Run, seconds_of
@@ -49,18 +50,19 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
-    test_set: ImageSet | None = None
+    counts: set[int] = set()
     for row, run in table.rows.items():
         seeded = [_with_seed(run, seed) for seed in table.seeds]
         by_seed = []
         for one in seeded:
             model = network(one, place)
-            test_set = test_images(one, table, place)
+            test_set = images_of(one, table, place)
+            counts.add(len(test_set))
             by_seed.append(measure(one, model, table, test_set, place))
         values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
         seconds[row] = tuple(seconds_of(run_folder(one, place)) for one in seeded)
-    assert test_set is not None, "a table has at least one row"
-    return Filled(name, table, scale, values, len(test_set), seconds, conditions(place.device, table))
+    require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
+    return Filled(name, table, scale, values, counts.pop(), seconds, conditions(place.device, table))
 
 
 def _with_seed(run: Run, seed: int) -> Run:
@@ -85,7 +87,7 @@ def network(run: Run, place: Workplace) -> nn.Module:
     )
 
 
-def test_images(run: Run, table: Table, place: Workplace) -> ImageSet:
+def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
     data = load(run.data, "test", root=place.data_root, download=place.download, limit=table.test_limit)
     if run.augment is not None:
@@ -115,6 +117,7 @@ def conditions(device: str, table: Table) -> dict[str, str]:
     hardware = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} CPU threads"
     return {
         "hardware": f"{hardware} ({platform.machine()})",
-        "precision": ", ".join(sorted({run.precision for run in table.rows.values()})) + " training, float32 evaluation",
+        "precision": ", ".join(sorted({run.precision for run in table.rows.values()}))
+        + " training, float32 evaluation",
         "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }

@@ -70,11 +70,13 @@ def reproduce(request: Request, tell: Tell) -> tuple[Path, list[Filled]]:
     filled = []
     for name, table in request.chosen().items():
         done = fill(f"{paper.name} {name}", table, scale, place)
-        record.write_text(request.folder / "tables" / f"{paper.name}-{scale}-{name.replace(' ', '-')}.json", to_json(done))
+        record.write_text(
+            request.folder / "tables" / f"{paper.name}-{scale}-{name.replace(' ', '-')}.json", to_json(done)
+        )
         filled.append(done)
     path = request.folder / "report.html"
-    tables = [each for each in filled if each.table.kind == "table"]
-    figures = [each for each in filled if each.table.kind == "curve"]
+    tables = [each for each in filled if each.table.shown_as == "table"]
+    figures = [each for each in filled if each.table.shown_as == "curve"]
     record.write_text(path, page(f"{paper.title} ({scale})", tables, figures, _pictures(request, filled, place)))
     return path, filled
 
@@ -88,7 +90,7 @@ def _pictures(request: Request, filled: Sequence[Filled], place: Workplace) -> l
     shown = []
     for row, run in table.rows.items():
         one = replace(run, seed=table.seeds[0])
-        data = filling.test_images(one, table, place)
+        data = filling.images_of(one, table, place)
         shown.append(picture(row, filling.network(one, place), attack, data))
     return shown
 

@@ -1,6 +1,8 @@
 """A filled table as lines of text cells, and those as plain text, Markdown, LaTeX and JSON."""
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +42,13 @@ def sheet(filled: Filled) -> Sheet:
 def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
     mean, std = metrics.mean_std(values)
     ours = f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
-    return ours if published is None else f"{ours} | {published[0]:.2f} ({published[1]:.2f})"
+    return ours if published is None else f"{ours} | {printed(published)}"
+
+
+def printed(published: tuple[float, float]) -> str:
+    """Return a paper's value as it prints it, without a deviation where it gives none."""
+    mean, std = published
+    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ({std:.2f})"
 
 
 def to_text(shown: Sheet) -> str:
@@ -48,7 +56,9 @@ def to_text(shown: Sheet) -> str:
     lines = [shown.header, *shown.rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(shown.header))]
     set_lines = [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
         for line in lines
     ]
     rule = "-" * len(set_lines[0])
@@ -57,11 +67,16 @@ def to_text(shown: Sheet) -> str:
 
 def to_markdown(shown: Sheet) -> str:
     """Return the sheet as a Markdown table."""
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in (shown.header, *shown.rows)]
+    lines = [[_md(cell) for cell in line] for line in (shown.header, *shown.rows)]
     set_lines = ["| " + " | ".join(line) + " |" for line in lines]
     rule = "|---|" + "---:|" * (len(shown.header) - 1)
-    notes = [f"- {note}" for note in shown.notes]
-    return "\n".join([f"**{shown.title}**", "", set_lines[0], rule, *set_lines[1:], "", *notes])
+    notes = [f"- {_md(note)}" for note in shown.notes]
+    return "\n".join([f"**{_md(shown.title)}**", "", set_lines[0], rule, *set_lines[1:], "", *notes])
+
+
+def _md(text: str) -> str:
+    """Escape what Markdown would read as markup."""
+    return re.sub(r"([\\`*_|<>$])", r"\\\1", text)
 
 
 def to_latex(shown: Sheet) -> str:
@@ -86,7 +101,15 @@ def to_latex(shown: Sheet) -> str:
 
 def _tex(text: str) -> str:
     """Escape what LaTeX would read as a command."""
-    special = {"\\": r"\textbackslash{}", "|": r"$\mid$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special = {
+        "\\": r"\textbackslash{}",
+        "|": r"$\mid$",
+        "<": "$<$",
+        ">": "$>$",
+        "[": "{[}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
     special |= {sign: "\\" + sign for sign in "&%$#_{}"}
     return "".join(special.get(sign, sign) for sign in text)
 

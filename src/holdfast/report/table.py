@@ -1,7 +1,7 @@
 """A table or figure of a paper as a value: which runs, under which attacks, and what the paper printed.
 
-A recipe says a table once, at the paper's own size. A scale says how a smaller machine runs the same table: every row and
-every column shrinks alike, so that methods stay comparable.
+A recipe says a table once, at the paper's own size. A scale says how a smaller machine runs the same table: every row
+and every column shrinks alike, so that methods stay comparable.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    kind: Literal["table", "curve"] = "table"
+    shown_as: Literal["table", "curve"] = "table"
     """A curve has numbers as column names and is drawn."""
     axis: str = ""
     """What a curve's columns count."""
@@ -63,7 +63,9 @@ class Scale:
     def run(self, run: Run) -> Run:
         """Return the run at this scale."""
         names = ("epochs", "limit", "batch", "model", "data", "optimizer", "schedule", "pretrained", "held_out")
-        said = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if said.get("held_out") == 0:
+            said["select"] = None
         return replace(run, method=_shortened(run.method, self.train_steps), **said)
 
     def table(self, table: Table, seeds: tuple[int, ...] | None = None) -> Table:

@@ -1,0 +1,177 @@
+"""What every published attack promises; new ones enrol themselves."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holdfast import L0, L1, L2, Linf
+from holdfast.attacks import Attack, UniformNoise
+from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
+from tests.conftest import attack_kinds
+
+KINDS = attack_kinds()
+THREATS = (Linf(0.1), L2(0.7), L1(3.0), L0(5))
+
+pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=str)
+def test_stays_in_the_ball_and_in_the_box(
+    kind: type[Attack], threat: Linf, small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    attacked = kind(threat)(small, images, labels)
+    assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
+    assert float(attacked.min()) >= 0
+    assert float(attacked.max()) <= 1
+    assert attacked.dtype == torch.float32
+
+
+@pytest.mark.parametrize("threat", [Linf(0.0), L2(0.0), L1(0.0), L0(0)], ids=str)
+def test_eps_0_returns_the_input(
+    kind: type[Attack], threat: Linf, small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    assert torch.equal(kind(threat)(small, images, labels), images)
+
+
+def test_same_seed_same_images_whatever_the_global_state(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    attack = kind(Linf(0.1))
+    first = attack(small, images, labels)
+    torch.manual_seed(99)
+    assert torch.equal(attack(small, images, labels), first)
+
+
+def test_another_seed_draws_other_images(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    if not hasattr(kind(Linf(0.1)), "seed"):
+        pytest.skip("draws nothing")
+    first, second = (kind(Linf(0.1), seed=seed)(small, images, labels) for seed in (0, 1))
+    assert not torch.equal(first, second)
+
+
+def test_batch_and_order_do_not_matter(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    attack = kind(Linf(0.1))
+    together = attack(small, images, labels)
+    order = torch.randperm(len(images))
+    assert torch.allclose(attack(small, images[order], labels[order]), together[order], atol=1e-5)
+    parts = [attack(small, images[part], labels[part]) for part in (slice(0, 5), slice(5, 6), slice(6, 12))]
+    assert torch.allclose(torch.cat(parts), together, atol=1e-5)
+
+
+def test_leaves_no_trace(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    small.train()
+    small.norm.eval()  # someone froze the statistics on purpose
+    small.last.weight.grad = torch.ones_like(small.last.weight)
+    before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    random, originals = torch.random.get_rng_state(), (images.clone(), labels.clone())
+    kind(Linf(0.1))(small, images, labels)
+    assert all(torch.equal(before[name], tensor) for name, tensor in small.state_dict().items())
+    assert small.training
+    assert small.drop.training
+    assert not small.norm.training
+    assert torch.equal(small.last.weight.grad, torch.ones_like(small.last.weight))
+    assert all(weight.grad is None for name, weight in small.named_parameters() if name != "last.weight")
+    assert all(weight.requires_grad for weight in small.parameters())
+    assert torch.equal(random, torch.random.get_rng_state())
+    assert torch.equal(originals[0], images)
+    assert torch.equal(originals[1], labels)
+    assert torch.is_grad_enabled()
+    assert not any(module._forward_hooks or module._backward_hooks for module in small.modules())
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode], ids=["no_grad", "inference_mode"])
+def test_works_without_gradients_around_it(
+    kind: type[Attack],
+    context: Callable[[], torch.no_grad],
+    small: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+) -> None:
+    expected = kind(Linf(0.1))(small, images, labels)
+    with context():
+        found = kind(Linf(0.1))(small, images.clone(), labels.clone())
+    assert torch.equal(found, expected)
+
+
+def test_works_under_autocast_and_stays_in_the_ball(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        attacked = kind(Linf(0.1))(small, images, labels)
+    assert attacked.dtype == torch.float32
+    assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
+
+
+def test_works_on_a_frozen_network_and_on_a_function(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    expected = kind(Linf(0.1))(small, images, labels)
+    small.eval().requires_grad_(False)
+    assert torch.equal(kind(Linf(0.1))(small, images, labels), expected)
+    assert torch.equal(kind(Linf(0.1))(lambda x: small(x), images, labels), expected)
+
+
+def test_an_empty_batch_comes_back_empty(kind: type[Attack], small: nn.Module) -> None:
+    attacked = kind(Linf(0.1))(small, torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
+    assert attacked.shape == (0, 1, 8, 8)
+
+
+def test_two_classes_are_enough(kind: type[Attack], images: Tensor) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    attacked = kind(Linf(0.1))(network, images, network(images).argmax(1))
+    assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
+
+
+def test_constant_and_huge_logits_give_a_result(kind: type[Attack], images: Tensor, labels: Tensor) -> None:
+    for scale in (0.0, 1e6):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        network[1].weight.data *= scale
+        attacked = kind(Linf(0.1))(network, images, labels)
+        assert bool(attacked.isfinite().all())
+
+
+def test_nan_is_an_error_that_says_where(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    images[3] = 1.0
+
+    def broken(x: Tensor) -> Tensor:
+        bright = (x.flatten(1).mean(1) > 0.85)[:, None]
+        return torch.where(bright, torch.nan, small.eval()(x))
+
+    attack = kind(Linf(0.1))
+    asks_nothing = isinstance(attack, UniformNoise) or kind.__name__ in ("RandomSign", "GaussianNoise")
+    if asks_nothing:
+        assert bool(attack(broken, images, labels).isfinite().all())
+        return
+    with pytest.raises(ModelFault, match="NaN for image 3"):
+        attack(broken, images, labels)
+
+
+def test_refuses_what_it_cannot_attack(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    attack = kind(Linf(0.1))
+    with pytest.raises(BadImages, match=r"Normalized\(mean, std\)"):
+        attack(small, images * 4 - 2, labels)
+    with pytest.raises(BadImages, match="divide bytes by 255"):
+        attack(small, (images * 255).to(torch.uint8), labels)
+    with pytest.raises(BadImages, match=r"\(n, c, h, w\)"):
+        attack(small, images[0], labels[:1])
+    with pytest.raises(BadLabels, match="12 images but 11 targets"):
+        attack(small, images, labels[:11])
+    with pytest.raises(BadLabels, match="classes count from 0"):
+        attack(small, images, labels - 20)
+
+
+def test_refuses_a_negative_radius(kind: type[Attack]) -> None:
+    with pytest.raises(BadValue, match="0 or more"):
+        kind(Linf(-0.1))
+    with pytest.raises(BadValue, match="8/255"):
+        kind(Linf(8))
+
+
+def test_is_a_value(kind: type[Attack]) -> None:
+    assert kind(Linf(0.1)) == kind(Linf(0.1))
+    assert hash(kind(Linf(0.1))) == hash(kind(Linf(0.1)))
+    assert kind.__name__ in repr(kind(Linf(0.1)))
+    assert kind(Linf(0.1)) != kind(Linf(math.pi / 20))

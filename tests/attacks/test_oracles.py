@@ -1,0 +1,281 @@
+"""Our attacks beside torchattacks, foolbox and plain loops: where the algorithm is the same, so are the images.
+
+Pixels and step sizes are multiples of 1/256, so that their sums are exact in float32: no order of operations turns a sign.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from holdfast import L2, Linf, Normalized
+from holdfast.attacks import BIM, CW, FGSM, MIM, PGD, RFGSM, Attack, DeepFool, DeepFoolCL, IterLL, StepLL
+from holdfast.data import load
+from holdfast.streams import Stream
+from holdfast.threats import Threat
+from tests.conftest import Small
+
+# foolbox asks for git through GitPython, which answers with a plain ImportError where there is none.
+torchattacks = pytest.importorskip("torchattacks", exc_type=ImportError)
+foolbox = pytest.importorskip("foolbox", exc_type=ImportError)
+
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore::Warning:torchattacks"),
+    pytest.mark.filterwarnings("ignore::Warning:foolbox"),
+    pytest.mark.filterwarnings("ignore::Warning:eagerpy"),
+]
+
+EPS, STEP, STEPS = 16 / 256, 4 / 256, 10
+MEAN, STD = (0.5, 0.45, 0.4), (0.25, 0.24, 0.26)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network at rest, and images with labels to attack it with."""
+
+    network: nn.Module
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def copy(self) -> nn.Module:
+        """A network for an oracle alone: foolbox fills weight gradients, torchattacks changes modes."""
+        return copy.deepcopy(self.network)
+
+    def accuracy(self, images: Tensor) -> float:
+        """Return the share of images that the network gets right."""
+        with torch.no_grad():
+            return float((self.network(images).argmax(1) == self.labels).float().mean())
+
+    def inside(self) -> "Case":
+        """Return the case with images so far from 0 and 1 that no step of length 0.25 is cut."""
+        return Case(self.network, 0.25 + self.images / 2, self.labels)
+
+    def predicted(self) -> "Case":
+        """Return the case with the network's own answers as labels, without images that are close to a tie."""
+        with torch.no_grad():
+            logits = self.network(self.images)
+        best = logits.topk(2, dim=1).values
+        clear = best[:, 0] - best[:, 1] > 0.05
+        return Case(self.network, self.images[clear], logits.argmax(1)[clear])
+
+
+def trained_on_digits() -> Case:
+    """Return a network that reads most digits; their pixels are multiples of 1/16."""
+    train_set, test_set = (load("digits", part) for part in ("train", "test"))
+    network = Small()
+    optimizer = torch.optim.Adam(network.parameters(), 0.003)
+    for _ in range(60):
+        chosen = torch.randint(len(train_set), (64,))
+        optimizer.zero_grad()
+        F.cross_entropy(network(train_set.images[chosen]), train_set.labels[chosen]).backward()
+        optimizer.step()
+    return Case(network.eval().requires_grad_(), test_set.images[:64], test_set.labels[:64])
+
+
+def normalised_colour() -> Case:
+    """Return a network that normalises by itself, with fresh weights, right on three images of four."""
+    network = nn.Sequential(Normalized(MEAN, STD), Small(3, 16)).eval()
+    images = torch.randint(0, 257, (32, 3, 16, 16)) / 256
+    labels = network(images).argmax(1)
+    return Case(network, images, torch.where(torch.arange(32) % 4 == 0, (labels + 1) % 10, labels))
+
+
+@pytest.fixture(scope="module", params=[trained_on_digits, normalised_colour], ids=lambda make: make.__name__)
+def case(request: pytest.FixtureRequest) -> Case:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return request.param()
+
+
+def by_torchattacks(kind: Callable[..., object], case: Case, *args: object, **options: object) -> Tensor:
+    """Return the images of a torchattacks attack."""
+    return kind(case.copy, *args, **options)(case.images, case.labels)
+
+
+def by_foolbox(attack: Callable[..., object], case: Case, eps: float | None) -> Tensor:
+    """Return the images of a foolbox attack, cut to eps."""
+    # foolbox takes the first GPU unless it is told the device.
+    model = foolbox.PyTorchModel(case.copy, bounds=(0, 1), device="cpu")
+    return attack(model, case.images, case.labels, epsilons=eps)[1]
+
+
+def by_hand(
+    case: Case, threat: Threat, loss: Callable[[Tensor, Tensor], Tensor], start: Tensor, step: float, steps: int
+) -> Tensor:
+    """Return the images of projected gradient ascent in L-inf, written as in a paper."""
+    eps, x, images = threat.eps, start, case.images
+    for _ in range(steps):
+        x = x.clone().requires_grad_()
+        gradient = torch.autograd.grad(loss(case.network(x), case.labels).sum(), x)[0]
+        x = x.detach() + step * gradient.sign()
+        x = torch.clamp(torch.min(torch.max(x, images - eps), images + eps), 0, 1)
+    return x
+
+
+def loss_of_label(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def loss_of_margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return -max(z_y - max_other + 50, 0), masking the true class as the published codes do."""
+    true = F.one_hot(labels, 10).float()
+    others = ((1 - true) * logits - 1000 * true).max(1).values
+    return -F.relu((true * logits).sum(1) - others + 50)
+
+
+def assert_same(case: Case, ours: Tensor, theirs: Tensor, atol: float = 1e-5) -> None:
+    """Check that both made the same images, that these count the same, and that the attack did something."""
+    assert torch.allclose(ours, theirs, rtol=0, atol=atol)
+    assert case.accuracy(ours) == case.accuracy(theirs)
+    assert case.accuracy(ours) < case.accuracy(case.images)
+
+
+def test_fgsm(case: Case) -> None:
+    ours = FGSM(Linf(EPS))(case.network, case.images, case.labels)
+    assert_same(case, ours, by_torchattacks(torchattacks.FGSM, case, EPS))
+    assert_same(case, ours, by_foolbox(foolbox.attacks.LinfFastGradientAttack(), case, EPS))
+
+
+@pytest.mark.parametrize("attack", [BIM(Linf(EPS), STEPS, STEP), PGD(Linf(EPS), STEPS, STEP, random_start=False)])
+def test_bim_is_pgd_without_random_start(attack: Attack, case: Case) -> None:
+    ours = attack(case.network, case.images, case.labels)
+    for theirs in (
+        by_torchattacks(torchattacks.BIM, case, EPS, STEP, STEPS),
+        by_torchattacks(torchattacks.PGD, case, EPS, STEP, STEPS, random_start=False),
+        by_foolbox(foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=STEPS), case, EPS),
+        by_foolbox(foolbox.attacks.LinfPGD(abs_stepsize=STEP, steps=STEPS, random_start=False), case, EPS),
+    ):
+        assert_same(case, ours, theirs)
+
+
+@pytest.mark.parametrize(("eps", "step"), [(EPS, STEP), (8 / 255, 2 / 255), (0.3, 0.01)])
+def test_pgd_is_the_plain_loop_bit_for_bit(eps: float, step: float, case: Case) -> None:
+    threat = Linf(eps)
+    ours = PGD(threat, STEPS, step, random_start=False)(case.network, case.images, case.labels)
+    assert torch.equal(ours, by_hand(case, threat, loss_of_label, case.images, step, STEPS))
+
+
+def test_pgd_draws_its_start_and_then_is_the_plain_loop(case: Case) -> None:
+    threat = Linf(EPS)
+    ours = PGD(threat, STEPS, STEP, seed=3)(case.network, case.images, case.labels)
+    start = threat.random_start(case.images, Stream.of(case.images, 3, "PGD"))
+    assert float((start - case.images).abs().max()) > 0.9 * EPS
+    assert torch.equal(ours, by_hand(case, threat, loss_of_label, start, STEP, STEPS))
+
+
+def test_pgd_goes_on_from_a_given_start(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = torch.randint(-16, 17, case.images.shape) / 256
+    start = (case.images + noise).clamp(0, 1)
+    ours = PGD(Linf(EPS), STEPS, STEP)(case.network, case.images, case.labels, start)
+    assert torch.equal(ours, by_hand(case, Linf(EPS), loss_of_label, start, STEP, STEPS))
+
+    pgd = foolbox.attacks.LinfPGD(abs_stepsize=STEP, steps=STEPS)
+    monkeypatch.setattr(pgd, "get_random_start", lambda x0, epsilon: x0 + type(x0)(noise))
+    assert_same(case, ours, by_foolbox(pgd, case, EPS))
+
+    monkeypatch.setattr(Tensor, "uniform_", lambda self, low, high: self.copy_(noise))
+    assert_same(case, ours, by_torchattacks(torchattacks.PGD, case, EPS, STEP, STEPS, random_start=True))
+
+
+def test_mim(case: Case) -> None:
+    for decay in (1.0, 0.5):
+        ours = MIM(Linf(EPS), STEPS, STEP, decay)(case.network, case.images, case.labels)
+        # foolbox is no judge here: it sums signs of gradients instead of normalised gradients.
+        assert_same(case, ours, by_torchattacks(torchattacks.MIFGSM, case, EPS, STEP, STEPS, decay))
+
+
+def test_l2_steps_agree_where_no_pixel_is_cut(case: Case) -> None:
+    # Where pixels are cut, the others shorten first and clip then; ours clips first, so that what is cut costs nothing.
+    inner, eps, step = case.inside(), 0.2, 0.05
+    ours = FGSM(L2(eps))(inner.network, inner.images, inner.labels)
+    assert torch.allclose(ours, by_foolbox(foolbox.attacks.L2FastGradientAttack(), inner, eps), rtol=0, atol=1e-5)
+    for attack in (BIM(L2(eps), STEPS, step), PGD(L2(eps), STEPS, step, random_start=False)):
+        ours = attack(inner.network, inner.images, inner.labels)
+        for theirs in (
+            by_foolbox(foolbox.attacks.L2BasicIterativeAttack(abs_stepsize=step, steps=STEPS), inner, eps),
+            by_foolbox(foolbox.attacks.L2PGD(abs_stepsize=step, steps=STEPS, random_start=False), inner, eps),
+            by_torchattacks(torchattacks.PGDL2, inner, eps, step, STEPS, random_start=False),
+        ):
+            assert_same(inner, ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("attack", "kind", "arguments"),
+    [
+        (StepLL(Linf(EPS)), torchattacks.FGSM, (EPS,)),
+        (IterLL(Linf(EPS), STEPS, STEP), torchattacks.BIM, (EPS, STEP, STEPS)),
+    ],
+    ids=["StepLL", "IterLL"],
+)
+def test_towards_the_least_likely_class(
+    attack: Attack, kind: Callable[..., object], arguments: tuple[float, ...], case: Case
+) -> None:
+    # torchattacks leaves the label out of the least likely; ours does not look at it, so labels are the likeliest here.
+    case = case.predicted()
+    oracle = kind(case.copy, *arguments)
+    oracle.set_mode_targeted_least_likely(quiet=True)
+    assert_same(case, attack(case.network, case.images, case.labels), oracle(case.images, case.labels))
+
+
+def test_cw_is_the_plain_loop_on_the_margin_bit_for_bit(case: Case) -> None:
+    for confidence in (50.0,):
+        attack = CW(Linf(EPS), STEPS, STEP, random_start=False, confidence=confidence)
+        ours = attack(case.network, case.images, case.labels)
+        theirs = by_hand(case, Linf(EPS), loss_of_margin, case.images, STEP, STEPS)
+        assert torch.equal(ours, theirs)
+        assert case.accuracy(ours) < case.accuracy(case.images)
+
+
+def test_rfgsm(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    threat = Linf(EPS)
+    noise = Stream.of(case.images, 5, "RFGSM").normal(case.images.shape[1:])
+    for alpha in (EPS / 2, EPS / 4):
+        ours = RFGSM(threat, alpha, seed=5)(case.network, case.images, case.labels)
+        start = (case.images + alpha * noise.sign()).clamp(0, 1)
+        assert torch.equal(ours, by_hand(case, threat, loss_of_label, start, EPS - alpha, 1))
+    # torchattacks takes both steps with one size, and the sign of normal noise as we do.
+    monkeypatch.setattr(torch, "randn_like", lambda images: noise)
+    half = RFGSM(threat, EPS / 2, seed=5)(case.network, case.images, case.labels)
+    assert_same(case, half, by_torchattacks(torchattacks.RFGSM, case, EPS, EPS / 2, 1))
+
+
+@pytest.mark.parametrize("norm", ["L2", "Linf"])
+def test_deepfool(norm: str, case: Case) -> None:
+    # foolbox starts from the predicted class, we from the true one: the labels here are both.
+    case = case.predicted()
+    threat = L2(math.inf) if norm == "L2" else Linf(math.inf)
+    ours = DeepFool(threat)(case.network, case.images, case.labels)
+    theirs = [by_foolbox(getattr(foolbox.attacks, f"{norm}DeepFoolAttack")(), case, None)]
+    if norm == "L2":
+        # torchattacks overshoots at each step instead of once: the paths differ a little, the images hardly.
+        theirs.append(by_torchattacks(torchattacks.DeepFool, case, steps=50, overshoot=0.02))
+    assert case.accuracy(ours) == 0
+    for other in theirs:
+        assert case.accuracy(other) == 0
+        print(norm, (case.network(ours).argmax(1) == case.network(other).argmax(1)).float().mean(), threat.distance(ours, case.images).median(), threat.distance(other, case.images).median(), (ours-other).abs().max())
+
+
+def test_deepfool_of_paper_000(case: Case) -> None:
+    class FromNormalised(nn.Module):
+        def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
+            super().__init__()
+            self.network, self.mean, self.std = network, mean, std
+
+        def forward(self, u: Tensor) -> Tensor:
+            return self.network(self.mean + self.std * u)
+
+    channels = case.images.shape[1]
+    mean, std = MEAN[:channels], STD[:channels]
+    m, s = (torch.tensor(value)[:, None, None] for value in (mean, std))
+    oracle = torchattacks.DeepFool(FromNormalised(case.copy, m, s), steps=20, overshoot=0.02)
+    theirs = m + s * oracle((case.images - m) / s, case.labels)
+    ours = DeepFoolCL(steps=20, overshoot=0.02, mean=mean, std=std)(case.network, case.images, case.labels)
+    print((ours-theirs).abs().flatten(1).amax(1))
+    assert_same(case, ours, theirs)

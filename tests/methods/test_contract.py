@@ -1,0 +1,135 @@
+"""What every published method promises; new ones enrol themselves."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from holdfast import Run, methods, record, train
+from holdfast.methods import Method
+from holdfast.optimization import SGD, Triangle
+from tests.conftest import published
+
+KINDS = published(methods, Method, ("LossMethod", "Memory", "Method", "Update"))
+BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triangle(), data="made-up:1x8x8")
+"""Five batches an epoch, the last of them smaller."""
+
+pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return record.read_tensors(folder / "model.safetensors", "")
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "metrics.jsonl").read_text().splitlines()
+
+
+def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
+    model = train(replace(BASE, method=kind()), tmp_path)
+    told = [json.loads(line) for line in lines(tmp_path)]
+    assert [line["epoch"] for line in told] == [1, 2, 3]
+    terms = [{name: value for name, value in line.items() if name not in ("epoch", "step")} for line in told]
+    assert all(terms[0].keys() == line.keys() for line in terms)
+    assert all(torch.isfinite(torch.tensor(list(line.values()))).all() for line in terms)
+    assert sum(terms[-1].values()) < sum(terms[0].values())
+    assert not model.training
+
+
+class Stop(Exception):
+    """A power cut."""
+
+
+@pytest.mark.parametrize("at", [1, 5, 7, 14])
+def test_stopped_at_any_step_and_resumed_is_bit_identical(
+    kind: type[Method], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = replace(BASE, method=kind())
+    train(run, tmp_path / "straight")
+
+    def cut(done: int, total: int, words: str) -> None:
+        if done == at and not words:
+            raise Stop
+
+    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)  # last.pt is written after every step
+    with pytest.raises(Stop):
+        train(run, tmp_path / "broken", tell=cut)
+    torch.manual_seed(12345)
+    train(run, tmp_path / "broken")
+    straight, broken = weights(tmp_path / "straight"), weights(tmp_path / "broken")
+    assert all(torch.equal(straight[name], broken[name]) for name in straight)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "broken")
+
+
+def test_the_state_between_saves_does_not_matter(kind: type[Method], tmp_path: Path) -> None:
+    run = replace(BASE, method=kind())
+    train(run, tmp_path / "straight")
+
+    def cut(done: int, total: int, words: str) -> None:
+        if done == 8:  # last.pt was written after step 5
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(run, tmp_path / "broken", tell=cut)
+    train(run, tmp_path / "broken")
+    straight, broken = weights(tmp_path / "straight"), weights(tmp_path / "broken")
+    assert all(torch.equal(straight[name], broken[name]) for name in straight)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "broken")
+
+
+def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], tmp_path: Path) -> None:
+    run = replace(BASE, method=kind(), epochs=6)
+    train(run, tmp_path / "straight")
+    folder = tmp_path / "killed"
+    shutil.rmtree(folder, ignore_errors=True)
+    program = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from pathlib import Path; from holdfast import train, training; from holdfast.networks import read_run\n"
+        "training.SAVE_EVERY = 0.0\n"
+        "train(read_run(Path(sys.argv[1])), sys.argv[2], tell=lambda *told: print(*told, flush=True))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "straight"), str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("8 "):
+            os.kill(child.pid, signal.SIGKILL)
+            break
+    child.stdout.close()
+    assert child.wait() == -signal.SIGKILL
+    assert not (folder / "model.safetensors").exists()
+    time.sleep(0.05)
+    train(run, folder)
+    straight, killed = weights(tmp_path / "straight"), weights(folder)
+    assert all(torch.equal(straight[name], killed[name]) for name in straight)
+    assert lines(tmp_path / "straight") == lines(folder)
+
+
+def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) -> None:
+    for seed in (0, 1):
+        train(replace(BASE, method=kind(), epochs=1, seed=seed), tmp_path / str(seed))
+    first, second = weights(tmp_path / "0"), weights(tmp_path / "1")
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_leaves_the_global_random_state_alone(kind: type[Method], tmp_path: Path) -> None:
+    state = torch.random.get_rng_state()
+    train(replace(BASE, method=kind(), epochs=1), tmp_path)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_is_a_value_that_comes_back_from_its_description(kind: type[Method]) -> None:
+    from holdfast.vocabulary import KINDS as WORDS
+
+    assert record.restore(record.describe(kind()), WORDS) == kind()
+    assert hash(kind()) == hash(kind())

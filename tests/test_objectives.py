@@ -1,0 +1,88 @@
+"""Objectives against values worked out by hand, and at their edges."""
+
+import math
+
+import pytest
+import torch
+
+from holdfast.objectives import (
+    ClippedMargin,
+    Towards,
+    cross_entropy,
+    difference,
+    distance,
+    divergence,
+    dlr,
+    euclidean,
+    margin,
+)
+
+LOGITS = torch.tensor([[3.0, 2.5, 1.0, 0.0, -1.0]])
+
+
+def near(found: torch.Tensor, expected: float) -> bool:
+    return math.isclose(float(found), expected, rel_tol=1e-5, abs_tol=1e-6)
+
+
+def test_golden_values() -> None:
+    zero, one = torch.tensor([0]), torch.tensor([1])
+    assert near(cross_entropy(torch.tensor([[2.0, 0.0, -1.0]]), zero), 0.1698460)
+    assert near(dlr(LOGITS, zero), -0.25)
+    assert near(dlr(LOGITS, one), 0.25)
+    assert near(margin(LOGITS, zero), -0.5)
+    assert near(margin(LOGITS, one), 0.5)
+    assert near(difference(LOGITS, torch.tensor([[0, 2]])), -2.0)
+    assert near(Towards(margin)(LOGITS, zero), 0.5)
+
+
+def test_the_clipped_margin_of_the_facts() -> None:
+    logits, labels = torch.tensor([[1.0, 1.5, 0.0], [0.2, 0.8, 0.9]]), torch.tensor([0, 1])
+    assert near(ClippedMargin(50)(logits, labels).sum(), -99.4)
+    assert near(ClippedMargin(0.2)(logits, labels).sum(), -0.1)
+
+
+def test_divergence_of_the_facts() -> None:
+    clean = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]])
+    attacked = torch.tensor([[1.0, 1.5, 0.0], [0.2, 0.8, 0.9]])
+    assert torch.allclose(divergence(attacked, clean), torch.tensor([0.2394014, 0.0369447]), atol=1e-6)
+    assert near(divergence(clean, clean).sum(), 0.0)
+
+
+def test_divergence_of_vanishing_probabilities_is_not_nan() -> None:
+    logits = torch.tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
+    reference = torch.tensor([[-1000.0, 0.0, 1000.0]], requires_grad=True)
+    gradients = torch.autograd.grad(divergence(logits, reference).sum(), (logits, reference))
+    assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+
+
+def test_dlr_ignores_shift_and_scale() -> None:
+    logits, labels = torch.randn(20, 6), torch.randint(0, 6, (20,))
+    assert torch.allclose(dlr(logits, labels), dlr(7 * logits + 3, labels), atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 1000])
+def test_every_number_of_classes_gives_finite_values_and_gradients(classes: int) -> None:
+    logits, labels = torch.randn(8, classes, requires_grad=True), torch.randint(0, classes, (8,))
+    for objective in (cross_entropy, margin, dlr, ClippedMargin()):
+        loss = objective(logits, labels)
+        assert loss.shape == (8,)
+        assert bool(torch.autograd.grad(loss.sum(), logits)[0].isfinite().all())
+
+
+def test_margin_is_positive_exactly_where_the_image_is_misclassified() -> None:
+    logits, labels = torch.randn(50, 4), torch.randint(0, 4, (50,))
+    assert torch.equal(margin(logits, labels) > 0, logits.argmax(1) != labels)
+
+
+def test_distances_of_features() -> None:
+    a, b = torch.zeros(2, 3, 2, 2), torch.ones(2, 3, 2, 2)
+    assert torch.equal(distance(a, b), torch.ones(2))
+    assert torch.allclose(euclidean(a, b), torch.full((2,), 12**0.5))
+    a.requires_grad_()
+    assert float(torch.autograd.grad(euclidean(a, a.detach()).sum(), a)[0].abs().max()) == 0
+
+
+def test_half_precision_is_judged_in_float32() -> None:
+    logits, labels = torch.randn(4, 10).bfloat16(), torch.randint(0, 10, (4,))
+    assert cross_entropy(logits, labels).dtype == torch.float32
+    assert divergence(logits, logits).dtype == torch.float32

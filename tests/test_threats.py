@@ -1,0 +1,98 @@
+"""The laws of a ball, for every norm."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from holdfast import L0, L1, L2, Linf, Threat
+from holdfast.errors import BadValue
+from holdfast.streams import Stream
+
+THREATS = (Linf(0.1), L2(0.8), L1(4.0), L0(6), L2(math.inf), Linf(math.inf), L1(math.inf))
+FINITE = THREATS[:4]
+
+
+@pytest.fixture
+def center() -> Tensor:
+    return torch.rand(30, 2, 5, 5)
+
+
+@pytest.fixture
+def far(center: Tensor) -> Tensor:
+    return center + 3 * torch.randn_like(center)
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=str)
+def test_projecting_lands_in_the_ball_and_in_the_box(threat: Threat, center: Tensor, far: Tensor) -> None:
+    inside = threat.project(far, center)
+    assert float(inside.min()) >= 0
+    assert float(inside.max()) <= 1
+    assert float(threat.distance(inside, center).max()) <= threat.eps + 1e-5
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=str)
+def test_projecting_twice_is_projecting_once(threat: Threat, center: Tensor, far: Tensor) -> None:
+    once = threat.project(far, center)
+    assert torch.allclose(threat.project(once, center), once, atol=1e-6)
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=str)
+def test_a_point_inside_stays(threat: Threat, center: Tensor) -> None:
+    count = int(min(threat.eps, 3)) if isinstance(threat, L0) else center[0].numel()
+    near = center.clone().flatten(1)
+    near[:, :count] = (near[:, :count] + 0.01 * (torch.rand(30, count) - 0.5)).clamp(0, 1)
+    near = near.view_as(center)
+    assert torch.allclose(threat.project(near, center), near, atol=1e-7)
+
+
+@pytest.mark.parametrize("threat", FINITE, ids=str)
+def test_random_starts_fill_the_ball(threat: Threat, center: Tensor) -> None:
+    stream = Stream.of(center, 0)
+    start = threat.random_start(center, stream)
+    far = threat.distance(start, center)
+    assert float(far.max()) <= threat.eps + 1e-5
+    assert float(far.min()) > 0.3 * threat.eps
+    assert torch.equal(threat.random_start(center[:3], stream[torch.arange(3)]), start[:3])
+
+
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.5), L1(1.0)], ids=str)
+def test_ascent_has_unit_size_and_climbs_no_more_than_the_dual_norm(threat: Threat) -> None:
+    gradient = torch.randn(30, 2, 5, 5)
+    step = threat.ascent(gradient)
+    assert torch.allclose(threat.distance(step, torch.zeros_like(step)), torch.ones(30), atol=1e-5)
+    climbed = (step * gradient).flatten(1).sum(1)
+    assert bool((climbed <= threat.dual(gradient) * (1 + 1e-5)).all())
+    # One value of fifty is the share that L1 moves, so here every norm's step is the steepest one.
+    assert torch.allclose(climbed, threat.dual(gradient), rtol=1e-4)
+
+
+def test_ascent_of_no_gradient_is_no_step() -> None:
+    for threat in FINITE:
+        assert float(threat.ascent(torch.zeros(3, 1, 4, 4)).abs().max()) == 0
+
+
+def test_the_l1_projection_is_the_nearest_point() -> None:
+    center = torch.full((200, 1, 2, 2), 0.5)
+    images = center + 0.4 * (torch.rand(200, 1, 2, 2) - 0.5)
+    found = L1(0.3).project(images, center)
+    reach = (found - images).flatten(1).norm(dim=1)
+    for _ in range(200):
+        other = center + L1(0.3).project(torch.rand(200, 1, 2, 2), center) - center
+        assert bool((reach <= (other - images).flatten(1).norm(dim=1) + 1e-6).all())
+
+
+def test_l0_counts_and_keeps_the_largest_changes() -> None:
+    center = torch.zeros(1, 1, 1, 4)
+    images = torch.tensor([[[[0.1, 0.9, 0.5, 0.3]]]])
+    assert torch.equal(L0(2).project(images, center), torch.tensor([[[[0.0, 0.9, 0.5, 0.0]]]]))
+    assert float(L0(2).distance(images, center)) == 4
+
+
+def test_eps_in_bytes_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(BadValue, match=r"did you mean 8/255\?"):
+        Linf(8)
+    for threat in (Linf, L2, L1, L0):
+        with pytest.raises(BadValue, match="0 or more"):
+            threat(-1.0)

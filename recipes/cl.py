@@ -1,7 +1,7 @@
 """Paper 000: "Can contrastive learning in embedding space improve adversarial robustness?" (Zhang).
 
-Tables 1, 2 and 4 to 9; Table 3 names the embeddings and is the `layers` of imagenet-resnet-18. What the paper leaves open
-and what its code does otherwise stands in docs/papers/cl.md.
+Tables 1, 2 and 4 to 9; Table 3 names the embeddings and is the `layers` of imagenet-resnet-18. What the paper leaves
+open and what its code does otherwise stands in docs/papers/cl.md.
 """
 
 from collections.abc import Mapping
@@ -55,8 +55,8 @@ MNIST_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 1.5": DeepFool(L2(
 CIFAR_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 0.25": DeepFool(L2(0.25))}
 WORST = ("Id", "FGSM", "PGD", *OUR_COLUMNS)
 NOTES = (
-    "Deepfool is the paper's variant, which clips normalised pixels (DeepFoolCL); the last DeepFool is the correct one, "
-    "counting images that need more than the given L2 distance",
+    "Deepfool is the paper's variant, which clips normalised pixels (DeepFoolCL); the last DeepFool is the correct "
+    "one, counting images that need more than the given L2 distance",
     "the worst case is over Id, FGSM, PGD, PGD-20 and CW-20, all at L-inf 0.31",
 )
 
@@ -71,8 +71,8 @@ STDS = {
                 (0.12, 0.08, 0.11, 0.14), (0.22, 0.12, 0.06, 0.25), (0.19, 0.17, 0.18, 0.22)),
     "mnist 3": ((0.04, 0.10, 0.02, 0.13), (0.27, 0.09, 0.07, 0.33), (0.13, 0.04, 0.08, 0.21), (0.05, 0.16, 0.01, 0.13),
                 (0.19, 0.04, 0.32, 0.29), (0.42, 0.21, 0.27, 0.13), (0.09, 0.11, 0.13, 0.16)),
-    "embeddings": ((0.22, 0.02, 0.16, 0.16), (0.02, 0.09, 0.08, 0.12), (0.10, 0.12, 0.06, 0.23), (0.17, 0.07, 0.06, 0.14),
-                   (0.18, 0.22, 0.17, 0.36), (0.12, 0.14, 0.26, 0.16)),
+    "embeddings": ((0.22, 0.02, 0.16, 0.16), (0.02, 0.09, 0.08, 0.12), (0.10, 0.12, 0.06, 0.23),
+                   (0.17, 0.07, 0.06, 0.14), (0.18, 0.22, 0.17, 0.36), (0.12, 0.14, 0.26, 0.16)),
     "betas": ((0.54, 0.24, 0.08, 0.03), (0.14, 0.10, 0.05, 0.43), (0.09, 0.18, 0.09, 0.70), (0.16, 0.53, 0.45, 0.33),
               (0.18, 0.22, 0.17, 0.36), (0.27, 0.09, 0.16, 0.46)),
     "mnist 5": ((0.01, 0.10, 0.12, 0.23), (0.02, 0.09, 0.17, 0.14), (0.03, 0.04, 0.13, 0.32), (0.05, 0.06, 0.09, 0.13),
@@ -129,8 +129,8 @@ CIFAR_SCALES = {
     "full": Scale(),
 }  # fmt: skip
 MNIST_SCALES = {
-    "short": Scale(model="lenet", epochs=2, limit=20_000, test_limit=1_000, seeds=(0, 1), train_steps=7, pretrained=False,
-                   held_out=0, optimizer=AdamW(lr=1e-3, weight_decay=0.1), schedule=Triangle()),
+    "short": Scale(model="lenet", epochs=2, limit=20_000, test_limit=1_000, seeds=(0, 1), train_steps=7,
+                   pretrained=False, held_out=0, optimizer=AdamW(lr=1e-3, weight_decay=0.1), schedule=Triangle()),
     "smoke": replace(SMALL, data="made-up:1x28x28"),
 }  # fmt: skip
 

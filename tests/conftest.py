@@ -1,7 +1,5 @@
 """Small networks and images that many tests share."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import nn
@@ -14,10 +12,9 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
-def _seeded(request: pytest.FixtureRequest) -> Iterator[None]:
+def _seeded(request: pytest.FixtureRequest) -> None:
     """Give each test random numbers of its own, whatever ran before it."""
     torch.manual_seed(number(request.node.nodeid))
-    yield
 
 
 class Small(nn.Module):

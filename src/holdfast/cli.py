@@ -1,7 +1,7 @@
 """The command line: holdfast train | attack | audit | purify | reproduce | report | list.
 
-Every verb is a frozen dataclass whose fields become options and whose docstrings become the help, by tyro. A user's mistake
-is one line and status 2; an interruption is status 130; a training that diverged is status 1.
+Every verb is a frozen dataclass whose fields become options and whose docstrings become the help, by tyro. A user's
+mistake is one line and status 2; an interruption is status 130; a training that diverged is status 1.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import io
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -22,7 +22,7 @@ from holdfast.export import export
 from holdfast.models import ARCHITECTURES
 from holdfast.networks import network
 from holdfast.progress import Teller
-from holdfast.report.reproduce import FORMATS, Request, render, reproduce
+from holdfast.report.reproduce import Request, render, reproduce
 from holdfast.run import Run
 from holdfast.training import train
 
@@ -132,7 +132,7 @@ def run_reproduce(args: Sequence[str]) -> int:
     from recipes import PAPERS
 
     name, rest = _first(args, "reproduce", "PAPER", PAPERS)
-    options = parse(Reproduce, f"reproduce {name}", rest)
+    options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
     request = Request(
         PAPERS[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
         options.device, options.data_root, options.download,
@@ -150,10 +150,10 @@ def run_report(args: Sequence[str]) -> int:
     from holdfast.report.reproduce import read_tables
 
     if args and args[0] in ("-h", "--help"):
-        parse(Report, "report FOLDER", args)
+        parse(Report, "report FOLDER", args, Report())
     if not args or args[0].startswith("-"):
         raise UsageError("holdfast report needs the folder that holdfast reproduce wrote to")
-    options = parse(Report, "report FOLDER", args[1:])
+    options = parse(Report, "report FOLDER", args[1:], Report())
     text = render(read_tables(Path(args[0])), options.form)
     if options.out is None:
         print(text)
@@ -221,14 +221,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parse(options: type[Options], prog: str, args: Sequence[str], default: Options | None = None) -> Options:
+def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:
     """Return the options that the words say; a mistake becomes one line."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            given = {} if default is None else {"default": default}
             config = (tyro.conf.AvoidSubcommands,)
-            return tyro.cli(options, prog=f"holdfast {prog}", args=list(args), config=config, **given)
+            return tyro.cli(options, prog=f"holdfast {prog}", args=list(args), config=config, default=default)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -252,14 +251,18 @@ def _first(args: Sequence[str], verb: str, what: str, known: Mapping[str, object
     return names[args[0].lower()], args[1:]
 
 
-def _attacks() -> Mapping[str, type[attacks.Attack]]:
+def _attacks() -> Mapping[str, Callable[[], attacks.Attack]]:
     return {name: getattr(attacks, name) for name in sorted(attacks.__all__) if name != "Attack"}
 
 
-def _methods() -> Mapping[str, type[methods.Method]]:
+def _methods() -> Mapping[str, Callable[[], methods.Method]]:
     core = ("LossMethod", "Memory", "Method", "Update")
     return {name: getattr(methods, name) for name in sorted(methods.__all__) if name not in core}
 
 
-def _line(kind: type) -> str:
+def _line(kind: object) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

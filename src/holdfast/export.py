@@ -59,11 +59,11 @@ def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
 
 
 def _write_pictures(out: Path, images: Tensor, data: ImageSet) -> None:
-    from torchvision.io import encode_png
+    from PIL import Image
 
     out.mkdir(parents=True, exist_ok=True)
-    pixels = to_bytes(images)
+    pixels = to_bytes(images).permute(0, 2, 3, 1).squeeze(3).numpy()
     for position, label in enumerate(data.labels.tolist()):
         name = out / f"{position:05d}-{data.classes[label]}.png"
         with record.whole(name) as temporary:
-            temporary.write_bytes(encode_png(pixels[position]).numpy().tobytes())
+            Image.fromarray(pixels[position]).save(temporary, format="PNG")

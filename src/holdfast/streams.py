@@ -1,11 +1,11 @@
 """Random numbers that belong to an image, not to the batch it happens to be in.
 
-A stream is keyed by (seed, name, image) and is a pure function of a counter (SplitMix64: Steele, Lea, Flood, 2014), so a
-whole batch is drawn at once, on any device, and nothing depends on batch size, order or number of processes. The image
-enters by its pixels: equal images draw equal numbers, and a caller need not carry an index around.
+A stream is keyed by (seed, name, image) and is a pure function of a counter (SplitMix64: Steele, Lea, Flood, 2014), so
+a whole batch is drawn at once, on any device, and nothing depends on batch size, order or number of processes. The
+image enters by its pixels: equal images draw equal numbers, and a caller need not carry an index around.
 
-Training needs new numbers at every step although the images come back: the loop runs each step under `fresh(seed, step)`,
-which enters every key drawn inside.
+Training needs new numbers at every step although the images come back: the loop runs each step under
+`fresh(seed, step)`, which enters every key drawn inside.
 """
 
 import hashlib

@@ -112,11 +112,11 @@ class L2(Threat):
 
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the Euclidean length of the change."""
-        return (images - center).flatten(1).norm(dim=1)
+        return torch.linalg.vector_norm((images - center).flatten(1), dim=1)
 
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the Euclidean length."""
-        return gradient.flatten(1).norm(dim=1)
+        return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 
 
 @dataclass(frozen=True)

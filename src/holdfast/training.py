@@ -1,8 +1,8 @@
 """The loop that carries out a run.
 
 A run's folder holds `run.json` (the run in words), `metrics.jsonl` (a line an epoch), `last.pt` (networks, optimizers,
-memory and position) and, in the end, `model.safetensors`. Everything random is keyed by (seed, epoch, step), so a run that
-was stopped anywhere and started again ends in the same weights and the same metrics, bit for bit on one device.
+memory and position) and, in the end, `model.safetensors`. Everything random is keyed by (seed, epoch, step), so a run
+that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on one device.
 """
 
 import json

@@ -173,7 +173,8 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
 
 def with_seed(attack: Attack, seed: int) -> Attack:
     """Return the attack drawing from another seed; the attack itself where it draws nothing."""
-    return replace(attack, seed=seed) if any(field.name == "seed" for field in fields(attack)) else attack
+    changes = {"seed": seed} if any(field.name == "seed" for field in fields(attack)) else {}
+    return replace(attack, **changes)
 
 
 def default_step(step_size: float | None, threat: Threat, steps: int) -> float:

@@ -1,4 +1,4 @@
-"""The basic iterative method, iter_FGSM (Kurakin, Goodfellow, Bengio: "Adversarial examples in the physical world", 2017)."""
+"""BIM, also iter_FGSM (Kurakin, Goodfellow, Bengio: "Adversarial examples in the physical world", 2017)."""
 
 from dataclasses import dataclass
 

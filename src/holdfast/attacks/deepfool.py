@@ -1,4 +1,4 @@
-"""DeepFool (Moosavi-Dezfooli, Fawzi, Frossard: "DeepFool: a simple and accurate method to fool deep neural networks", 2016)."""
+"""Moosavi-Dezfooli, Fawzi, Frossard: "DeepFool: a simple and accurate method to fool deep neural networks", 2016."""
 
 import math
 from dataclasses import dataclass

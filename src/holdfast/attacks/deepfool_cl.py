@@ -1,8 +1,8 @@
 """DeepFool as the code of paper 000 runs it, kept to reproduce that paper's columns and for nothing else.
 
 It differs from the algorithm in three ways (the torchattacks form): the overshoot multiplies each step, the point is
-clipped to [0, 1] at each step, and the images it clips are the *normalised* ones. Every pixel darker than the data set's
-mean becomes the mean at the first step, so that its columns measure this clipping more than any distance.
+clipped to [0, 1] at each step, and the images it clips are the *normalised* ones. Every pixel darker than the data
+set's mean becomes the mean at the first step, so that its columns measure this clipping more than any distance.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The fast gradient sign method (Goodfellow, Shlens, Szegedy: "Explaining and harnessing adversarial examples", 2015)."""
+"""The fast gradient sign method (Goodfellow et al.: "Explaining and harnessing adversarial examples", 2015)."""
 
 from dataclasses import dataclass
 

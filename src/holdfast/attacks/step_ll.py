@@ -1,4 +1,4 @@
-"""One step towards the least likely class (Kurakin, Goodfellow, Bengio: "Adversarial machine learning at scale", 2017)."""
+"""One step to the least likely class (Kurakin, Goodfellow, Bengio: "Adversarial machine learning at scale", 2017)."""
 
 from dataclasses import dataclass
 

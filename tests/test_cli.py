@@ -1,0 +1,182 @@
+"""The command line as a person meets it: what it prints, and one line with status 2 for every mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from holdfast import record
+from holdfast.cli import VERBS, main
+from holdfast.models import build
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small finished run."""
+    path = tmp_path_factory.mktemp("run") / "standard"
+    options = ["--epochs", "4", "--limit", "256", "--batch", "32", "--optimizer.lr", "0.05", "--folder", str(path)]
+    assert main(["train", "standard", *options]) == 0
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Run a command and return its status, what it printed, and what it complained of."""
+    status = main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "--help")
+    assert status == 0
+    assert all(verb in out for verb in VERBS)
+    assert set(VERBS) == {"train", "attack", "audit", "purify", "reproduce", "report", "list"}
+
+
+def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "list")
+    assert status == 0
+    for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
+        assert word in out
+    assert said(capsys, "list", "attacks")[1].count("\n") == 14
+
+
+def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert {"run.json", "metrics.jsonl", "last.pt", "model.safetensors"} <= {path.name for path in folder.iterdir()}
+    described = json.loads((folder / "run.json").read_text())
+    assert described["optimizer"]["lr"] == 0.05
+
+
+def test_attack_writes_images_that_stay_in_the_ball(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "attacked.npz"
+    words = ("--limit", "40", "--attack.threat.eps", "0.2", "--out", out)
+    status, told, _ = said(capsys, "attack", "pgd", folder, *words)
+    assert status == 0
+    assert "after rounding to 8 bits" in told
+    with np.load(out) as arrays:
+        assert arrays["images"].shape == (40, 1, 8, 8)
+        assert np.abs(arrays["images"] - arrays["original"]).max() <= 0.2 + 1e-6
+
+
+def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, _ = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / "pictures")
+    assert status == 0
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+
+
+def test_attack_takes_weights_with_an_architecture(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--limit", "5", "--out", tmp_path / "a.npz")
+    assert said(capsys, "attack", "FGSM", folder / "model.safetensors", "--model", "digits-net", *out)[0] == 0
+
+
+def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ("--scale", "smoke", "--folder", tmp_path)
+    status, out, _ = said(capsys, "reproduce", "demo", *place)
+    assert status == 0
+    assert "worst case" in out
+    page = (tmp_path / "report.html").read_text()
+    assert "TRADES-PGD" in page
+    assert "http://" not in page
+    assert "https://" not in page
+    for form, mark in (("text", "AT-PGD"), ("markdown", "| AT-PGD |"), ("latex", r"\toprule"), ("json", '"AT-PGD"')):
+        status, out, _ = said(capsys, "report", tmp_path, "--format", form)
+        assert status == 0
+        assert mark in out
+    status, out, _ = said(capsys, "reproduce", "demo", *place, "--table", "1", "--json")
+    assert status == 0
+    assert json.loads(out)["demo table 1"]["values"]["Standard"].keys() >= {"clean", "PGD-20", "worst case"}
+
+
+MISTAKES = [
+    ((), "usage"),
+    (("trian",), "did you mean 'train'"),
+    (("train",), "usage: holdfast train METHOD"),
+    (("train", "TRADE"), "did you mean 'TRADES'"),
+    (("train", "AT", "--epoch", "3"), "--epochs"),
+    (("train", "AT", "--epochs", "many"), "--epochs"),
+    (("train", "AT", "--epochs", "0"), "epochs = 0"),
+    (("train", "AT", "--method.attack.threat.eps", "8"), "did you mean 8/255?"),
+    (("train", "AT", "--method.attack.steps", "0"), "steps = 0"),
+    (("train", "AT", "--data", "digit", "--folder", "{tmp}/a"), "did you mean 'digits'"),
+    (("train", "AT", "--data", "mnist", "--data-root", "{tmp}/none", "--folder", "{tmp}/b"), "--data-root"),
+    (("train", "AT", "--model", "wrn-27-10", "--folder", "{tmp}/c"), "6n + 4"),
+    (("train", "AT", "--data", "npz:{tmp}/none.npz", "--folder", "{tmp}/d"), "none.npz"),
+    (("attack", "PGD"), "needs a network"),
+    (("attack", "PDG", "{run}"), "did you mean 'PGD'"),
+    (("attack", "PGD", "{tmp}/nowhere"), "no run's folder"),
+    (("attack", "PGD", "{tmp}/weights.pt"), "is a pickle"),
+    (("attack", "PGD", "{run}/model.safetensors"), "--model"),
+    (("attack", "PGD", "{run}/model.safetensors", "--model", "small-cnn"), "small-cnn"),
+    (("attack", "PGD", "{run}/model.safetensors", "--model", "vgg-16"), "vgg-16"),
+    (("attack", "PGD", "{other}", "--model", "digits-net"), "holds the weights of another network"),
+    (("attack", "PGD", "{run}", "--limit", "0"), "limit = 0"),
+    (("attack", "PGD", "{run}", "--out", "{tmp}/a.txt"), "npz"),
+    (("attack", "PGD", "{run}", "--data", "made-up:3x8x8"), "another network"),
+    (("reproduce",), "usage: holdfast reproduce PAPER"),
+    (("reproduce", "demos"), "did you mean 'demo'"),
+    (("reproduce", "demo", "--table", "7"), "table of demo"),
+    (("reproduce", "demo", "--scale", "smok"), "did you mean 'smoke'"),
+    (("report", "{tmp}"), "holds no tables"),
+    (("report",), "needs the folder"),
+    (("list", "attack"), "did you mean 'attacks'"),
+    (("audit", "x"), "not built yet"),
+    (("purify", "x"), "not built yet"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_a_mistake_is_one_line_and_status_2(
+    words: tuple[str, ...], answer: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.safetensors"
+    record.write_tensors(other, build("lenet", (1, 8, 8), 10).state_dict())
+    (tmp_path / "weights.pt").write_bytes(b"x")
+    filled = [word.format(tmp=tmp_path, run=folder, other=other) for word in words]
+    status, out, err = said(capsys, *filled)
+    assert status == 2
+    assert answer in (err or out)
+    if words:
+        complaints = [line for line in err.splitlines() if line.startswith("holdfast: ")]
+        assert len(complaints) == 1
+        assert "Traceback" not in err
+
+
+def test_an_interruption_is_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(*args: object, **words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("holdfast.cli.train", interrupt)
+    status, _, err = said(capsys, "train", "standard")
+    assert status == 130
+    assert "goes on from here" in err
+
+
+def test_a_training_that_diverges_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--optimizer.lr", "1e30", "--epochs", "3", "--limit", "128", "--folder", tmp_path / "run")
+    status, _, err = said(capsys, "train", "standard", *words)
+    assert status == 1
+    assert "NaN or infinite at step" in err
+
+
+def test_the_installed_command_runs() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "holdfast.cli", "list", "methods"], capture_output=True, text=True, check=True
+    )
+    assert "TRADES" in told.stdout
+
+
+def test_images_come_back_from_bytes_to_the_nearest(folder: Path) -> None:
+    from holdfast.export import to_bytes
+
+    images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0])
+    assert to_bytes(images).tolist() == [0, 0, 1, 255]

@@ -1,0 +1,136 @@
+"""Cells, their stored outcomes, and the numbers made of them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
+from holdfast.attacks import FGSM, PGD, DeepFool
+from holdfast.errors import BadRecord, ModelFault
+
+
+@pytest.fixture
+def data(small: nn.Module) -> ImageSet:
+    images = torch.rand(30, 1, 8, 8)
+    return ImageSet(images, small.eval()(images).argmax(1), tuple("0123456789"))
+
+
+class Counted(nn.Module):
+    """A network that counts the images it is shown."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.count = network, 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.count += len(images)
+        return self.network(images)
+
+
+def test_outcomes_are_read_back_and_never_computed_again(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    cell, network = Cell("a", "a", PGD(Linf(0.1)), 0), Counted(small)
+    first = outcomes(cell, {"a": network}, data, tmp_path, batch=7)
+    asked = network.count
+    again = outcomes(cell, {"a": network}, data, tmp_path, batch=7)
+    assert network.count == asked
+    assert torch.equal(first.logits, again.logits)
+    assert torch.equal(first.distance, again.distance)
+    assert first.seconds == again.seconds
+
+
+def test_an_interrupted_evaluation_goes_on(
+    small: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.evaluation.SAVE_EVERY", 0.0)
+    cell, network = Cell("a", "a", PGD(Linf(0.1)), 0), Counted(small)
+    straight = outcomes(cell, {"a": network}, data, batch=10)
+    whole, network.count = network.count, 0
+
+    def cut(done: int, total: int, words: str) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outcomes(cell, {"a": network}, data, tmp_path, batch=10, tell=cut)
+    network.count = 0
+    resumed = outcomes(cell, {"a": network}, data, tmp_path, batch=10)
+    assert network.count == whole * 2 // 3  # ten images were kept, twenty are left
+    assert torch.equal(straight.logits, resumed.logits)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_attack_seed_network_or_image_is_another_file(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    networks = {"a": small, "b": small}
+    brighter = ImageSet(data.images.clone().clamp(0, 0.9), data.labels, data.classes)
+    cells = [Cell("a", "a", FGSM()), Cell("a", "a", PGD()), Cell("a", "a", PGD(), 1), Cell("a", "b", PGD())]
+    for cell in cells:
+        outcomes(cell, networks, data, tmp_path)
+    outcomes(cells[0], networks, brighter, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 5
+
+
+def test_white_box_and_transfer_are_pairs_of_names(small: nn.Module, data: ImageSet) -> None:
+    other = type(small)().eval()
+    networks = {"judged": small, "other": other}
+    white = outcomes(Cell("judged", "judged", PGD(Linf(0.1))), networks, data)
+    transfer = outcomes(Cell("judged", "other", PGD(Linf(0.1))), networks, data)
+    assert metrics.accuracy(white) < metrics.accuracy(transfer)
+
+
+def test_a_damaged_outcome_is_named(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    path.write_bytes(b"half")
+    with pytest.raises(BadRecord, match="delete it; it will be computed again"):
+        outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
+
+
+def test_nan_is_not_an_answer(data: ImageSet) -> None:
+    class Broken(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.full((len(images), 10), torch.nan)
+
+    with pytest.raises(ModelFault, match="NaN for image 0"):
+        outcomes(Cell("a", "a", None), {"a": Broken()}, data)
+
+
+LOGITS = torch.tensor([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 2.0, 1.0]])
+ROWS = Outcomes(LOGITS, torch.tensor([0, 1, 0, 1]), torch.tensor([0.0, 0.1, 0.2, 0.3]))
+
+
+def test_accuracy_counts_the_top_classes() -> None:
+    assert [metrics.accuracy(ROWS, top) for top in (1, 2, 3, 5)] == [0.5, 0.75, 1.0, 1.0]
+
+
+def test_the_worst_case_is_an_and_over_images() -> None:
+    other = Outcomes(LOGITS.flip(1), ROWS.labels, ROWS.distance)
+    assert metrics.worst_case([ROWS]) == metrics.accuracy(ROWS)
+    assert metrics.worst_case([ROWS, other]) == 0.25
+
+
+def test_accuracy_against_radius_falls_from_clean_to_attacked(small: nn.Module, data: ImageSet) -> None:
+    rows = outcomes(Cell("a", "a", DeepFool(L2(float("inf")))), {"a": small}, data)
+    curve = [metrics.accuracy_within(rows, radius) for radius in (0.0, 0.1, 0.3, 1.0, 100.0)]
+    assert curve == sorted(curve, reverse=True)
+    assert curve[0] == 1.0
+    assert curve[-1] == metrics.accuracy(rows)
+
+
+def test_the_interval_of_wilson() -> None:
+    low, high = metrics.interval(0.5, 100)
+    assert (round(low, 4), round(high, 4)) == (0.4038, 0.5962)
+    assert metrics.interval(0.0, 10)[0] == 0.0
+    assert 0.27 < metrics.interval(0.0, 10)[1] < 0.28
+    assert metrics.interval(1.0, 10)[1] == pytest.approx(1.0)
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    assert metrics.mean_std([0.25, 0.75]) == pytest.approx((0.5, 0.5**0.5 / 2))
+    assert metrics.mean_std([0.5])[0] == 0.5
+
+
+def test_calibration_of_a_certain_network_is_its_error() -> None:
+    certain = Outcomes(100 * LOGITS, ROWS.labels, ROWS.distance)
+    assert metrics.calibration_error(certain) == pytest.approx(0.5, abs=1e-4)

@@ -1,0 +1,51 @@
+"""Every recipe: its values are well formed, and every table and figure of it runs at smoke scale."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from holdfast.report import Paper, Table
+from holdfast.report.reproduce import Request, reproduce
+from holdfast.training import silent
+from recipes import PAPERS
+
+TABLES = [
+    pytest.param(paper, name, table, id=f"{paper.name}-{name}")
+    for paper in PAPERS.values()
+    for name, table in {**paper.tables, **paper.figures}.items()
+]
+
+
+@pytest.mark.parametrize(("paper", "name", "table"), TABLES)
+def test_published_numbers_belong_to_rows_and_columns(paper: Paper, name: str, table: Table) -> None:
+    for row, columns in table.published.items():
+        assert row in table.rows
+        for column, (mean, std) in columns.items():
+            assert column in table.columns
+            assert 0 <= mean <= 100
+            assert math.isnan(std) or 0 <= std <= 100
+    assert set(table.worst) <= set(table.columns)
+    assert {"smoke", "short", "full"} <= {*paper.scales, *table.scales}
+
+
+@pytest.mark.parametrize(("paper", "name", "table"), TABLES)
+def test_rows_of_a_table_are_trained_on_equal_terms(paper: Paper, name: str, table: Table) -> None:
+    from dataclasses import replace
+
+    from holdfast.methods import Standard
+
+    for scale in {**paper.scales, **table.scales}.values():
+        terms = {replace(run, method=Standard()) for run in scale.table(table).rows.values()}
+        assert len(terms) == 1
+
+
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
+def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
+    page, filled = reproduce(Request(paper, scale="smoke", folder=tmp_path), silent)
+    assert len(filled) == len(paper.tables) + len(paper.figures)
+    text = page.read_text()
+    for each in filled:
+        assert each.count > 0
+        assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)
+        assert each.table.title in text

@@ -112,11 +112,13 @@ class L2(Threat):
 
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the Euclidean length of the change."""
-        return torch.linalg.vector_norm((images - center).flatten(1), dim=1)
+        length: PerImage = torch.linalg.vector_norm((images - center).flatten(1), dim=1)
+        return length
 
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the Euclidean length."""
-        return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        length: PerImage = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        return length
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,7 +174,7 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
 
 def with_seed(attack: Attack, seed: int) -> Attack:
     """Return the attack drawing from another seed; the attack itself where it draws nothing."""
-    changes = {"seed": seed} if any(field.name == "seed" for field in fields(attack)) else {}
+    changes: dict[str, Any] = {"seed": seed} if any(field.name == "seed" for field in fields(attack)) else {}
     return replace(attack, **changes)
 
 

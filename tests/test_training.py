@@ -139,11 +139,12 @@ def test_fields_out_of_range_are_refused(fields: dict[str, object], words: str) 
         Run(**fields)  # type: ignore[arg-type]
 
 
-def test_wrong_names_leave_no_weights_behind(tmp_path: Path) -> None:
+def test_wrong_names_leave_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'digits-net'"):
         train(replace(BASE, model="digit-net"), tmp_path / "model")
     with pytest.raises(UnknownName, match="did you mean 'digits'"):
         train(replace(BASE, data="digit"), tmp_path / "data")
+    assert not list(tmp_path.iterdir())
 
 
 def test_schedules() -> None:

@@ -50,13 +50,12 @@ class Run:
         require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
 
 
-def claim(run: Run, folder: Path) -> None:
-    """Make the folder this run's, or check that it is."""
+def check_folder(run: Run, folder: Path) -> None:
+    """Refuse a folder that holds another run, or files without one."""
     path = folder / "run.json"
     if not path.exists():
         found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (folder / name).exists()]
         require(not found, f"{folder} holds {', '.join(found)} but no run.json: choose another folder", BadRecord)
-        record.write_json(path, run)
         return
     there = record.read_json(path, "delete the folder to train again, or restore the file")
     differences = record.difference(there, record.describe(run))
@@ -64,12 +63,12 @@ def claim(run: Run, folder: Path) -> None:
         raise BadRecord(f"{folder} holds another run ({'; '.join(differences[:3])}): choose another folder")
 
 
-def build(run: Run, shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """Return the run's network as it begins."""
+def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:
+    """Return the run's network as it begins, from public weights if `pretrained`."""
     size = run.augment.size if run.augment else None
-    options = {"pretrained": True} if run.pretrained else {}
+    options = {"pretrained": True} if pretrained else {}
     with isolated(torch.device("cpu")):
-        torch.manual_seed(number(run.seed, "weights"))
+        reseed(torch.device("cpu"), number(run.seed, "weights"))
         return models.build(run.model, (shape[0], size or shape[1], size or shape[2]), classes, **options)
 
 
@@ -86,6 +85,14 @@ def seconds_of(folder: Path | str) -> float:
     """Return how long the run of a folder trained, in seconds, over all its sittings."""
     path = Path(folder) / "timing.json"
     return float(record.read_json(path, "the training time is known only from it; train again")["train_seconds"])
+
+
+def reseed(device: torch.device, seed: int) -> None:
+    """Seed the generators that a network on this device draws from (dropout, fresh weights), and no other."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.methods import Memory
-from holdfast.run import Run, build, claim, isolated, trained_model
+from holdfast.run import Run, build, check_folder, isolated, reseed, trained_model
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
 
@@ -117,13 +117,14 @@ def train(
         TrainingDiverged: the loss became NaN or infinite; `last.pt` holds the last state before it.
     """
     folder, device = Path(folder), torch.device(device)
-    claim(run, folder)
+    check_folder(run, folder)
     whole_set = load(run.data, "train", root=data_root, download=download, limit=run.limit)
     if (folder / "model.safetensors").exists():
         return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
     train_set, held_out = divided(run, whole_set.to(device))
     with isolated(device):
         state = begin(run, train_set, device)
+        record.write_json(folder / "run.json", run)
         resume(run, state, folder)
         tell(state.step, total_steps(run, train_set), "resumed" if state.step else "started")
         carry_out(run, state, train_set, held_out, folder, tell)
@@ -138,7 +139,7 @@ def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
 
 def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
     """Return the state before the first step."""
-    model = build(run, train_set.shape, len(train_set.classes)).to(device)
+    model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     with fresh(run.seed, "memory"):
         memory = run.method.remember(model, train_set).to(device)
     networks = run.method.trained(model, memory)
@@ -192,10 +193,11 @@ def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | 
 
 def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:
     """Let the method train on one batch."""
-    torch.manual_seed(number(run.seed, "step", state.step))
+    device = batch.images.device
+    reseed(device, number(run.seed, "step", state.step))
     for network in state.networks.values():
         network.train()
-    kind = batch.images.device.type
+    kind = device.type
     with fresh(run.seed, state.step), torch.autocast(kind, torch.bfloat16, enabled=run.precision == "bfloat16"):
         return run.method.step(state.model, batch, state.memory, update)
 

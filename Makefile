@@ -35,5 +35,5 @@ bench: .venv/ready ## images a second beside the bare floor, torchattacks and fo
 	$(BIN)/python benchmarks/attacks.py
 	$(BIN)/python benchmarks/training.py
 
-docs: .venv/ready  ## fill the measured tables of docs/papers from runs/
-	$(BIN)/holdfast report runs --markdown
+docs: .venv/ready  ## print the measured tables of runs/papers as Markdown
+	$(BIN)/holdfast report runs/papers --format markdown

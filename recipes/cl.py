@@ -51,8 +51,8 @@ OUR_COLUMNS = {
     "PGD-20, step 0.04": PGD(THREAT, steps=20, step_size=0.04),
     "CW-20": CW(THREAT, steps=20, step_size=0.04),
 }
-MNIST_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 1.5": DeepFool(L2(1.5))}
-CIFAR_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 0.25": DeepFool(L2(0.25))}
+MNIST_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 1.5": DeepFool(L2(1.5), steps=20)}
+CIFAR_COLUMNS = PAPERS_COLUMNS | OUR_COLUMNS | {"DeepFool, L2 0.25": DeepFool(L2(0.25), steps=20)}
 WORST = ("Id", "FGSM", "PGD", *OUR_COLUMNS)
 NOTES = (
     "Deepfool is the paper's variant, which clips normalised pixels (DeepFoolCL); the last DeepFool is the correct "

@@ -92,7 +92,7 @@ def test_deepfool_lands_on_the_plane(linear: Linear, middle: Tensor) -> None:
         attacked = DeepFool(threat)(linear, middle, labels)
         assert bool((linear(attacked).argmax(1) != labels).all())
         shortest = reach(linear, middle, dual)
-        assert torch.allclose(threat.distance(attacked, middle), 1.02 * shortest, rtol=1e-3, atol=1e-5)
+        assert torch.allclose(threat.distance(attacked, middle), 1.02 * (shortest + 1e-4), rtol=1e-3, atol=1e-5)
 
 
 def test_deepfool_golden_value() -> None:

@@ -81,16 +81,15 @@ class Watched:
         self.model = model
         self.labels = targets if targets.ndim == 1 and not targets.is_floating_point() else None
         self.forwards = 0
-        self.faults: Tensor | None = None
+        self.peaks: list[Tensor] = []
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
         outputs = self.model(images)
-        if self.faults is None:
-            self.faults = torch.zeros((), dtype=torch.bool, device=images.device)
+        if not self.peaks:
             self._check_first(outputs, len(images))
         self.forwards += len(images)
-        self.faults = self.faults | outputs.detach().isnan().any()
+        self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
         return outputs
 
     def _check_first(self, outputs: Outputs, count: int) -> None:
@@ -104,7 +103,7 @@ class Watched:
 
     def confess(self, images: Images) -> None:
         """Raise if any answer was NaN; NaN is neither robust nor broken."""
-        if self.faults is not None and bool(self.faults):
+        if self.peaks and bool(torch.stack(self.peaks).isnan().any()):
             with torch.no_grad():
                 bad = self.model(images).flatten(1).isnan().any(1).nonzero().flatten().tolist()
             where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"

@@ -11,6 +11,9 @@ from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Labels, PerImage, Targets
 
+BEYOND = 1e-4
+"""How far each step goes past the plane, in the threat's norm."""
+
 
 @dataclass(frozen=True)
 class DeepFool(Attack):
@@ -60,10 +63,14 @@ def boundaries(model: Watched, x: Images, labels: Labels, candidates: int) -> tu
 
 
 def nearest(threat: Threat, f: Tensor, w: Tensor) -> Tensor:
-    """Return the shortest step onto the nearest of the planes f + <w, r> = 0; a tie still moves."""
+    """Return the shortest step onto the nearest of the planes f + <w, r> = 0, and BEYOND over it.
+
+    The paper's formula ends on the plane. Where pixels meet the walls of the box it would creep up to it and never
+    cross; the authors' code adds the same constant.
+    """
     slope = threat.dual(w.flatten(0, 1)).view_as(f).clamp_min(1e-12)
-    length = f.abs().clamp_min(1e-6) / slope
+    length = f.abs() / slope
     chosen = length.argmin(1)
     rows = torch.arange(len(f), device=f.device)
     shortest: PerImage = length[rows, chosen]
-    return per_image(shortest) * threat.ascent(w[rows, chosen])
+    return per_image(shortest + BEYOND) * threat.ascent(w[rows, chosen])

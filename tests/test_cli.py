@@ -51,6 +51,28 @@ def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureF
     assert described["optimizer"]["lr"] == 0.05
 
 
+def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "train",
+        "trades",
+        "fgsm",
+        "adamw",
+        "triangle",
+        "cropflip",
+        "--optimizer.lr",
+        "0.002",
+        "--augment.pad",
+        "1",
+    )
+    assert said(capsys, *words, "--epochs", "1", "--limit", "64", "--folder", tmp_path)[0] == 0
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["method"]["attack"]["kind"] == "FGSM"
+    assert described["method"]["attack"]["objective"]["name"] == "divergence"
+    assert described["optimizer"] == {"kind": "AdamW", "lr": 0.002, "weight_decay": 0.01}
+    assert described["schedule"]["kind"] == "Triangle"
+    assert described["augment"]["pad"] == 1
+
+
 def test_attack_writes_images_that_stay_in_the_ball(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +122,8 @@ MISTAKES = [
     (("trian",), "did you mean 'train'"),
     (("train",), "usage: holdfast train METHOD"),
     (("train", "TRADE"), "did you mean 'TRADES'"),
+    (("train", "AT", "AdmW"), "did you mean 'AdamW'"),
+    (("train", "standard", "FGSM"), "trains on no attack"),
     (("train", "AT", "--epoch", "3"), "--epochs"),
     (("train", "AT", "--epochs", "many"), "--epochs"),
     (("train", "AT", "--epochs", "0"), "epochs = 0"),

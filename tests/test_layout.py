@@ -17,7 +17,7 @@ LEVELS = (
     ("record", "optimization"),
     ("methods", "purifiers", "detectors"),
     ("run",),
-    ("training", "vocabulary"),
+    ("training", "vocabulary", "choices"),
     ("evaluation", "networks"),
     ("metrics", "audit", "analysis", "export"),
     ("report", "progress"),

@@ -15,7 +15,8 @@ from typing import Annotated, Literal, TypeVar
 
 import tyro
 
-from holdfast import attacks, methods, record
+from holdfast import attacks, record
+from holdfast.choices import attack_kinds, chosen_run, known, method_kinds
 from holdfast.data import SOURCES, load
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError
 from holdfast.export import export
@@ -108,23 +109,24 @@ class Report:
 
 
 def run_train(args: Sequence[str]) -> int:
-    """holdfast train METHOD [options]."""
-    name, rest = _first(args, "train", "METHOD", _methods())
-    method = _methods()[name]()
-    return parse(Train, f"train {name}", rest, Train(Run(method)))()
+    """holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
+    _first(args, "train", "METHOD", method_kinds())
+    names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
+    return parse(Train, f"train {' '.join(names)}", args[len(names) :], Train(chosen_run(names)))()
 
 
 def run_attack(args: Sequence[str]) -> int:
     """holdfast attack ATTACK NETWORK [options]."""
-    name, rest = _first(args, "attack", "ATTACK", _attacks())
+    name, rest = _first(args, "attack", "ATTACK", attack_kinds())
+    kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
     if not rest or rest[0].startswith("-"):
         if rest and rest[0] in ("-h", "--help"):
-            parse(Attack, f"attack {name} NETWORK", rest, Attack(_attacks()[name]()))
+            parse(Attack, f"attack {name} NETWORK", rest, Attack(kind()))
         raise UsageError(
             f"holdfast attack {name} needs a network: a run's folder, a .safetensors file, timm:NAME, "
             "torchvision:NAME or FILE.py:FUNCTION"
         )
-    return parse(Attack, f"attack {name} NETWORK", rest[1:], Attack(_attacks()[name]()))(rest[0])
+    return parse(Attack, f"attack {name} NETWORK", rest[1:], Attack(kind()))(rest[0])
 
 
 def run_reproduce(args: Sequence[str]) -> int:
@@ -167,8 +169,8 @@ def run_list(args: Sequence[str]) -> int:
     from recipes import PAPERS
 
     kinds: Mapping[str, Mapping[str, str]] = {
-        "attacks": {name: _line(kind) for name, kind in _attacks().items()},
-        "methods": {name: _line(kind) for name, kind in _methods().items()},
+        "attacks": {name: _line(kind) for name, kind in attack_kinds().items()},
+        "methods": {name: _line(kind) for name, kind in method_kinds().items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
         "recipes": {name: paper.title for name, paper in PAPERS.items()},
@@ -192,7 +194,7 @@ def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
 
 
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "train": (run_train, "train a network: holdfast train METHOD [options]"),
+    "train": (run_train, "train a network: holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]"),
     "attack": (run_attack, "write attacked images: holdfast attack ATTACK NETWORK [options]"),
     "audit": (not_yet("audit"), "how robust is a network really (not built yet)"),
     "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
@@ -249,15 +251,6 @@ def _first(args: Sequence[str], verb: str, what: str, known: Mapping[str, object
     if args[0].lower() not in names:
         raise UnknownName(what.lower(), args[0], known)
     return names[args[0].lower()], args[1:]
-
-
-def _attacks() -> Mapping[str, Callable[[], attacks.Attack]]:
-    return {name: getattr(attacks, name) for name in sorted(attacks.__all__) if name != "Attack"}
-
-
-def _methods() -> Mapping[str, Callable[[], methods.Method]]:
-    core = ("LossMethod", "Memory", "Method", "Update")
-    return {name: getattr(methods, name) for name in sorted(methods.__all__) if name not in core}
 
 
 def _line(kind: object) -> str:

@@ -1,0 +1,67 @@
+"""From names on the command line to a run: `TRADES FGSM AdamW Triangle CropFlip` chooses each part by its kind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from holdfast import attacks, methods, optimization
+from holdfast.data import CropFlip
+from holdfast.errors import UnknownName, UsageError
+from holdfast.run import Run
+
+
+def attack_kinds() -> Mapping[str, type[attacks.Attack]]:
+    """Return every attack by name."""
+    return {name: getattr(attacks, name) for name in sorted(attacks.__all__) if name != "Attack"}
+
+
+def method_kinds() -> Mapping[str, type[methods.Method]]:
+    """Return every method of training by name."""
+    core = ("LossMethod", "Memory", "Method", "Update")
+    return {name: getattr(methods, name) for name in sorted(methods.__all__) if name not in core}
+
+
+def part_kinds() -> Mapping[str, type[Any]]:
+    """Return everything that a run is made of, besides its method, by name."""
+    kinds = [kind for kind in vars(optimization).values() if isinstance(kind, type)]
+    moving = (optimization.Optimizer, optimization.Schedule)
+    movers = {kind.__name__: kind for kind in kinds if issubclass(kind, moving) and kind not in moving}
+    return {**movers, **attack_kinds(), "CropFlip": CropFlip}
+
+
+def chosen_run(names: Sequence[str]) -> Run:
+    """Return a run of the method that the first name means, with the parts that the other names mean.
+
+    Raises:
+        UnknownName: nothing has that name.
+        UsageError: an attack is named for a method that makes none.
+    """
+    run = Run(known(method_kinds(), "method", names[0])())
+    for name in names[1:]:
+        kind = known(part_kinds(), "attack, optimizer, schedule or augmentation", name)
+        run = _with_part(run, kind)
+    return run
+
+
+def _with_part(run: Run, kind: type[Any]) -> Run:
+    if issubclass(kind, optimization.Optimizer):
+        return replace(run, optimizer=kind())
+    if issubclass(kind, optimization.Schedule):
+        return replace(run, schedule=kind())
+    if issubclass(kind, CropFlip):
+        return replace(run, augment=kind())
+    inner = getattr(run.method, "attack", None)
+    if inner is None:
+        raise UsageError(f"{type(run.method).__name__} trains on no attack, so {kind.__name__} has no place in it")
+    # What the method needs of its attack (TRADES the divergence, say) goes over to the one that was named.
+    kept = {f.name for f in fields(kind)} & {"threat", "objective", "random_start"}
+    changes: dict[str, Any] = {"attack": kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})}
+    return replace(run, method=replace(run.method, **changes))
+
+
+def known(kinds: Mapping[str, type[Any]], what: str, name: str) -> type[Any]:
+    """Return the kind of that name, whatever its case."""
+    by_word = {word.lower(): kind for word, kind in kinds.items()}
+    if name.lower() not in by_word:
+        raise UnknownName(what, name, kinds)
+    return by_word[name.lower()]

@@ -1,11 +1,16 @@
 """Small networks and images that many tests share."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
 
 from holdfast.attacks import Attack
-from holdfast.streams import number
+from holdfast.attacks.attack import Watched
+from holdfast.streams import Stream, number
+from holdfast.threats import Linf, Threat
 
 torch.set_num_threads(1)
 """Tiny networks run faster without splitting, and a test's numbers do not depend on the machine."""
@@ -57,3 +62,34 @@ def attack_kinds() -> list[type[Attack]]:
     from holdfast import attacks
 
     return published(attacks, Attack, ("Attack",))
+
+
+class AsLogits(nn.Module):
+    """A network whose logits are twice the pixels of an image (n, 1, 1, k): it can answer any logits from 0 to 2."""
+
+    layers: ClassVar[dict[str, str]] = {"penultimate": "flat"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat = nn.Flatten()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 2 * self.flat(images)
+
+
+@dataclass(frozen=True)
+class Given(Attack):
+    """An attack that returns what it is told: 2, 1, 0 becomes the images that `AsLogits` answers so to."""
+
+    threat: Threat = Linf(1.0)
+    logits: tuple[tuple[float, ...], ...] = ()
+
+    def run(
+        self, model: Watched, images: torch.Tensor, targets: torch.Tensor, start: torch.Tensor | None, stream: Stream
+    ) -> torch.Tensor:
+        return as_images(self.logits)
+
+
+def as_images(logits: tuple[tuple[float, ...], ...]) -> torch.Tensor:
+    """Return the images that `AsLogits` answers with these logits."""
+    return torch.tensor(logits)[:, None, None, :] / 2

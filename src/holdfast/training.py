@@ -21,6 +21,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.methods import Memory
+from holdfast.methods.method import check_terms
 from holdfast.run import Run, build, check_folder, isolated, reseed, trained_model
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
@@ -88,8 +89,10 @@ class Updates:
 
     def backward(self, loss: Tensor, network: str = "model") -> None:
         """Replace the gradients of that network's weights, and of nothing else."""
+        require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
         self.optimizers[network].zero_grad(set_to_none=True)
         weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
+        require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
         torch.autograd.backward(loss, inputs=weights)
 
     def apply(self, network: str = "model") -> None:
@@ -140,9 +143,15 @@ def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
 def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
     """Return the state before the first step."""
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
+    reseed(device, number(run.seed, "memory"))
     with fresh(run.seed, "memory"):
         memory = run.method.remember(model, train_set).to(device)
-    networks = run.method.trained(model, memory)
+        networks = run.method.trained(model, memory)
+    kept = any(part is model for part in memory.modules())
+    require(not kept, "the memory holds the network that is trained: keep a copy.deepcopy of it")
+    for network in networks.values():
+        if network is not model:  # it lives in the memory, which froze it
+            network.requires_grad_(True)
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
     return State(model, memory, networks, optimizers)
 
@@ -199,7 +208,7 @@ def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:
         network.train()
     kind = device.type
     with fresh(run.seed, state.step), torch.autocast(kind, torch.bfloat16, enabled=run.precision == "bfloat16"):
-        return run.method.step(state.model, batch, state.memory, update)
+        return check_terms(run.method, run.method.step(state.model, batch, state.memory, update))
 
 
 def set_rate(run: Run, state: State, epoch: float) -> None:
@@ -212,6 +221,8 @@ def set_rate(run: Run, state: State, epoch: float) -> None:
 def note(state: State, terms: Terms) -> None:
     """Count a step and add up its terms, on the device."""
     state.step += 1
+    same = not state.sums or state.sums.keys() == terms.keys()
+    require(same, f"the terms of a step were {', '.join(terms)}, those before it {', '.join(state.sums)}")
     for name, term in terms.items():
         state.sums[name] = state.sums.get(name, torch.zeros_like(term, dtype=torch.float64)) + term.detach()
     finite = torch.stack([term.detach().isfinite() for term in terms.values()]).all()

@@ -161,6 +161,8 @@ def test_fields_out_of_range_are_refused() -> None:
 def test_an_unbounded_threat_needs_a_step_size(linear: Linear, middle: Tensor) -> None:
     with pytest.raises(BadValue, match="give step_size"):
         PGD(L2(math.inf))(linear, middle, linear(middle).argmax(1))
+    with pytest.raises(BadValue, match="give step_size"):
+        MIM(L2(math.inf))(linear, middle, linear(middle).argmax(1))
 
 
 def test_labels_beyond_the_classes_are_refused(linear: Linear, middle: Tensor) -> None:

@@ -177,10 +177,10 @@ def with_seed(attack: Attack, seed: int) -> Attack:
     return replace(attack, **changes)
 
 
-def default_step(step_size: float | None, threat: Threat, steps: int) -> float:
-    """Return the step size, by Madry's rule 2.5 eps / steps where none is given."""
+def default_step(step_size: float | None, threat: Threat, steps: int, share: float = 2.5) -> float:
+    """Return the step size; where none is given, share * eps / steps, by Madry's rule with a share of 2.5."""
     if step_size is not None:
         return step_size
     if threat.eps == float("inf"):
         raise BadValue("an unbounded threat has no default step size: give step_size")
-    return 2.5 * threat.eps / steps
+    return share * threat.eps / steps

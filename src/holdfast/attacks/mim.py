@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, input_gradient
+from holdfast.attacks.attack import Attack, Watched, default_step, input_gradient
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat, per_image
@@ -24,7 +24,7 @@ class MIM(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Accumulate gradients of unit L1 norm and follow their direction."""
-        alpha = self.threat.eps / self.steps if self.step_size is None else self.step_size
+        alpha = default_step(self.step_size, self.threat, self.steps, share=1.0)
         x = images if start is None else start
         g = torch.zeros_like(images)
         for _ in range(self.steps):

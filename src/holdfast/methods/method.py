@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
+from holdfast.errors import require
 from holdfast.types import Batch, Images, Outputs, Terms
 
 
@@ -18,6 +19,10 @@ class Memory(nn.Module):
     def __init__(self, **kept: Tensor | nn.Module) -> None:
         super().__init__()
         for name, item in kept.items():
+            require(not hasattr(nn.Module, name), f"a memory cannot be called '{name}': torch uses that name")
+            require(
+                isinstance(item, Tensor | nn.Module), f"memory '{name}' is no tensor and no network: nothing saves it"
+            )
             if isinstance(item, nn.Module):
                 self.add_module(name, item.eval().requires_grad_(False))
             else:
@@ -26,6 +31,12 @@ class Memory(nn.Module):
     def __getattr__(self, name: str) -> Any:
         """Return what is kept under `name`."""
         return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse names that `remember` did not give: they would not be saved."""
+        known = name == "training" or name in self._buffers or name in self._modules
+        require(known, f"memory keeps no '{name}': name it in remember, so that it is saved")
+        super().__setattr__(name, value)
 
 
 @runtime_checkable
@@ -70,9 +81,22 @@ class LossMethod(Method):
     @final
     def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
         """Minimise the sum of the terms."""
-        terms = self.loss(model, batch, memory)
+        terms = check_terms(self, self.loss(model, batch, memory))
         update(torch.stack(list(terms.values())).sum())
         return terms
+
+
+def check_terms(method: Method, terms: Any) -> Terms:
+    """Refuse what is not a dict of named scalar tensors."""
+    kind = type(method).__name__
+    require(isinstance(terms, dict) and bool(terms), f"{kind} returned no dict of named terms")
+    for name, term in terms.items():
+        scalar = isinstance(term, Tensor) and term.ndim == 0
+        require(scalar, f"{kind}: the term '{name}' is not a scalar tensor; is its mean missing?")
+        taken = name in ("epoch", "step") or name.startswith("held_out")
+        require(not taken, f"{kind}: a term cannot be called '{name}'; the record of a run uses that name")
+    checked: Terms = terms
+    return checked
 
 
 @torch.no_grad()

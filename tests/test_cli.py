@@ -37,6 +37,14 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(VERBS) == {"train", "attack", "audit", "purify", "reproduce", "report", "list"}
 
 
+@pytest.mark.parametrize("verb", ["train", "attack", "reproduce"])
+def test_help_of_a_verb_names_what_it_takes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: holdfast {verb}" in capsys.readouterr().out
+
+
 def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "list")
     assert status == 0

@@ -246,8 +246,12 @@ def _one_line(panel: str) -> str:
 def _first(args: Sequence[str], verb: str, what: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:
     """Return the name that a verb's first word means, whatever its case, and the words after it."""
     names = {name.lower(): name for name in known}
+    usage = f"usage: holdfast {verb} {what} [options]; {what} is one of {', '.join(sorted(known))}"
+    if args and args[0] in ("-h", "--help"):
+        print(f"{usage}\n{VERBS[verb][1]}\nholdfast {verb} {next(iter(known))} --help lists the options")
+        raise SystemExit(0)
     if not args or args[0].startswith("-"):
-        raise UsageError(f"usage: holdfast {verb} {what} [options]; {what} is one of {', '.join(sorted(known))}")
+        raise UsageError(usage)
     if args[0].lower() not in names:
         raise UnknownName(what.lower(), args[0], known)
     return names[args[0].lower()], args[1:]

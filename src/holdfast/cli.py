@@ -24,7 +24,7 @@ from holdfast.models import ARCHITECTURES
 from holdfast.networks import network
 from holdfast.progress import Teller
 from holdfast.report.reproduce import Request, render, reproduce
-from holdfast.run import Run
+from holdfast.run import Run, device_of
 from holdfast.training import train
 
 Options = TypeVar("Options")
@@ -72,10 +72,11 @@ class Attack:
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after, and after rounding to bytes."""
+        device = device_of(self.device)
         images = load(self.data, "test", root=self.data_root, download=self.download, limit=self.limit)
-        model = network(name, self.model, images.shape, len(images.classes)).to(self.device)
+        model = network(name, self.model, images.shape, len(images.classes)).to(device)
         with Teller() as tell:
-            print(export(model, self.attack, images.to(self.device), self.out, self.batch, tell))
+            print(export(model, self.attack, images.to(device), self.out, self.batch, tell))
         return 0
 
 

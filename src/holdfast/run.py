@@ -12,7 +12,7 @@ from torch import nn
 from holdfast import models, record
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord, require
+from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods import Method, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.streams import number
@@ -85,6 +85,17 @@ def seconds_of(folder: Path | str) -> float:
     """Return how long the run of a folder trained, in seconds, over all its sittings."""
     path = Path(folder) / "timing.json"
     return float(record.read_json(path, "the training time is known only from it; train again")["train_seconds"])
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """Return the device of that name, if this machine has it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        there = "cpu and cuda" if torch.cuda.is_available() else "cpu only"
+        raise BadValue(f"device '{name}' cannot be used here; this machine has {there}") from error
+    return device
 
 
 def reseed(device: torch.device, seed: int) -> None:

@@ -22,7 +22,7 @@ from holdfast.data import ImageSet, load
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.methods import Memory
 from holdfast.methods.method import check_terms
-from holdfast.run import Run, build, check_folder, isolated, reseed, trained_model
+from holdfast.run import Run, build, check_folder, device_of, isolated, reseed, trained_model
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
 
@@ -117,9 +117,10 @@ def train(
 
     Raises:
         BadRecord: the folder holds another run, or a file in it is damaged.
+        BadValue: this machine has no such device.
         TrainingDiverged: the loss became NaN or infinite; `last.pt` holds the last state before it.
     """
-    folder, device = Path(folder), torch.device(device)
+    folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
     whole_set = load(run.data, "train", root=data_root, download=download, limit=run.limit)
     if (folder / "model.safetensors").exists():

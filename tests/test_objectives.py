@@ -15,6 +15,7 @@ from holdfast.objectives import (
     dlr,
     euclidean,
     margin,
+    targeted_dlr,
 )
 
 LOGITS = torch.tensor([[3.0, 2.5, 1.0, 0.0, -1.0]])
@@ -31,6 +32,8 @@ def test_golden_values() -> None:
     assert near(dlr(LOGITS, one), 0.25)
     assert near(margin(LOGITS, zero), -0.5)
     assert near(margin(LOGITS, one), 0.5)
+    assert near(targeted_dlr(LOGITS, torch.tensor([[0, 1]])), -0.2)
+    assert near(targeted_dlr(LOGITS, torch.tensor([[0, 2]])), -0.8)
     assert near(difference(LOGITS, torch.tensor([[0, 2]])), -2.0)
     assert near(Towards(margin)(LOGITS, zero), 0.5)
 

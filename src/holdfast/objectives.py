@@ -41,6 +41,17 @@ def difference(logits: Logits, pairs: Tensor) -> PerImage:
     return wanted - true
 
 
+def targeted_dlr(logits: Logits, pairs: Tensor) -> PerImage:
+    """Return the difference to the wanted class as a ratio (Croce and Hein, 2020); `pairs` holds (true, wanted).
+
+    With fewer than four classes its denominator is empty, so the plain difference stands in.
+    """
+    if logits.shape[1] < 4:
+        return difference(logits, pairs)
+    top = logits.topk(4, dim=1).values
+    return difference(logits, pairs) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
 def divergence(logits: Logits, reference: Logits) -> PerImage:
     """Return KL(softmax(reference) || softmax(logits)), in float32.
 

@@ -96,8 +96,7 @@ class L2(Threat):
 
     def project(self, images: Images, center: Images) -> Images:
         """Shorten the change to eps, then clip (which shortens it further)."""
-        change = images.clamp(0, 1) - center
-        return (center + _scaled(change, self.distance(center + change, center), self.eps)).clamp(0, 1)
+        return (center + _scaled(images - center, self.distance(images, center), self.eps)).clamp(0, 1)
 
     def random_start(self, center: Images, stream: Stream) -> Images:
         """Draw evenly from the ball: a normal direction, a radius by the root of a uniform number."""

@@ -1,5 +1,7 @@
 """One file an attack. To add one: write its file, add its line here; the shared tests find it by themselves."""
 
+from holdfast.attacks.apgd import APGD
+from holdfast.attacks.apgd_t import APGDT
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.bim import BIM
 from holdfast.attacks.cw import CW
@@ -14,6 +16,8 @@ from holdfast.attacks.rfgsm import RFGSM
 from holdfast.attacks.step_ll import StepLL
 
 __all__ = [
+    "APGD",
+    "APGDT",
     "BIM",
     "CW",
     "FGSM",

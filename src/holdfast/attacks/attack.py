@@ -164,7 +164,12 @@ def input_gradient(model: Callable[[Tensor], Tensor], x: Images, targets: Target
 
 
 def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags:
-    """Say which images are where the attacker wants them; all False where targets are not labels."""
+    """Say which images are where the attacker wants them; all False where targets are not labels.
+
+    Targets of shape (n, 2) are pairs (true, wanted): any class but the true one will do.
+    """
+    if targets.ndim == 2 and targets.shape[1] == 2 and not targets.is_floating_point():
+        return outputs.argmax(1) != targets[:, 0]
     if targets.ndim != 1 or targets.is_floating_point() or outputs.ndim != 2:
         return torch.zeros(len(outputs), dtype=torch.bool, device=outputs.device)
     hit = outputs.argmax(1) == targets

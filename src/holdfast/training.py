@@ -10,13 +10,14 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
+from holdfast import data, record
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadRecord, TrainingDiverged, require
@@ -122,7 +123,7 @@ def train(
     """
     folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
-    whole_set = load(run.data, "train", root=data_root, download=download, limit=run.limit)
+    whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
     if (folder / "model.safetensors").exists():
         return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
     train_set, held_out = divided(run, whole_set.to(device))
@@ -134,6 +135,12 @@ def train(
         carry_out(run, state, train_set, held_out, folder, tell)
     record.write_tensors(folder / "model.safetensors", state.best_model or state.model.state_dict())
     return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
+
+
+@lru_cache(maxsize=2)
+def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
+    """Return a data set, the same one again while a table goes through its rows."""
+    return load(name, split, root, download, limit)
 
 
 def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:

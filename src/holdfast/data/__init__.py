@@ -3,6 +3,7 @@
 from holdfast.data.augment import CropFlip, read_view, write_view
 from holdfast.data.image_set import ImageSet
 from holdfast.data.made_up import made_up_images
+from holdfast.data.request import data_root
 from holdfast.data.sources import SOURCES, load
 
-__all__ = ["SOURCES", "CropFlip", "ImageSet", "load", "made_up_images", "read_view", "write_view"]
+__all__ = ["SOURCES", "CropFlip", "ImageSet", "data_root", "load", "made_up_images", "read_view", "write_view"]

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from holdfast import metrics, record
-from holdfast.data import ImageSet, load
+from holdfast.data import ImageSet, data_root
 from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.report.table import Table
 from holdfast.run import Run, seconds_of
-from holdfast.training import Tell, silent, train
+from holdfast.training import Tell, loaded, silent, train
 
 WORST = "worst case"
 
@@ -89,7 +89,7 @@ def network(run: Run, place: Workplace) -> nn.Module:
 
 def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
-    data = load(run.data, "test", root=place.data_root, download=place.download, limit=table.test_limit)
+    data = loaded(run.data, "test", data_root(place.data_root), place.download, table.test_limit)
     if run.augment is not None:
         data = ImageSet(run.augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
     return data.to(place.device)

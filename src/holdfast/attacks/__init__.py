@@ -13,6 +13,7 @@ from holdfast.attacks.mim import MIM
 from holdfast.attacks.noise import GaussianNoise, RandomSign, UniformNoise
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.rfgsm import RFGSM
+from holdfast.attacks.square import Square
 from holdfast.attacks.step_ll import StepLL
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "GaussianNoise",
     "IterLL",
     "RandomSign",
+    "Square",
     "StepLL",
     "UniformNoise",
 ]

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
 from holdfast.objectives import Towards
 from holdfast.streams import Stream
-from holdfast.threats import Threat
+from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
 
 AT_LEAST_ONE = ("steps", "restarts", "queries")
@@ -26,10 +26,17 @@ AT_LEAST_ONE = ("steps", "restarts", "queries")
 class Attack(ABC):
     """A way to look for images inside a threat that the network gets wrong."""
 
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
+    """The norms that the attack is defined for."""
+
     threat: Threat
 
     def __post_init__(self) -> None:
-        """Refuse fields out of range."""
+        """Refuse fields out of range, and a norm that the attack is not defined for."""
+        names = ", ".join(threat.__name__ for threat in self.threats)
+        require(
+            isinstance(self.threat, self.threats), f"{type(self).__name__} is defined for {names}, not {self.threat}"
+        )
         for name in AT_LEAST_ONE:
             require(
                 getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more"

@@ -1,8 +1,8 @@
 """Square (Andriushchenko et al.: "Square attack: a query-efficient black-box adversarial attack via random search",
 2020, algorithms 1 and 2): random squares of one colour, kept where they help; asks for outputs only.
 
-In the authors' code one square serves the whole batch at each query, and none lies at the last row or column; here every
-image draws its own, from all places. An image that is broken asks no further.
+In the authors' code one square serves the whole batch at each query, and none lies at the last row or column; here
+every image draws its own, from all places. An image that is broken asks no further.
 """
 
 import math

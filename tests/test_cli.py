@@ -50,7 +50,7 @@ def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
         assert word in out
-    assert said(capsys, "list", "attacks")[1].count("\n") == 17
+    assert said(capsys, "list", "attacks")[1].count("\n") == 19
 
 
 def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,14 @@
 """The attacks of AutoAttack beside the authors' own algorithms (pyautoattack, a repackaging of them)."""
 
 import copy
+import math
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import L2, Linf, load
-from holdfast.attacks import APGD, APGDT, Square
+from holdfast import L1, L2, Linf, load
+from holdfast.attacks import APGD, APGDT, FABT, Square
 from holdfast.attacks.apgd import schedule
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.threats import Threat
@@ -15,6 +16,7 @@ from tests.conftest import Small
 
 pyautoattack = pytest.importorskip("pyautoattack")
 from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted  # noqa: E402
+from pyautoattack.fab_pt import FABAttack_PT  # noqa: E402
 from pyautoattack.square import SquareAttack  # noqa: E402
 
 pytestmark = pytest.mark.oracle
@@ -81,6 +83,25 @@ def test_apgd_t_breaks_what_the_authors_breaks(
         broken.append([int((network(x).argmax(1) != labels).sum()) for x in (ours, theirs)])
     ours_count, theirs_count = (sum(counts) for counts in zip(*broken, strict=True))
     assert abs(ours_count - theirs_count) <= 2
+
+
+@pytest.mark.parametrize(("threat", "norm"), [*THREATS, pytest.param(L1(4.0), "L1", id="L1")])
+def test_fab_t_finds_ways_as_short_as_the_authors(
+    threat: Threat, norm: str, network: nn.Module, right: tuple[Tensor, Tensor]
+) -> None:
+    images, labels = right[0][:60], right[1][:60]
+    judge = FABAttack_PT(
+        copy.deepcopy(network), norm=norm, eps=threat.eps, n_iter=20, n_restarts=1, targeted=True, device="cpu"
+    )
+    theirs = judge.perturb(images, labels)
+    ours = FABT(type(threat)(math.inf), steps=20)(network, images, labels)
+    lengths = [threat.distance(x, images) for x in (ours, theirs)]
+    assert bool((network(ours).argmax(1) != labels).all())
+    broken = lengths[1] > 0  # the authors' code gives up what is longer than eps
+    assert int(broken.sum()) > 10
+    assert float((lengths[0][broken] / lengths[1][broken]).median()) == pytest.approx(1.0, abs=0.02)
+    within = lengths[0] <= threat.eps
+    assert abs(int(within.sum()) - int((broken & (lengths[1] <= threat.eps)).sum())) <= 2
 
 
 def test_square_breaks_what_the_authors_breaks(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:

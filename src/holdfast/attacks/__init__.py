@@ -7,6 +7,7 @@ from holdfast.attacks.bim import BIM
 from holdfast.attacks.cw import CW
 from holdfast.attacks.deepfool import DeepFool
 from holdfast.attacks.deepfool_cl import DeepFoolCL
+from holdfast.attacks.fab import FAB, FABT
 from holdfast.attacks.fgsm import FGSM
 from holdfast.attacks.iter_ll import IterLL
 from holdfast.attacks.mim import MIM
@@ -21,6 +22,8 @@ __all__ = [
     "APGDT",
     "BIM",
     "CW",
+    "FAB",
+    "FABT",
     "FGSM",
     "MIM",
     "PGD",

@@ -19,7 +19,8 @@ from holdfast.attacks import PGD
 from holdfast.methods import AT
 from holdfast.optimization import SGD
 from holdfast.run import isolated
-from holdfast.training import State, Updates, one_step
+from holdfast.state import State, Updates
+from holdfast.training import one_step
 from holdfast.types import Batch
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10

@@ -47,8 +47,13 @@ def images() -> torch.Tensor:
 
 
 @pytest.fixture
-def labels() -> torch.Tensor:
-    return torch.randint(0, 10, (12,))
+def labels(small: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return the network's own answers for most images, so that there is something to break, and others for some."""
+    small.eval()
+    answers = small(images).argmax(1).detach()
+    small.train()
+    answers[8:] = (answers[8:] + 3) % 10
+    return answers
 
 
 def published(module: object, kind: type, beside: tuple[str, ...]) -> list[type]:

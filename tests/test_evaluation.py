@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
 from holdfast.attacks import FGSM, PGD, DeepFool
-from holdfast.errors import BadRecord, ModelFault
+from holdfast.errors import BadRecord, BadValue, ModelFault
 
 
 @pytest.fixture
@@ -79,6 +79,23 @@ def test_white_box_and_transfer_are_pairs_of_names(small: nn.Module, data: Image
     assert metrics.accuracy(white) < metrics.accuracy(transfer)
 
 
+def test_a_retrained_network_never_meets_an_old_outcome(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    first = outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
+    small.last.weight.data.neg_()
+    second = outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
+    assert not torch.equal(first.logits, second.logits)
+
+
+def test_the_seed_stands_in_the_cell_alone(small: nn.Module, data: ImageSet) -> None:
+    with pytest.raises(BadValue, match="give the seed to the cell alone"):
+        outcomes(Cell("a", "a", PGD(seed=5)), {"a": small}, data)
+
+
+def test_a_tie_does_not_hold() -> None:
+    tied = Outcomes(torch.zeros(2, 4), torch.tensor([0, 3]), torch.zeros(2))
+    assert [metrics.accuracy(tied, top) for top in (1, 3, 4)] == [0.0, 0.0, 1.0]
+
+
 def test_a_damaged_outcome_is_named(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
     outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
     path = next(tmp_path.glob("*.safetensors"))
@@ -92,7 +109,7 @@ def test_nan_is_not_an_answer(data: ImageSet) -> None:
         def forward(self, images: Tensor) -> Tensor:
             return torch.full((len(images), 10), torch.nan)
 
-    with pytest.raises(ModelFault, match="NaN for image 0"):
+    with pytest.raises(ModelFault, match="NaN or infinity for image 0"):
         outcomes(Cell("a", "a", None), {"a": Broken()}, data)
 
 

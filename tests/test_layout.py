@@ -17,6 +17,7 @@ LEVELS = (
     ("record", "optimization"),
     ("methods", "purifiers", "detectors"),
     ("run",),
+    ("state",),
     ("training", "vocabulary", "choices"),
     ("evaluation", "networks"),
     ("metrics", "audit", "analysis", "export"),

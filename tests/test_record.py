@@ -14,7 +14,7 @@ from torch import nn
 from holdfast import L2, Linf, Run, methods, objectives, record
 from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord
+from holdfast.errors import BadRecord, BadValue
 from holdfast.optimization import AdamW, Steps
 from holdfast.vocabulary import KINDS
 
@@ -48,6 +48,32 @@ def test_a_fingerprint_is_the_same_in_another_process() -> None:
 
 def test_brief_says_what_is_not_a_default() -> None:
     assert record.brief(PGD(Linf(0.25), steps=3)) == "PGD(threat=Linf(eps=0.25), steps=3)"
+
+
+def test_a_function_without_a_name_of_its_own_is_refused() -> None:
+    with pytest.raises(BadValue, match="no name of its own"):
+        record.fingerprint(PGD(objective=lambda outputs, targets: outputs[:, 0]))
+
+
+def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from holdfast import record\n"
+        "with record.alone(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stdout.readline() == "in\n"
+    with pytest.raises(BadRecord, match="another process trains in"), record.alone(tmp_path / "run"):
+        pass
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    with record.alone(tmp_path / "run"):
+        pass
 
 
 def test_unknown_kinds_are_refused() -> None:

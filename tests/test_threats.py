@@ -73,14 +73,22 @@ def test_ascent_of_no_gradient_is_no_step() -> None:
         assert float(threat.ascent(torch.zeros(3, 1, 4, 4)).abs().max()) == 0
 
 
-def test_the_l1_projection_is_the_nearest_point() -> None:
-    center = torch.full((200, 1, 2, 2), 0.5)
-    images = center + 0.4 * (torch.rand(200, 1, 2, 2) - 0.5)
+def test_the_l1_projection_is_the_nearest_point_of_ball_and_box() -> None:
+    center = torch.rand(200, 1, 2, 2)
+    images = center + 1.5 * (torch.rand(200, 1, 2, 2) - 0.5)  # many of them outside of the box
     found = L1(0.3).project(images, center)
     reach = (found - images).flatten(1).norm(dim=1)
-    for _ in range(200):
-        other = center + L1(0.3).project(torch.rand(200, 1, 2, 2), center) - center
-        assert bool((reach <= (other - images).flatten(1).norm(dim=1) + 1e-6).all())
+    for _ in range(300):
+        inside = L1(0.3).project(torch.rand(200, 1, 2, 2), center)
+        for share in (0.01, 0.3, 1.0):  # near the point that was found, and far
+            other = found + share * (inside - found)
+            assert bool((reach <= (other - images).flatten(1).norm(dim=1) + 1e-5).all())
+
+
+def test_a_large_image_stays_in_its_l1_ball_up_to_rounding(small: torch.nn.Module) -> None:
+    center = torch.rand(1, 3, 224, 224)
+    found = L1(0.3).project(center + torch.randn_like(center), center)
+    assert float(L1(0.3).distance(found, center)) <= 0.3 + 3e-8 * center.numel()
 
 
 def test_l0_counts_and_keeps_the_largest_changes() -> None:

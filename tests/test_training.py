@@ -11,9 +11,10 @@ from torch import nn
 from holdfast import Linf, Run, attacks, methods, record, train
 from holdfast.data import CropFlip, load
 from holdfast.errors import BadRecord, BadValue, TrainingDiverged, UnknownName
-from holdfast.methods import LossMethod, Memory
+from holdfast.methods import LossMethod, Memory, Method, Update
+from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
-from holdfast.run import seconds_of
+from holdfast.run import isolated, seconds_of
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=2, batch=16, limit=64, optimizer=SGD(lr=0.05), data="made-up:1x8x8")
@@ -43,6 +44,75 @@ def test_nan_stops_the_run_with_its_step_and_the_last_good_state(tmp_path: Path)
     assert saved["step"] == 4
     assert all(bool(tensor.isfinite().all()) for tensor in saved["networks"]["model"].values())
     assert not (tmp_path / "late" / "model.safetensors").exists()
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    run = replace(BASE, epochs=1, batch=64, optimizer=SGD(lr=1e38, weight_decay=1e4))
+    with pytest.raises(TrainingDiverged, match="a weight became NaN or infinite by step 1"):
+        train(run, tmp_path)
+    assert not (tmp_path / "last.pt").exists()
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+@dataclass(frozen=True)
+class Twice(Method):
+    """A method that steps and then uses the new weights."""
+
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        before = cross_entropy(model(batch.images), batch.labels).mean()
+        update(before)
+        return {"before": before, "after": cross_entropy(model(batch.images), batch.labels).mean()}
+
+
+def test_bfloat16_sees_the_weights_that_a_step_has_just_moved(tmp_path: Path) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        run = replace(BASE, method=Twice(), epochs=1, batch=64, optimizer=SGD(lr=0.1), precision=precision)
+        train(run, tmp_path / precision)
+        told = json.loads((tmp_path / precision / "metrics.jsonl").read_text())
+        losses[precision] = told["after"] - told["before"]
+    assert abs(losses["float32"]) > 0.02
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.3)
+
+
+def test_other_images_under_the_same_name_are_noticed(tmp_path: Path) -> None:
+    import numpy as np
+
+    def write(seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        arrays = {
+            f"{split}_images": generator.random((40, 1, 8, 8), dtype=np.float32) for split in ("train", "test")
+        } | {f"{split}_labels": np.arange(40) % 10 for split in ("train", "test")}
+        np.savez(tmp_path / "own.npz", **arrays)
+
+    run = replace(BASE, data=f"npz:{tmp_path / 'own.npz'}", limit=None)
+    write(0)
+    train(run, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    write(1)
+    with pytest.raises(BadRecord, match="made from other images"):
+        train(run, tmp_path / "run")
+
+
+def test_a_torn_last_line_costs_nothing(tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    told = (tmp_path / "metrics.jsonl").read_text()
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "metrics.jsonl").write_text(told + '{"epoch": 3, "st')
+    train(BASE, tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_text() == told
+
+
+def test_convolutions_keep_their_library_and_round_as_float32_does() -> None:
+    with isolated(torch.device("cpu")):
+        assert torch.backends.cudnn.enabled
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_would_fail(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="leave a last batch of one"):
+        train(replace(BASE, limit=33), tmp_path)
 
 
 def test_a_finished_run_is_read_and_not_trained_again(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ import tyro
 from holdfast import attacks, record
 from holdfast.choices import attack_kinds, chosen_run, known, method_kinds
 from holdfast.data import SOURCES, load
-from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError
+from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.export import export
 from holdfast.models import ARCHITECTURES
-from holdfast.networks import network
+from holdfast.networks import centered, network, read_run
 from holdfast.progress import Teller
 from holdfast.report.reproduce import Request, render, reproduce
 from holdfast.run import Run, device_of
@@ -58,7 +58,8 @@ class Attack:
     """Attack a network and write the attacked images."""
 
     attack: attacks.Attack
-    data: str = "digits"
+    data: str | None = None
+    """A data set; the one that the network was trained on, or digits, where none is given."""
     limit: int | None = None
     """Attack this many images only."""
     out: Path = Path("attacked.npz")
@@ -72,8 +73,11 @@ class Attack:
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after, and after rounding to bytes."""
-        device = device_of(self.device)
-        images = load(self.data, "test", root=self.data_root, download=self.download, limit=self.limit)
+        device, run = device_of(self.device), read_run(Path(name)) if Path(name).is_dir() else None
+        source = self.data or (run.data if run else "digits")
+        images = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
+        if run is not None and run.augment is not None:
+            images = centered(images, run.augment)
         model = network(name, self.model, images.shape, len(images.classes)).to(device)
         with Teller() as tell:
             print(export(model, self.attack, images.to(device), self.out, self.batch, tell))
@@ -104,7 +108,7 @@ class Reproduce:
 class Report:
     """Print again what a folder of `reproduce` holds."""
 
-    form: Annotated[Literal["text", "markdown", "latex", "json"], tyro.conf.arg(name="format")] = "text"
+    form: Annotated[Literal["text", "markdown", "latex", "json", "html"], tyro.conf.arg(name="format")] = "text"
     out: Path | None = None
     """Write to this file."""
 
@@ -176,6 +180,10 @@ def run_list(args: Sequence[str]) -> int:
         "data": SOURCES,
         "recipes": {name: paper.title for name, paper in PAPERS.items()},
     }
+    if args and args[0] in ("-h", "--help"):
+        print(f"usage: holdfast list [{' | '.join(kinds)}]")
+        return 0
+    require(len(args) <= 1, f"holdfast list takes one kind, not {len(args)}: {', '.join(kinds)}", UsageError)
     if args and args[0] not in kinds:
         raise UnknownName("list", args[0], kinds)
     for kind in args[:1] or kinds:
@@ -220,8 +228,11 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"holdfast: {error}", file=sys.stderr)
         return 1 if isinstance(error, TrainingDiverged) else 2
     except KeyboardInterrupt:
-        print("holdfast: interrupted; the same command goes on from here", file=sys.stderr)
+        print("holdfast: interrupted; train and reproduce go on from here when called again", file=sys.stderr)
         return 130
+    except OSError as error:
+        print(f"holdfast: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
 
 
 def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:

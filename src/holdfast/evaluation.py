@@ -55,7 +55,7 @@ def outcomes(
     tell: Callable[[int, int, str], None] = lambda done, total, words: None,
 ) -> Outcomes:
     """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`."""
-    path = None if folder is None else Path(folder) / f"{record.fingerprint([cell, name_of(data)])}.safetensors"
+    path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data)}.safetensors"
     if path is not None and path.exists():
         return _read(path)
     rows = _read(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
@@ -93,10 +93,17 @@ def judge(model: nn.Module, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
     with at_rest(model):
         logits: Tensor = model(images).float()
-    if bool(logits.isnan().any()):
-        bad = logits.isnan().any(1).nonzero().flatten().tolist()
-        raise ModelFault(f"the network answered NaN for image {bad[0]} of the batch, among {len(bad)}")
+    faulty = (logits.isnan() | (logits == torch.inf)).any(1)
+    if bool(faulty.any()):
+        bad = faulty.nonzero().flatten().tolist()
+        raise ModelFault(f"the network answered NaN or infinity for image {bad[0]} of the batch, among {len(bad)}")
     return logits
+
+
+def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet) -> str:
+    """Return a name made of the cell, every pixel, and every weight of the networks it speaks of."""
+    weights = [record.fingerprint_of_tensors(networks[name].state_dict()) for name in (cell.judged, cell.attacked)]
+    return record.fingerprint([cell, name_of(data), *weights])
 
 
 def name_of(data: ImageSet) -> str:

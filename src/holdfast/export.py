@@ -64,6 +64,7 @@ def _write_pictures(out: Path, images: Tensor, data: ImageSet) -> None:
     out.mkdir(parents=True, exist_ok=True)
     pixels = to_bytes(images).permute(0, 2, 3, 1).squeeze(3).numpy()
     for position, label in enumerate(data.labels.tolist()):
-        name = out / f"{position:05d}-{data.classes[label]}.png"
+        word = data.classes[label].replace("/", "-")
+        name = out / f"{position:05d}-{word}.png"
         with record.whole(name) as temporary:
             Image.fromarray(pixels[position]).save(temporary, format="PNG")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from holdfast import models, record
+from holdfast.data import CropFlip, ImageSet
 from holdfast.errors import BadRecord, UsageError, require
 from holdfast.run import Run, trained_model
 from holdfast.vocabulary import KINDS
@@ -23,6 +25,11 @@ def read_run(folder: Path) -> Run:
     require(isinstance(run, Run), f"{folder / 'run.json'} does not describe a run: {remedy}", BadRecord)
     assert isinstance(run, Run)
     return run
+
+
+def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
+    """Return the images as a network that was trained on crops sees them in evaluation."""
+    return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
 
 
 def network(name: str, architecture: str | None, shape: Shape, classes: int) -> nn.Module:

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from holdfast.errors import require
+
 
 class Optimizer(ABC):
     """A recipe for an optimizer of torch."""
 
     lr: float
+    weight_decay: float
+
+    def __post_init__(self) -> None:
+        """Refuse rates below zero."""
+        require(self.lr >= 0, f"lr = {self.lr}, not 0 or more")
+        require(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}, not 0 or more")
 
     @abstractmethod
     def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

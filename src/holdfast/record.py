@@ -1,5 +1,6 @@
 """Writing things down: values as text, a name for each value, weights and states as files that are whole or absent."""
 
+import fcntl
 import hashlib
 import json
 import math
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from holdfast.errors import BadRecord
+from holdfast.errors import BadRecord, BadValue
 
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -32,8 +33,11 @@ def describe(value: object) -> Described:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
-    if callable(value) and hasattr(value, "__name__"):
-        return {"kind": "function", "name": value.__name__}
+    name = getattr(value, "__qualname__", None) if callable(value) else None
+    if isinstance(name, str):
+        if "<" in name:
+            raise BadValue(f"{name} has no name of its own to be written down by: define it in a module")
+        return {"kind": "function", "name": name}
     raise TypeError(f"{type(value).__name__} cannot be written down")
 
 
@@ -105,6 +109,24 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder; the system forgets the lock of a process that dies.
+
+    Raises:
+        BadRecord: another process is in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BadRecord(f"another process trains in {folder}: wait for it, or choose another folder") from error
+    finally:
+        os.close(lock)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -108,7 +108,8 @@ def reseed(device: torch.device, seed: int) -> None:
 
 @contextmanager
 def isolated(device: torch.device) -> Iterator[None]:
-    """Leave the caller's random state as it was, and let convolutions choose the same kernels every time."""
+    """Leave the caller's random state as it was; let convolutions round as float32 does, by the same kernels always."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.random.fork_rng(devices), kernels:
         yield

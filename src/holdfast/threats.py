@@ -14,6 +14,9 @@ from holdfast.errors import BadValue, require
 from holdfast.streams import Stream
 from holdfast.types import Flags, Images, PerImage
 
+HALVINGS = 30
+"""How often an interval of pixel values is halved: to less than a unit in the last place of float32."""
+
 
 def per_image(value: PerImage | Flags) -> Tensor:
     """Shape one number (or flag) an image so that it meets whole images."""
@@ -129,18 +132,21 @@ class L1(Threat):
     """The share of the values that one ascent step moves (Tramer and Boneh, 2019)."""
 
     def project(self, images: Images, center: Images) -> Images:
-        """Project onto the L1 ball by sorting (Duchi et al., 2008), then clip."""
-        change = images.clamp(0, 1) - center
-        size = change.abs().flatten(1)
-        ordered = size.sort(dim=1, descending=True).values
-        count = torch.arange(1, size.shape[1] + 1, device=size.device)
-        levels = (ordered.cumsum(1) - self.eps) / count
-        last = (ordered > levels).sum(1, keepdim=True).clamp_min(1)
-        threshold = levels.gather(1, last - 1)[:, 0].clamp_min(0)
-        shrunk = change.sign() * (change.abs() - per_image(threshold)).clamp_min(0)
-        inside = size.sum(1) <= self.eps
-        kept = torch.where(per_image(inside), change, shrunk)
-        return (center + _scaled(kept, kept.abs().flatten(1).sum(1), self.eps)).clamp(0, 1)
+        """Return the nearest point of ball and box: every change shrinks by one number and stops at its wall.
+
+        That number is found by halving an interval; what its last digit leaves over is scaled away.
+        """
+        change = (images - center).flatten(1)
+        size, room = change.abs(), torch.where(change > 0, 1 - center.flatten(1), center.flatten(1))
+        low, high = torch.zeros_like(size[:, :1]), size.amax(1, keepdim=True)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            over = (size - middle).clamp_min(0).minimum(room).sum(1, keepdim=True) > self.eps
+            low, high = torch.where(over, middle, low), torch.where(over, high, middle)
+        fits = size.minimum(room).sum(1, keepdim=True) <= self.eps
+        shrunk = (size - torch.where(fits, torch.zeros_like(high), high)).clamp_min(0).minimum(room)
+        kept = (change.sign() * shrunk).view_as(center)
+        return (center + _scaled(kept, shrunk.sum(1), self.eps)).clamp(0, 1)
 
     def random_start(self, center: Images, stream: Stream) -> Images:
         """Draw evenly from the ball: exponential magnitudes with random signs, scaled to a random radius."""

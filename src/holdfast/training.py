@@ -9,21 +9,19 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holdfast import data, record
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.methods import Memory
 from holdfast.methods.method import check_terms
 from holdfast.run import Run, build, check_folder, device_of, isolated, reseed, trained_model
+from holdfast.state import State, Updates
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
 
@@ -33,72 +31,6 @@ SAVE_EVERY = 60.0
 """Seconds between two writings of `last.pt` inside an epoch; when it is written changes no result."""
 CHECK_EVERY = 16
 """Steps between two looks at whether the loss is finite: each look waits for the device."""
-
-
-@dataclass
-class State:
-    """Where a run stands: what `last.pt` holds."""
-
-    model: nn.Module
-    memory: Memory
-    networks: dict[str, nn.Module]
-    optimizers: dict[str, torch.optim.Optimizer]
-    step: int = 0
-    sums: dict[str, Tensor] = field(default_factory=dict)
-    seconds: float = 0.0
-    best: float = -1.0
-    best_model: dict[str, Tensor] | None = None
-    first_bad: Tensor | None = None
-
-    def to_dict(self, run: Run) -> dict[str, Any]:
-        """Return all of it as tensors and numbers."""
-        return {
-            "run": record.fingerprint(run),
-            "networks": {name: network.state_dict() for name, network in self.networks.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "memory": self.memory.state_dict(),
-            "step": self.step,
-            "sums": self.sums,
-            "seconds": self.seconds,
-            "best": self.best,
-            "best_model": self.best_model,
-        }
-
-    def read(self, saved: dict[str, Any]) -> None:
-        """Take over what was saved."""
-        for name, network in self.networks.items():
-            network.load_state_dict(saved["networks"][name])
-            self.optimizers[name].load_state_dict(saved["optimizers"][name])
-        self.memory.load_state_dict(saved["memory"])
-        device = next(self.model.parameters()).device
-        self.sums = {name: total.to(device) for name, total in saved["sums"].items()}
-        self.step, self.seconds = saved["step"], saved["seconds"]
-        self.best, self.best_model = saved["best"], saved["best_model"]
-
-
-@dataclass(frozen=True)
-class Updates:
-    """How a method's step moves weights; see `methods.Update`."""
-
-    networks: dict[str, nn.Module]
-    optimizers: dict[str, torch.optim.Optimizer]
-
-    def __call__(self, loss: Tensor, network: str = "model") -> None:
-        """Go back through `loss` and step."""
-        self.backward(loss, network)
-        self.apply(network)
-
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of that network's weights, and of nothing else."""
-        require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
-        self.optimizers[network].zero_grad(set_to_none=True)
-        weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
-        require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
-        torch.autograd.backward(loss, inputs=weights)
-
-    def apply(self, network: str = "model") -> None:
-        """Step along the gradients."""
-        self.optimizers[network].step()
 
 
 def silent(done: int, total: int, words: str) -> None:
@@ -129,17 +61,24 @@ def train(
     train_set, held_out = divided(run, whole_set.to(device))
     with isolated(device):
         state = begin(run, train_set, device)
-        record.write_json(folder / "run.json", run)
-        resume(run, state, folder)
-        tell(state.step, total_steps(run, train_set), "resumed" if state.step else "started")
-        carry_out(run, state, train_set, held_out, folder, tell)
-    record.write_tensors(folder / "model.safetensors", state.best_model or state.model.state_dict())
+        with record.alone(folder):
+            record.write_json(folder / "run.json", run)
+            resume(run, state, folder)
+            tell(state.step, total_steps(run, train_set), "resumed" if state.step else "started")
+            carry_out(run, state, train_set, held_out, folder, tell)
+            record.write_tensors(folder / "model.safetensors", state.best_model or state.model.state_dict())
     return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
 
 
-@lru_cache(maxsize=2)
 def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
-    """Return a data set, the same one again while a table goes through its rows."""
+    """Return a data set, the same one again while a table goes through its rows and its file stays as it is."""
+    path = Path(name.partition(":")[2]).expanduser()
+    stamp = path.stat().st_mtime_ns if ":" in name and path.exists() else 0
+    return _loaded(name, split, root, download, limit, stamp)
+
+
+@lru_cache(maxsize=2)
+def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None, stamp: int) -> ImageSet:
     return load(name, split, root, download, limit)
 
 
@@ -150,7 +89,11 @@ def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
 
 def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
     """Return the state before the first step."""
+    single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
+    norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
+    words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
+    require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
     reseed(device, number(run.seed, "memory"))
     with fresh(run.seed, "memory"):
         memory = run.method.remember(model, train_set).to(device)
@@ -161,7 +104,8 @@ def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
         if network is not model:  # it lives in the memory, which froze it
             network.requires_grad_(True)
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
-    return State(model, memory, networks, optimizers)
+    name = record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels})
+    return State(model, memory, networks, optimizers, name)
 
 
 def resume(run: Run, state: State, folder: Path) -> None:
@@ -173,11 +117,17 @@ def resume(run: Run, state: State, folder: Path) -> None:
         return
     saved = record.read_state(path, f"delete {folder} to train again, or restore the file")
     require(saved.get("run") == record.fingerprint(run), f"{path} belongs to another run than run.json", BadRecord)
+    other = f"{path} was made from other images than {run.data} holds now: choose another folder"
+    require(saved.get("data") == state.data, other, BadRecord)
     state.read(saved)
     try:
-        kept = [line for line in lines if line and json.loads(line)["step"] <= state.step]
+        # The last line may be torn by a power cut; it lies after what `last.pt` knows.
+        kept = [line for line in lines[:-1] if json.loads(line)["step"] <= state.step]
+        kept += [line for line in lines[-1:] if line.endswith("}") and json.loads(line)["step"] <= state.step]
     except (ValueError, KeyError) as error:
         raise BadRecord(f"{metrics} is damaged: delete {folder} to train again, or restore the file") from error
+    complaint = f"{metrics} lacks lines that {path} knows of: delete {folder} to train again, or restore the file"
+    require(len(kept) == state.epochs, complaint, BadRecord)
     record.write_text(metrics, "".join(line + "\n" for line in kept))
 
 
@@ -214,9 +164,13 @@ def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:
     reseed(device, number(run.seed, "step", state.step))
     for network in state.networks.values():
         network.train()
-    kind = device.type
-    with fresh(run.seed, state.step), torch.autocast(kind, torch.bfloat16, enabled=run.precision == "bfloat16"):
+    with fresh(run.seed, state.step), autocast(run, device):
         return check_terms(run.method, run.method.step(state.model, batch, state.memory, update))
+
+
+def autocast(run: Run, device: torch.device) -> torch.autocast:
+    """Return the run's precision; casts are not kept, since a method may update weights and then use them again."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=run.precision == "bfloat16", cache_enabled=False)
 
 
 def set_rate(run: Run, state: State, epoch: float) -> None:
@@ -253,7 +207,7 @@ def finish_epoch(
     """Write the epoch's line, choose the best so far, and say how it went."""
     line: dict[str, float] = {"epoch": epoch + 1, "step": state.step}
     line |= {name: float(total) / steps_per_epoch for name, total in state.sums.items()}
-    state.sums = {}
+    state.sums, state.epochs = {}, epoch + 1
     if held_out is not None:
         line |= measure(run, state, held_out)
         score = line.get("held_out_robust", -1.0)
@@ -289,6 +243,11 @@ def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, flo
     """Write `last.pt` and return the time, twice: of the last saving, and from which seconds count on."""
     now = time.monotonic()
     state.seconds += now - began
+    weights = [weight for network in state.networks.values() for weight in network.parameters()]
+    if not bool(torch.stack([weight.detach().abs().amax() for weight in weights]).isfinite().all()):
+        last = folder / "last.pt"
+        where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
+        raise TrainingDiverged(f"a weight became NaN or infinite by step {state.step}; {where}")
     record.write_state(folder / "last.pt", state.to_dict(run))
     record.write_json(folder / "timing.json", {"train_seconds": state.seconds})
     now = time.monotonic()

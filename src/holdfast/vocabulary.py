@@ -9,9 +9,12 @@ from holdfast.run import Run
 
 
 def named(module: Any) -> dict[str, Any]:
-    """Return the classes and functions that a module defines or publishes."""
-    published = getattr(module, "__all__", None) or vars(module)
-    return {name: getattr(module, name) for name in published if callable(getattr(module, name))}
+    """Return the classes and functions that a module publishes, or defines where it has no list."""
+    published = getattr(module, "__all__", None)
+    found = {name: value for name, value in vars(module).items() if callable(value)}
+    if published is None:
+        return {name: value for name, value in found.items() if value.__module__ == module.__name__}
+    return {name: found[name] for name in published}
 
 
 KINDS: Mapping[str, Any] = {

@@ -7,7 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L2, Linf
-from holdfast.attacks import BIM, CW, FGSM, MIM, PGD, RFGSM, DeepFool, DeepFoolCL, IterLL, StepLL
+from holdfast.attacks import (
+    APGD,
+    APGDT,
+    BIM,
+    CW,
+    FAB,
+    FGSM,
+    MIM,
+    PGD,
+    RFGSM,
+    DeepFool,
+    DeepFoolCL,
+    IterLL,
+    Square,
+    StepLL,
+)
 from holdfast.attacks.attack import Attack
 from holdfast.errors import BadLabels, BadValue, ModelFault
 from holdfast.objectives import Towards, cross_entropy, distance, divergence
@@ -154,6 +169,9 @@ def test_fields_out_of_range_are_refused() -> None:
         PGD(restarts=0)
     with pytest.raises(BadValue, match="step_size = -1"):
         BIM(step_size=-1.0)
+    for kind, fields in ((APGDT, {"classes": 0}), (DeepFool, {"candidates": 1}), (Square, {"share": 0.0})):
+        with pytest.raises(BadValue, match=next(iter(fields))):
+            kind(**fields)
     with pytest.raises(BadValue, match="alpha"):
         RFGSM(Linf(0.1), alpha=0.2)
 
@@ -174,6 +192,38 @@ def test_labels_beyond_the_classes_are_refused(linear: Linear, middle: Tensor) -
 def test_a_network_that_detaches_is_refused(threat: Threat, linear: Linear, middle: Tensor) -> None:
     with pytest.raises(ModelFault, match="no gradient reaches the images"):
         PGD(threat)(lambda x: linear(x.detach()), middle, torch.zeros(20, dtype=torch.int64))
+
+
+class NaNGradient(torch.autograd.Function):
+    """The identity with a gradient of NaN."""
+
+    @staticmethod
+    def forward(context: object, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(context: object, gradient: Tensor) -> Tensor:
+        return torch.full_like(gradient, torch.nan)
+
+
+@pytest.mark.parametrize("kind", [FGSM, PGD, APGD, DeepFool, FAB], ids=lambda kind: kind.__name__)
+def test_a_nan_gradient_or_an_infinite_answer_is_not_robustness(
+    kind: type[Attack], linear: Linear, middle: Tensor
+) -> None:
+    labels = linear(middle).argmax(1)
+    with pytest.raises(ModelFault, match=r"gradient towards the images is NaN|answered NaN"):
+        kind(Linf(0.1))(lambda x: NaNGradient.apply(linear(x)), middle, labels)
+    with pytest.raises(ModelFault, match=r"answered (NaN|infinity)|gradient towards the images is NaN"):
+        kind(Linf(0.1))(lambda x: torch.where(linear(x) > 0, torch.inf, linear(x)), middle, labels)
+
+
+def test_arguments_of_another_kind_are_refused(linear: Linear, middle: Tensor) -> None:
+    labels = linear(middle).argmax(1)
+    with pytest.raises(BadLabels, match=r"labels are torch\.int32; attacks need torch\.int64"):
+        PGD()(linear, middle, labels.int())
+    for attack in (FGSM(L2(math.inf)), RFGSM(L2(math.inf))):
+        with pytest.raises(BadValue, match="give a finite eps"):
+            attack(linear, middle, labels)
 
 
 def test_an_answer_of_another_size_is_refused(linear: Linear, middle: Tensor) -> None:

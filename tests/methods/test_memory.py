@@ -162,7 +162,7 @@ def test_mistakes_of_a_method_are_one_line(mistake: str, words: str, tmp_path: P
 
 
 def test_a_network_that_is_not_trained_is_named(tmp_path: Path) -> None:
-    from holdfast.training import Updates
+    from holdfast.state import Updates
 
     model = nn.Linear(2, 2).requires_grad_(False)
     update = Updates({"model": model}, {"model": torch.optim.SGD(model.parameters(), 0.1)})

@@ -6,20 +6,24 @@ it costs nothing further. Targets that are not labels are climbed to the end, an
 """
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
-from holdfast.threats import Linf, Threat, per_image
+from holdfast.threats import L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 
 
 @dataclass(frozen=True)
 class APGD(Attack):
     """Parameter-free projected gradient ascent; one of the four attacks of AutoAttack."""
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
 
     threat: Threat = Linf()
     steps: int = 100
@@ -28,6 +32,11 @@ class APGD(Attack):
     rho: float = 0.75
     """A checkpoint halves the step where the objective rose in at most this share of the steps since the last one."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        super().__post_init__()
+        require(0 < self.rho <= 1, f"APGD: rho = {self.rho}, not in (0, 1]")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Climb from a random start, again for what still holds; an image already broken is returned as it is."""
@@ -39,7 +48,7 @@ class APGD(Attack):
             if len(active) == 0:
                 break
             chosen, own = images[active], stream[active].split(restart)
-            first = self.first(chosen, own) if start is None else start[active]
+            first = self.first(chosen, own) if start is None or restart else start[active]
             found, reached = self.climb(model, chosen, targets[active], first)
             result[active] = reached
             active = active[~found]
@@ -126,7 +135,8 @@ class State:
 
     def where(self, kept: Flags) -> "State":
         """Keep the rows of some images."""
-        return State(**{name: value[kept] for name, value in vars(self).items()})
+        rows = kept.nonzero()[:, 0]
+        return State(**{name: value.index_select(0, rows) for name, value in vars(self).items()})
 
     def without_broken(self, objective: Objective) -> tuple["State", Broken]:
         """Part with the images whose last answer is what the attacker wants."""
@@ -177,5 +187,4 @@ def evaluate(model: Watched, x: Images, targets: Targets, objective: Objective) 
     x = x.detach().requires_grad_()
     outputs = model(x)
     loss = objective(outputs, targets)
-    (gradient,) = torch.autograd.grad(loss.sum(), x)
-    return outputs.detach(), loss.detach(), gradient
+    return outputs.detach(), loss.detach(), model.gradient(loss, x)

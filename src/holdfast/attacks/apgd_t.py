@@ -1,6 +1,7 @@
 """APGD-T (Croce, Hein, 2020): APGD towards each of the most likely wrong classes in turn, on the targeted DLR loss."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -8,13 +9,15 @@ from holdfast.attacks.apgd import APGD
 from holdfast.attacks.attack import Attack, Watched
 from holdfast.objectives import targeted_dlr
 from holdfast.streams import Stream
-from holdfast.threats import Linf, Threat
+from holdfast.threats import L2, Linf, Threat
 from holdfast.types import Images, Targets
 
 
 @dataclass(frozen=True)
 class APGDT(Attack):
     """APGD aimed at one wrong class after another, the likeliest on the clean image first; one of AutoAttack's four."""
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
 
     threat: Threat = Linf()
     steps: int = 100

@@ -5,7 +5,7 @@ comes in, puts the network at rest, opens the random streams, and checks what go
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
 
-AT_LEAST_ONE = ("steps", "restarts", "queries")
+AT_LEAST_ONE = ("steps", "restarts", "queries", "classes")
 
 
 @dataclass(frozen=True)
@@ -75,29 +75,39 @@ class Attack(ABC):
     def verify(self, attacked: Images, images: Images) -> None:
         """Raise unless the images are inside the threat, in float32; a miss is a fault of the attack."""
         eps = self.threat.eps
-        far = self.threat.distance(attacked, images) > eps + 1e-6 * max(1.0, min(eps, 1e6))
+        # A sum of many roundings, each half a unit in the last place of a pixel, may pass eps by that much.
+        rounding = 3e-8 * images[0].numel() if isinstance(self.threat, L1) else 0.0
+        far = self.threat.distance(attacked, images) > eps + 1e-6 * max(1.0, min(eps, 1e6)) + rounding
         outside = (attacked < 0) | (attacked > 1) | attacked.isnan()
         if bool(far.any()) or bool(outside.any()):
             raise ModelFault(f"{self} left its ball; this is a fault of the attack, please report it")
 
 
 class Watched:
-    """The network under attack: what it answers is checked, and how often it is asked is counted."""
+    """The network under attack: what it answers, and the gradients of that, are looked at once in the end."""
 
     def __init__(self, model: Network, targets: Targets) -> None:
         self.model = model
         self.labels = targets if targets.ndim == 1 and not targets.is_floating_point() else None
-        self.forwards = 0
         self.peaks: list[Tensor] = []
+        self.slopes: list[Tensor] = []
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
         outputs = self.model(images)
         if not self.peaks:
             self._check_first(outputs, len(images))
-        self.forwards += len(images)
         self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
         return outputs
+
+    def gradient(self, value: Tensor, x: Images, keep: bool = False) -> Tensor:
+        """Return the gradient of a number an image towards the images, and towards nothing else."""
+        total = value.sum()
+        found = torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0] if total.requires_grad else None
+        if found is None:
+            raise ModelFault("no gradient reaches the images: the network detaches them, or runs without gradients")
+        self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness
+        return found
 
     def _check_first(self, outputs: Outputs, count: int) -> None:
         """Refuse an answer that is not one row an image, or labels that it has no class for."""
@@ -109,12 +119,19 @@ class Watched:
                 raise BadLabels(f"a label is {largest}, but the network knows classes 0 to {outputs.shape[1] - 1}")
 
     def confess(self, images: Images) -> None:
-        """Raise if any answer was NaN; NaN is neither robust nor broken."""
-        if self.peaks and bool(torch.stack(self.peaks).isnan().any()):
+        """Raise if any answer was NaN or infinite, or any gradient NaN: that is neither robust nor broken."""
+        peaks, slopes = (torch.stack(seen) if seen else torch.zeros(1) for seen in (self.peaks, self.slopes))
+        if bool((peaks.isnan() | (peaks == torch.inf)).any()):
             with torch.no_grad():
-                bad = self.model(images).flatten(1).isnan().any(1).nonzero().flatten().tolist()
+                answers = self.model(images).flatten(1)
+            bad = (answers.isnan() | (answers == torch.inf)).any(1).nonzero().flatten().tolist()
+            what = "NaN" if bool(peaks.isnan().any()) else "infinity"
             where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"
-            raise ModelFault(f"the network answered NaN {where}: it can be called neither robust nor broken")
+            raise ModelFault(f"the network answered {what} {where}: it can be called neither robust nor broken")
+        if bool(slopes.isnan().any()):
+            raise ModelFault(
+                "the gradient towards the images is NaN: the network can be called neither robust nor broken"
+            )
 
 
 def _shape(value: object) -> str:
@@ -123,6 +140,11 @@ def _shape(value: object) -> str:
 
 def check(images: Tensor, targets: Tensor, start: Tensor | None = None) -> None:
     """Refuse images and targets that no attack can work on, in one line that says what is wanted."""
+    for name, given in (("images", images), ("targets", targets), ("start", start)):
+        if given is not None and not isinstance(given, Tensor):
+            raise BadImages(f"{name} are a {type(given).__name__}; attacks need a torch.Tensor")
+        if given is not None and given.device != images.device:
+            raise BadImages(f"{name} are on {given.device}, the images on {images.device}")
     if images.dtype != torch.float32:
         hint = ": divide bytes by 255" if images.dtype == torch.uint8 else ""
         raise BadImages(f"images are {images.dtype}; attacks need float32 in [0, 1]{hint}")
@@ -140,7 +162,9 @@ def check(images: Tensor, targets: Tensor, start: Tensor | None = None) -> None:
             f"images are in [{low:.3g}, {high:.3g}]; attacks need [0, 1]: "
             "keep them raw and wrap the network in Normalized(mean, std)"
         )
-    if targets.ndim == 1 and not targets.is_floating_point() and int(targets.min()) < 0:
+    if targets.ndim == 1 and targets.dtype != torch.int64:
+        raise BadLabels(f"labels are {targets.dtype}; attacks need torch.int64: labels.long()")
+    if targets.ndim == 1 and int(targets.min()) < 0:
         raise BadLabels(f"a label is {int(targets.min())}; classes count from 0")
 
 
@@ -160,14 +184,10 @@ def at_rest(model: Network) -> Iterator[None]:
             module.training = True
 
 
-def input_gradient(model: Callable[[Tensor], Tensor], x: Images, targets: Targets, objective: Objective) -> Tensor:
+def input_gradient(model: Watched, x: Images, targets: Targets, objective: Objective) -> Tensor:
     """Return the gradient of the objective towards the images, and towards nothing else."""
     x = x.detach().requires_grad_()
-    loss = objective(model(x), targets).sum()
-    gradient = torch.autograd.grad(loss, x, allow_unused=True)[0] if loss.requires_grad else None
-    if gradient is None:
-        raise ModelFault("no gradient reaches the images: the network detaches them, or runs without gradients")
-    return gradient
+    return model.gradient(objective(model(x), targets), x)
 
 
 def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags:
@@ -185,8 +205,16 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
 
 def with_seed(attack: Attack, seed: int) -> Attack:
     """Return the attack drawing from another seed; the attack itself where it draws nothing."""
+    own = getattr(attack, "seed", 0)
+    require(own in (0, seed), f"the attack has seed {own} and the cell {seed}: give the seed to the cell alone")
     changes: dict[str, Any] = {"seed": seed} if any(field.name == "seed" for field in fields(attack)) else {}
     return replace(attack, **changes)
+
+
+def full_step(threat: Threat) -> float:
+    """Return eps as the size of a step; an unbounded threat has none."""
+    require(threat.eps < float("inf"), f"{threat} has no end, so a step of full size has none: give a finite eps")
+    return threat.eps
 
 
 def default_step(step_size: float | None, threat: Threat, steps: int, share: float = 2.5) -> float:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack, Watched
+from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Labels, PerImage, Targets
@@ -28,7 +29,16 @@ class DeepFool(Attack):
     overshoot: float = 0.02
     """Applied to the accumulated perturbation, as in algorithm 2 of the paper."""
     candidates: int = 10
-    """How many of the most likely classes are considered, the true one included."""
+    """How many of the most likely classes are considered, the true one included.
+
+    They are ranked anew at each step, where the authors' code keeps those of the clean image; with ten classes it is
+    the same.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse to look at no class but the true one."""
+        super().__post_init__()
+        require(self.candidates >= 2, f"DeepFool: candidates = {self.candidates}, not 2 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk until the label changes; images that are through are not computed further."""
@@ -58,7 +68,7 @@ def boundaries(model: Watched, x: Images, labels: Labels, candidates: int) -> tu
     others = logits.detach().scatter(1, labels[:, None], -torch.inf)
     ranked = others.topk(min(candidates, logits.shape[1]) - 1, dim=1).indices
     f = logits.gather(1, ranked) - true
-    gradients = [torch.autograd.grad(f[:, rank].sum(), x, retain_graph=True)[0] for rank in range(f.shape[1])]
+    gradients = [model.gradient(f[:, rank], x, keep=True) for rank in range(f.shape[1])]
     return f.detach(), torch.stack(gradients, 1)
 
 

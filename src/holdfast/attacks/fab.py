@@ -91,8 +91,7 @@ def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor
     """Return z_wanted - z_true and its gradient; `pairs` holds (true, wanted)."""
     x = x.detach().requires_grad_()
     true, wanted = model(x).gather(1, pairs).unbind(1)
-    (w,) = torch.autograd.grad((wanted - true).sum(), x)
-    return (wanted - true).detach(), w
+    return (wanted - true).detach(), model.gradient(wanted - true, x)
 
 
 def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images | None, plane: Plane) -> Images:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched, input_gradient
+from holdfast.attacks.attack import Attack, Watched, full_step, input_gradient
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
@@ -20,4 +20,4 @@ class FGSM(Attack):
         """Take the step from the image, or from `start`."""
         x = images if start is None else start
         gradient = input_gradient(model, x, targets, self.objective)
-        return self.threat.project(x + self.threat.eps * self.threat.ascent(gradient), images)
+        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient), images)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack, Watched, full_step
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Targets
@@ -18,7 +18,7 @@ class RandomSign(Attack):
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Step along the ascent direction of normal noise."""
         noise = stream.normal(images.shape[1:])
-        return self.threat.project(images + self.threat.eps * self.threat.ascent(noise), images)
+        return self.threat.project(images + full_step(self.threat) * self.threat.ascent(noise), images)
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,5 @@ class GaussianNoise(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Add the noise."""
-        deviation = self.threat.eps / 2 if self.deviation is None else self.deviation
+        deviation = full_step(self.threat) / 2 if self.deviation is None else self.deviation
         return self.threat.project(images + deviation * stream.normal(images.shape[1:]), images)

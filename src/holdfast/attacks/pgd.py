@@ -21,7 +21,10 @@ class PGD(Attack):
     """2.5 eps / steps where none is given."""
     random_start: bool = True
     restarts: int = 1
-    """Runs from different starts; for each image the one that fooled the network, else the one of highest objective."""
+    """Runs from different starts, the first from `start` if one is given.
+
+    For each image the one that fooled the network is kept, else the one of highest objective.
+    """
     objective: Objective = cross_entropy
     seed: int = 0
 
@@ -32,7 +35,7 @@ class PGD(Attack):
             return worst
         worst_score = self.score(model, worst, targets)
         for restart in range(1, self.restarts):
-            x = self.climb(model, images, targets, start, stream.split(restart))
+            x = self.climb(model, images, targets, None, stream.split(restart))
             score = self.score(model, x, targets)
             worse = score > worst_score
             worst = torch.where(per_image(worse), x, worst)

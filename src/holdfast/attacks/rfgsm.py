@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched, input_gradient
+from holdfast.attacks.attack import Attack, Watched, full_step, input_gradient
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
@@ -28,7 +28,7 @@ class RFGSM(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Step at random, then along the gradient."""
-        eps = self.threat.eps
+        eps = full_step(self.threat)
         alpha = eps / 2 if self.alpha is None else self.alpha
         x = images if start is None else start
         x = self.threat.project(x + alpha * self.threat.ascent(stream.normal(images.shape[1:])), images)

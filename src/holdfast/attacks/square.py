@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack, Watched
+from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat, per_image
@@ -33,6 +34,11 @@ class Square(Attack):
     share: float = 0.8
     """The share of the pixels in the first squares."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        super().__post_init__()
+        require(0 < self.share <= 1, f"Square: share = {self.share}, not in (0, 1]")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

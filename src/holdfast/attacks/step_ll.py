@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, input_gradient
+from holdfast.attacks.attack import Attack, Watched, full_step, input_gradient
 from holdfast.objectives import Towards, cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
@@ -31,4 +31,4 @@ class StepLL(Attack):
             return Towards(cross_entropy)(logits, least_likely(logits))
 
         gradient = input_gradient(model, x, targets, towards_least_likely)
-        return self.threat.project(x + self.threat.eps * self.threat.ascent(gradient), images)
+        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient), images)

@@ -30,7 +30,7 @@ class TRADES(LossMethod):
     def __post_init__(self) -> None:
         """Refuse an inner attack that does not compare with the clean answer."""
         require(
-            getattr(self.attack, "objective", divergence) is divergence,
+            getattr(self.attack, "objective", None) is divergence,
             "TRADES' inner attack maximises the divergence: give it objective=divergence",
         )
 

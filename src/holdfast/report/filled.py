@@ -1,7 +1,7 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from holdfast import metrics, record
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.networks import centered
 from holdfast.report.table import Table
 from holdfast.run import Run, seconds_of
 from holdfast.training import Tell, loaded, silent, train
@@ -91,7 +92,7 @@ def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
     data = loaded(run.data, "test", data_root(place.data_root), place.download, table.test_limit)
     if run.augment is not None:
-        data = ImageSet(run.augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
+        data = centered(data, run.augment)
     return data.to(place.device)
 
 
@@ -115,9 +116,20 @@ def conditions(device: str, table: Table) -> dict[str, str]:
 
     kind = torch.device(device).type
     hardware = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    runs = list(table.rows.values())
+    images = said("all" if run.limit is None else run.limit for run in runs)
+    epochs, batch = said(run.epochs for run in runs), said(run.batch for run in runs)
+    movers = said(record.brief(run.optimizer) for run in runs)
     return {
+        "data": said(run.data for run in runs),
+        "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
+        "training": f"{epochs} epochs, {images} images, batch {batch}, {movers}",
         "hardware": f"{hardware} ({platform.machine()})",
-        "precision": ", ".join(sorted({run.precision for run in table.rows.values()}))
-        + " training, float32 evaluation",
+        "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
         "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }
+
+
+def said(values: Iterable[object]) -> str:
+    """Return the different values in words."""
+    return ", ".join(sorted({str(value) for value in values}))

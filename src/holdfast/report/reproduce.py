@@ -70,9 +70,8 @@ def reproduce(request: Request, tell: Tell) -> tuple[Path, list[Filled]]:
     filled = []
     for name, table in request.chosen().items():
         done = fill(f"{paper.name} {name}", table, scale, place)
-        record.write_text(
-            request.folder / "tables" / f"{paper.name}-{scale}-{name.replace(' ', '-')}.json", to_json(done)
-        )
+        file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{record.fingerprint(table)[:6]}.json"
+        record.write_text(request.folder / "tables" / file, to_json(done))
         filled.append(done)
     path = request.folder / "report.html"
     tables = [each for each in filled if each.table.shown_as == "table"]
@@ -97,6 +96,9 @@ def _pictures(request: Request, filled: Sequence[Filled], place: Workplace) -> l
 
 def render(filled: Sequence[Filled], form: str) -> str:
     """Return tables in one of the formats; JSON is one object."""
+    if form == "html":
+        tables, figures = ([each for each in filled if each.table.shown_as == kind] for kind in ("table", "curve"))
+        return page("holdfast", tables, figures, [])
     if form == "json":
         return json.dumps({each.name: json.loads(to_json(each)) for each in filled})
     return "\n\n".join(FORMATS[form](sheet(each)) for each in filled)

@@ -1,0 +1,84 @@
+"""Where a run stands: networks, optimizers, memory and position, and how a method's step moves weights."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.errors import require
+from holdfast.methods import Memory
+from holdfast.run import Run
+
+
+@dataclass
+class State:
+    """Where a run stands: what `last.pt` holds."""
+
+    model: nn.Module
+    memory: Memory
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    data: str = ""
+    """The name of the images that it trains on, made of their pixels."""
+    step: int = 0
+    epochs: int = 0
+    """How many epochs have their line in the metrics."""
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    best: float = -1.0
+    best_model: dict[str, Tensor] | None = None
+    first_bad: Tensor | None = None
+
+    def to_dict(self, run: Run) -> dict[str, Any]:
+        """Return all of it as tensors and numbers."""
+        return {
+            "run": record.fingerprint(run),
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "memory": self.memory.state_dict(),
+            "data": self.data,
+            "step": self.step,
+            "epochs": self.epochs,
+            "sums": self.sums,
+            "seconds": self.seconds,
+            "best": self.best,
+            "best_model": self.best_model,
+        }
+
+    def read(self, saved: dict[str, Any]) -> None:
+        """Take over what was saved."""
+        for name, network in self.networks.items():
+            network.load_state_dict(saved["networks"][name])
+            self.optimizers[name].load_state_dict(saved["optimizers"][name])
+        self.memory.load_state_dict(saved["memory"])
+        device = next(self.model.parameters()).device
+        self.sums = {name: total.to(device) for name, total in saved["sums"].items()}
+        self.step, self.epochs, self.seconds = saved["step"], saved["epochs"], saved["seconds"]
+        self.best, self.best_model = saved["best"], saved["best_model"]
+
+
+@dataclass(frozen=True)
+class Updates:
+    """How a method's step moves weights; see `methods.Update`."""
+
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def __call__(self, loss: Tensor, network: str = "model") -> None:
+        """Go back through `loss` and step."""
+        self.backward(loss, network)
+        self.apply(network)
+
+    def backward(self, loss: Tensor, network: str = "model") -> None:
+        """Replace the gradients of that network's weights, and of nothing else."""
+        require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
+        self.optimizers[network].zero_grad(set_to_none=True)
+        weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
+        require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
+        torch.autograd.backward(loss, inputs=weights)
+
+    def apply(self, network: str = "model") -> None:
+        """Step along the gradients."""
+        self.optimizers[network].step()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from holdfast.attacks import CW, FGSM, PGD, DeepFool
 from holdfast.methods import AT, CL, TRADES, Standard
-from holdfast.objectives import divergence
+from holdfast.objectives import distance, divergence
 from holdfast.optimization import SGD, Triangle
 from holdfast.report import Paper, Scale, Table
 from holdfast.run import Run
@@ -12,13 +12,13 @@ from holdfast.threats import Linf
 
 THREAT = Linf(0.15)
 INNER = PGD(THREAT, steps=5)
-BASE = Run(Standard(), epochs=12, batch=64, optimizer=SGD(lr=0.1), schedule=Triangle())
+BASE = Run(Standard(), epochs=16, batch=64, optimizer=SGD(lr=0.05), schedule=Triangle())
 
 ROWS = {
     "Standard": BASE,
     "AT-PGD": replace(BASE, method=AT(INNER)),
     "TRADES-PGD": replace(BASE, method=TRADES(replace(INNER, random_start=False, objective=divergence), beta=3.0)),
-    "CL-PGD": replace(BASE, method=CL(INNER, beta=0.1)),
+    "CL-PGD": replace(BASE, method=CL(INNER, beta=0.5, metric=distance)),
 }
 
 PAPER = Paper(

@@ -9,8 +9,10 @@ from torch import nn
 
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import Watched
+from holdfast.objectives import divergence
 from holdfast.streams import Stream, number
 from holdfast.threats import Linf, Threat
+from holdfast.types import Objective
 
 torch.set_num_threads(1)
 """Tiny networks run faster without splitting, and a test's numbers do not depend on the machine."""
@@ -87,6 +89,7 @@ class Given(Attack):
     """An attack that returns what it is told: 2, 1, 0 becomes the images that `AsLogits` answers so to."""
 
     threat: Threat = Linf(1.0)
+    objective: Objective = divergence
     logits: tuple[tuple[float, ...], ...] = ()
 
     def run(

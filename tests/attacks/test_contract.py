@@ -1,5 +1,6 @@
 """What every published attack promises; new ones enrol themselves."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -10,10 +11,21 @@ from torch import Tensor, nn
 from holdfast import L0, L1, L2, Linf
 from holdfast.attacks import Attack, UniformNoise
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
+from holdfast.threats import Threat
 from tests.conftest import attack_kinds
 
 KINDS = attack_kinds()
 THREATS = (Linf(0.1), L2(0.7), L1(3.0), L0(5))
+
+BUDGET = {"steps": 8, "queries": 40, "classes": 3}
+"""Enough for every branch of an attack; how strong it is, other tests ask."""
+
+
+def quick(kind: type[Attack], threat: Threat, **fields: object) -> Attack:
+    """Return an attack with a small budget."""
+    known = {field.name for field in dataclasses.fields(kind)}
+    return kind(threat, **{name: value for name, value in BUDGET.items() if name in known}, **fields)
+
 
 pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -26,7 +38,7 @@ def test_stays_in_the_ball_and_in_the_box(
         with pytest.raises(BadValue, match="is defined for"):
             kind(threat)
         return
-    attacked = kind(threat)(small, images, labels)
+    attacked = quick(kind, threat)(small, images, labels)
     assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
     assert float(attacked.min()) >= 0
     assert float(attacked.max()) <= 1
@@ -38,27 +50,27 @@ def test_eps_0_returns_the_input(
     kind: type[Attack], threat: Linf, small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
     if isinstance(threat, kind.threats):
-        assert torch.equal(kind(threat)(small, images, labels), images)
+        assert torch.equal(quick(kind, threat)(small, images, labels), images)
 
 
 def test_same_seed_same_images_whatever_the_global_state(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
-    attack = kind(Linf(0.1))
+    attack = quick(kind, Linf(0.1))
     first = attack(small, images, labels)
     torch.manual_seed(99)
     assert torch.equal(attack(small, images, labels), first)
 
 
 def test_another_seed_draws_other_images(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    if not hasattr(kind(Linf(0.1)), "seed"):
+    if not hasattr(quick(kind, Linf(0.1)), "seed"):
         pytest.skip("draws nothing")
-    first, second = (kind(Linf(0.1), seed=seed)(small, images, labels) for seed in (0, 1))
+    first, second = (quick(kind, Linf(0.1), seed=seed)(small, images, labels) for seed in (0, 1))
     assert not torch.equal(first, second)
 
 
 def test_batch_and_order_do_not_matter(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    attack = kind(Linf(0.1))
+    attack = quick(kind, Linf(0.1))
     together = attack(small, images, labels)
     order = torch.randperm(len(images))
     assert torch.allclose(attack(small, images[order], labels[order]), together[order], atol=1e-5)
@@ -72,7 +84,7 @@ def test_leaves_no_trace(kind: type[Attack], small: nn.Module, images: Tensor, l
     small.last.weight.grad = torch.ones_like(small.last.weight)
     before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
     random, originals = torch.random.get_rng_state(), (images.clone(), labels.clone())
-    kind(Linf(0.1))(small, images, labels)
+    quick(kind, Linf(0.1))(small, images, labels)
     assert all(torch.equal(before[name], tensor) for name, tensor in small.state_dict().items())
     assert small.training
     assert small.drop.training
@@ -95,9 +107,9 @@ def test_works_without_gradients_around_it(
     images: Tensor,
     labels: Tensor,
 ) -> None:
-    expected = kind(Linf(0.1))(small, images, labels)
+    expected = quick(kind, Linf(0.1))(small, images, labels)
     with context():
-        found = kind(Linf(0.1))(small, images.clone(), labels.clone())
+        found = quick(kind, Linf(0.1))(small, images.clone(), labels.clone())
     assert torch.equal(found, expected)
 
 
@@ -105,7 +117,7 @@ def test_works_under_autocast_and_stays_in_the_ball(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        attacked = kind(Linf(0.1))(small, images, labels)
+        attacked = quick(kind, Linf(0.1))(small, images, labels)
     assert attacked.dtype == torch.float32
     assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
 
@@ -113,20 +125,20 @@ def test_works_under_autocast_and_stays_in_the_ball(
 def test_works_on_a_frozen_network_and_on_a_function(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
-    expected = kind(Linf(0.1))(small, images, labels)
+    expected = quick(kind, Linf(0.1))(small, images, labels)
     small.eval().requires_grad_(False)
-    assert torch.equal(kind(Linf(0.1))(small, images, labels), expected)
-    assert torch.equal(kind(Linf(0.1))(lambda x: small(x), images, labels), expected)
+    assert torch.equal(quick(kind, Linf(0.1))(small, images, labels), expected)
+    assert torch.equal(quick(kind, Linf(0.1))(lambda x: small(x), images, labels), expected)
 
 
 def test_an_empty_batch_comes_back_empty(kind: type[Attack], small: nn.Module) -> None:
-    attacked = kind(Linf(0.1))(small, torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
+    attacked = quick(kind, Linf(0.1))(small, torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
     assert attacked.shape == (0, 1, 8, 8)
 
 
 def test_two_classes_are_enough(kind: type[Attack], images: Tensor) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    attacked = kind(Linf(0.1))(network, images, network(images).argmax(1))
+    attacked = quick(kind, Linf(0.1))(network, images, network(images).argmax(1))
     assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
 
 
@@ -134,7 +146,7 @@ def test_constant_and_huge_logits_give_a_result(kind: type[Attack], images: Tens
     for scale in (0.0, 1e6):
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
         network[1].weight.data *= scale
-        attacked = kind(Linf(0.1))(network, images, labels)
+        attacked = quick(kind, Linf(0.1))(network, images, labels)
         assert bool(attacked.isfinite().all())
 
 
@@ -145,7 +157,7 @@ def test_nan_is_an_error_that_says_where(kind: type[Attack], small: nn.Module, i
         bright = (x.flatten(1).mean(1) > 0.85)[:, None]
         return torch.where(bright, torch.nan, small.eval()(x))
 
-    attack = kind(Linf(0.1))
+    attack = quick(kind, Linf(0.1))
     asks_nothing = isinstance(attack, UniformNoise) or kind.__name__ in ("RandomSign", "GaussianNoise")
     if asks_nothing:
         assert bool(attack(broken, images, labels).isfinite().all())
@@ -155,7 +167,7 @@ def test_nan_is_an_error_that_says_where(kind: type[Attack], small: nn.Module, i
 
 
 def test_refuses_what_it_cannot_attack(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    attack = kind(Linf(0.1))
+    attack = quick(kind, Linf(0.1))
     with pytest.raises(BadImages, match=r"Normalized\(mean, std\)"):
         attack(small, images * 4 - 2, labels)
     with pytest.raises(BadImages, match="divide bytes by 255"):

@@ -19,7 +19,7 @@ check: .venv/ready ## format, lint, types, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal --durations 15
 
 format: .venv/ready ## mend what ruff can mend
 	$(BIN)/ruff format .

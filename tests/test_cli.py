@@ -192,7 +192,7 @@ def test_an_interruption_is_status_130(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr("holdfast.cli.train", interrupt)
     status, _, err = said(capsys, "train", "standard")
     assert status == 130
-    assert "goes on from here" in err
+    assert "go on from here when called again" in err
 
 
 def test_a_training_that_diverges_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,8 +102,8 @@ def judge(model: nn.Module, images: Images) -> Tensor:
 
 def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet) -> str:
     """Return a name made of the cell, every pixel, and every weight of the networks it speaks of."""
-    weights = [record.fingerprint_of_tensors(networks[name].state_dict()) for name in (cell.judged, cell.attacked)]
-    return record.fingerprint([cell, name_of(data), *weights])
+    names = {name: record.fingerprint_of_tensors(networks[name].state_dict()) for name in {cell.judged, cell.attacked}}
+    return record.fingerprint([cell, name_of(data), names[cell.judged], names[cell.attacked]])
 
 
 def name_of(data: ImageSet) -> str:

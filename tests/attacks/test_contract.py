@@ -1,7 +1,6 @@
 """What every published attack promises; new ones enrol themselves."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
 from holdfast.attacks import Attack, UniformNoise
+from holdfast.attacks.passes import counting
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
 from holdfast.threats import Threat
 from tests.conftest import attack_kinds
@@ -21,8 +21,14 @@ BUDGET = {"steps": 8, "queries": 40, "classes": 3}
 """Enough for every branch of an attack; how strong it is, other tests ask."""
 
 
-def quick(kind: type[Attack], threat: Threat, **fields: object) -> Attack:
+def own(kind: type[Attack]) -> Threat:
+    """Return a threat that the attack is defined for."""
+    return next(threat for threat in THREATS if isinstance(threat, kind.threats))
+
+
+def quick(kind: type[Attack], threat: Threat | None = None, **fields: object) -> Attack:
     """Return an attack with a small budget."""
+    threat = own(kind) if threat is None else threat
     known = {field.name for field in dataclasses.fields(kind)}
     return kind(threat, **{name: value for name, value in BUDGET.items() if name in known}, **fields)
 
@@ -56,21 +62,23 @@ def test_eps_0_returns_the_input(
 def test_same_seed_same_images_whatever_the_global_state(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
-    attack = quick(kind, Linf(0.1))
+    attack = quick(kind)
     first = attack(small, images, labels)
     torch.manual_seed(99)
     assert torch.equal(attack(small, images, labels), first)
 
 
 def test_another_seed_draws_other_images(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    if not hasattr(quick(kind, Linf(0.1)), "seed"):
+    if not hasattr(quick(kind), "seed"):
         pytest.skip("draws nothing")
-    first, second = (quick(kind, Linf(0.1), seed=seed)(small, images, labels) for seed in (0, 1))
+    first, second = (quick(kind, seed=seed)(small, images, labels) for seed in (0, 1))
     assert not torch.equal(first, second)
 
 
 def test_batch_and_order_do_not_matter(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    attack = quick(kind, Linf(0.1))
+    if kind.joint:
+        pytest.skip("attacks the images of a batch together")
+    attack = quick(kind)
     together = attack(small, images, labels)
     order = torch.randperm(len(images))
     assert torch.allclose(attack(small, images[order], labels[order]), together[order], atol=1e-5)
@@ -84,7 +92,7 @@ def test_leaves_no_trace(kind: type[Attack], small: nn.Module, images: Tensor, l
     small.last.weight.grad = torch.ones_like(small.last.weight)
     before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
     random, originals = torch.random.get_rng_state(), (images.clone(), labels.clone())
-    quick(kind, Linf(0.1))(small, images, labels)
+    quick(kind)(small, images, labels)
     assert all(torch.equal(before[name], tensor) for name, tensor in small.state_dict().items())
     assert small.training
     assert small.drop.training
@@ -107,9 +115,9 @@ def test_works_without_gradients_around_it(
     images: Tensor,
     labels: Tensor,
 ) -> None:
-    expected = quick(kind, Linf(0.1))(small, images, labels)
+    expected = quick(kind)(small, images, labels)
     with context():
-        found = quick(kind, Linf(0.1))(small, images.clone(), labels.clone())
+        found = quick(kind)(small, images.clone(), labels.clone())
     assert torch.equal(found, expected)
 
 
@@ -117,36 +125,63 @@ def test_works_under_autocast_and_stays_in_the_ball(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        attacked = quick(kind, Linf(0.1))(small, images, labels)
+        attacked = quick(kind)(small, images, labels)
     assert attacked.dtype == torch.float32
-    assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
+    threat = own(kind)
+    assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
 
 
 def test_works_on_a_frozen_network_and_on_a_function(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
-    expected = quick(kind, Linf(0.1))(small, images, labels)
+    expected = quick(kind)(small, images, labels)
     small.eval().requires_grad_(False)
-    assert torch.equal(quick(kind, Linf(0.1))(small, images, labels), expected)
-    assert torch.equal(quick(kind, Linf(0.1))(lambda x: small(x), images, labels), expected)
+    assert torch.equal(quick(kind)(small, images, labels), expected)
+    assert torch.equal(quick(kind)(lambda x: small(x), images, labels), expected)
 
 
 def test_an_empty_batch_comes_back_empty(kind: type[Attack], small: nn.Module) -> None:
-    attacked = quick(kind, Linf(0.1))(small, torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
+    attacked = quick(kind)(small, torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64))
     assert attacked.shape == (0, 1, 8, 8)
 
 
-def test_two_classes_are_enough(kind: type[Attack], images: Tensor) -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    attacked = quick(kind, Linf(0.1))(network, images, network(images).argmax(1))
-    assert float((attacked - images).abs().max()) <= 0.1 + 1e-6
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 1000])
+def test_any_number_of_classes(kind: type[Attack], classes: int, images: Tensor) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+    attacked = quick(kind)(network, images, network(images).argmax(1))
+    threat = own(kind)
+    assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
+
+
+def test_a_batch_with_nothing_left_to_break(kind: type[Attack], small: nn.Module, images: Tensor) -> None:
+    small.eval()
+    wrong = (small(images).argmax(1) + 1) % 10
+    attacked = quick(kind)(small, images, wrong)
+    threat = own(kind)
+    assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
+
+
+def test_passes_are_counted_where_the_network_is_asked(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    asked = 0
+
+    def counted(x: Tensor) -> Tensor:
+        nonlocal asked
+        asked += len(x)
+        return small.eval()(x)
+
+    with counting() as spent:
+        quick(kind)(counted, images, labels)
+    assert spent.forwards == asked
+    assert spent.backwards <= asked * 9  # at most one gradient for each wrong class
 
 
 def test_constant_and_huge_logits_give_a_result(kind: type[Attack], images: Tensor, labels: Tensor) -> None:
     for scale in (0.0, 1e6):
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
         network[1].weight.data *= scale
-        attacked = quick(kind, Linf(0.1))(network, images, labels)
+        attacked = quick(kind)(network, images, labels)
         assert bool(attacked.isfinite().all())
 
 
@@ -157,7 +192,7 @@ def test_nan_is_an_error_that_says_where(kind: type[Attack], small: nn.Module, i
         bright = (x.flatten(1).mean(1) > 0.85)[:, None]
         return torch.where(bright, torch.nan, small.eval()(x))
 
-    attack = quick(kind, Linf(0.1))
+    attack = quick(kind)
     asks_nothing = isinstance(attack, UniformNoise) or kind.__name__ in ("RandomSign", "GaussianNoise")
     if asks_nothing:
         assert bool(attack(broken, images, labels).isfinite().all())
@@ -167,7 +202,7 @@ def test_nan_is_an_error_that_says_where(kind: type[Attack], small: nn.Module, i
 
 
 def test_refuses_what_it_cannot_attack(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
-    attack = quick(kind, Linf(0.1))
+    attack = quick(kind)
     with pytest.raises(BadImages, match=r"Normalized\(mean, std\)"):
         attack(small, images * 4 - 2, labels)
     with pytest.raises(BadImages, match="divide bytes by 255"):
@@ -188,7 +223,8 @@ def test_refuses_a_negative_radius(kind: type[Attack]) -> None:
 
 
 def test_is_a_value(kind: type[Attack]) -> None:
-    assert kind(Linf(0.1)) == kind(Linf(0.1))
-    assert hash(kind(Linf(0.1))) == hash(kind(Linf(0.1)))
-    assert kind.__name__ in repr(kind(Linf(0.1)))
-    assert kind(Linf(0.1)) != kind(Linf(math.pi / 20))
+    threat = own(kind)
+    assert kind(threat) == kind(threat)
+    assert hash(kind(threat)) == hash(kind(threat))
+    assert kind.__name__ in repr(kind(threat))
+    assert kind(threat) != kind(dataclasses.replace(threat, eps=threat.eps / 2))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from holdfast.attacks.passes import spend
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
 from holdfast.objectives import Towards
 from holdfast.streams import Stream
@@ -28,6 +29,8 @@ class Attack(ABC):
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
     """The norms that the attack is defined for."""
+    joint: ClassVar[bool] = False
+    """Whether the images of a batch are attacked together, so that what an image becomes depends on its batch."""
 
     threat: Threat
 
@@ -95,6 +98,7 @@ class Watched:
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
         outputs = self.model(images)
+        spend(forwards=len(images))
         if not self.peaks:
             self._check_first(outputs, len(images))
         self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
@@ -104,6 +108,7 @@ class Watched:
         """Return the gradient of a number an image towards the images, and towards nothing else."""
         total = value.sum()
         found = torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0] if total.requires_grad else None
+        spend(backwards=len(x))
         if found is None:
             raise ModelFault("no gradient reaches the images: the network detaches them, or runs without gradients")
         self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast import record
+from holdfast import CropFlip, Run, record
+from holdfast.choices import attack_kinds
 from holdfast.cli import VERBS, main
 from holdfast.models import build
 
@@ -50,7 +51,7 @@ def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
         assert word in out
-    assert said(capsys, "list", "attacks")[1].count("\n") == 19
+    assert said(capsys, "list", "attacks")[1].count("\n") == 1 + len(attack_kinds())
 
 
 def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +93,40 @@ def test_attack_writes_images_that_stay_in_the_ball(
     with np.load(out) as arrays:
         assert arrays["images"].shape == (40, 1, 8, 8)
         assert np.abs(arrays["images"] - arrays["original"]).max() <= 0.2 + 1e-6
+
+
+def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, out = build("lenet", (1, 8, 8), 10).eval(), tmp_path / "a.npz"
+    record.write_tensors(tmp_path / "other.safetensors", other.state_dict())
+    words = (
+        "attack",
+        "pgd",
+        folder,
+        "--limit",
+        "60",
+        "--attack.steps",
+        "4",
+        "--attack.threat.eps",
+        "0.2",
+        "--out",
+        out,
+    )
+    transfer = ("--judge", tmp_path / "other.safetensors", "--judge-model", "lenet")
+    white, black = (said(capsys, *words, *more)[1] for more in ((), transfer))
+    assert "4.0 forward and 4.0 backward passes an image" in white
+    assert "4.0 forward and 4.0 backward passes an image" in black
+    with np.load(out) as arrays:
+        images, original, labels = (torch.from_numpy(arrays[name]) for name in ("images", "original", "labels"))
+    before, after = (float((other(x).argmax(1) == labels).float().mean()) for x in (original, images))
+    assert f"60 images: {before:.1%} right before, {after:.1%} after," in black
+    assert black != white
+
+
+def test_attack_is_judged_by_a_run_as_well(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz")
+    assert said(capsys, *words, "--judge", folder) == said(capsys, *words)
 
 
 def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +186,11 @@ MISTAKES = [
     (("attack", "PGD", "{run}/model.safetensors", "--model", "small-cnn"), "small-cnn"),
     (("attack", "PGD", "{run}/model.safetensors", "--model", "vgg-16"), "vgg-16"),
     (("attack", "PGD", "{other}", "--model", "digits-net"), "holds the weights of another network"),
+    (("attack", "PGD", "{run}", "--judge", "{tmp}/nowhere"), "no run's folder"),
+    (("attack", "PGD", "{run}", "--judge", "{other}"), "--model"),
+    (("attack", "PGD", "{run}", "--judge", "{other}", "--judge-model", "vgg-16"), "vgg-16"),
+    (("attack", "PGD", "{run}", "--judge", "{tmp}/cropped"), "was trained to see images of shape (1, 6, 6)"),
+    (("attack", "FeatureDistortion", "{run}", "--attack.layers", "blck1"), "no layer is called 'blck1'"),
     (("attack", "PGD", "{run}", "--limit", "0"), "limit = 0"),
     (("attack", "PGD", "{run}", "--out", "{tmp}/a.txt"), "npz"),
     (("attack", "PGD", "{run}", "--data", "made-up:3x8x8"), "another network"),
@@ -175,6 +215,7 @@ def test_a_mistake_is_one_line_and_status_2(
     other = tmp_path / "other.safetensors"
     record.write_tensors(other, build("lenet", (1, 8, 8), 10).state_dict())
     (tmp_path / "weights.pt").write_bytes(b"x")
+    record.write_json(tmp_path / "cropped" / "run.json", Run(augment=CropFlip(size=6)))
     filled = [word.format(tmp=tmp_path, run=folder, other=other) for word in words]
     status, out, err = said(capsys, *filled)
     assert status == 2

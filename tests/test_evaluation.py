@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
+from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
 from holdfast.attacks import FGSM, PGD, DeepFool
 from holdfast.errors import BadRecord, BadValue, ModelFault
 
@@ -38,6 +38,27 @@ def test_outcomes_are_read_back_and_never_computed_again(small: nn.Module, data:
     assert torch.equal(first.logits, again.logits)
     assert torch.equal(first.distance, again.distance)
     assert first.seconds == again.seconds
+    assert (first.forwards, first.backwards) == (again.forwards, again.backwards)
+
+
+def test_the_passes_of_the_attack_are_kept_and_the_judge_s_are_not(small: nn.Module, data: ImageSet) -> None:
+    attacked, judged = Counted(small), Counted(small)
+    networks = {"a": attacked, "b": judged}
+    rows = outcomes(Cell("b", "a", PGD(Linf(0.1), steps=7)), networks, data, batch=7)
+    assert rows.forwards == attacked.count == 30 * 7
+    assert rows.backwards == 30 * 7
+    assert judged.count == 30
+    clean = outcomes(Cell("a", "a", None), networks, data)
+    assert (clean.forwards, clean.backwards) == (0, 0)
+
+
+def test_an_outcome_without_its_passes_is_refused(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    kept = record.read_tensors(path, "")
+    record.write_tensors(path, {name: kept[name] for name in ("logits", "labels", "distance", "seconds")})
+    with pytest.raises(BadRecord, match="lacks backwards, forwards: delete it; it will be computed again"):
+        outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
 
 
 def test_an_interrupted_evaluation_goes_on(
@@ -58,6 +79,7 @@ def test_an_interrupted_evaluation_goes_on(
     resumed = outcomes(cell, {"a": network}, data, tmp_path, batch=10)
     assert network.count == whole * 2 // 3  # ten images were kept, twenty are left
     assert torch.equal(straight.logits, resumed.logits)
+    assert (straight.forwards, straight.backwards) == (resumed.forwards, resumed.backwards)
     assert not list(tmp_path.glob("*.part"))
 
 

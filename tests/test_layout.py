@@ -10,8 +10,8 @@ import holdfast
 
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
-    ("types", "errors", "streams"),
-    ("threats",),
+    ("types", "errors", "streams", "passes"),
+    ("threats", "layers"),
     ("objectives",),
     ("attacks", "models", "data"),
     ("record", "optimization"),
@@ -20,7 +20,8 @@ LEVELS = (
     ("state",),
     ("training", "vocabulary", "choices"),
     ("evaluation", "networks"),
-    ("metrics", "audit", "analysis", "export"),
+    ("metrics",),
+    ("audit", "analysis", "export"),
     ("report", "progress"),
     ("cli",),
 )

@@ -19,7 +19,7 @@ from holdfast import attacks, record
 from holdfast.choices import attack_kinds, chosen_run, known, method_kinds
 from holdfast.data import SOURCES, load
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
-from holdfast.export import export
+from holdfast.export import export, judge_of
 from holdfast.models import ARCHITECTURES
 from holdfast.networks import centered, network, read_run
 from holdfast.progress import Teller
@@ -66,21 +66,27 @@ class Attack:
     """An .npz file, or a folder for PNG pictures."""
     model: str | None = None
     """The architecture, where the network is a .safetensors file."""
+    judge: str | None = None
+    """Another network, whose answers are counted instead: transfer."""
+    judge_model: str | None = None
+    """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
     batch: int = 250
     device: str = "cpu"
     data_root: Path | None = None
     download: bool = False
 
     def __call__(self, name: str) -> int:
-        """Attack, write, and print the accuracy before and after, and after rounding to bytes."""
+        """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
         device, run = device_of(self.device), read_run(Path(name)) if Path(name).is_dir() else None
         source = self.data or (run.data if run else "digits")
-        images = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
-        if run is not None and run.augment is not None:
-            images = centered(images, run.augment)
+        whole = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
+        images = whole if run is None or run.augment is None else centered(whole, run.augment)
         model = network(name, self.model, images.shape, len(images.classes)).to(device)
+        judged = model
+        if self.judge is not None:
+            judged = judge_of(self.judge, self.judge_model or self.model, whole, images).to(device)
         with Teller() as tell:
-            print(export(model, self.attack, images.to(device), self.out, self.batch, tell))
+            print(export(model, judged, self.attack, images.to(device), self.out, self.batch, tell))
         return 0
 
 

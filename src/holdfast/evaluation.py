@@ -6,7 +6,7 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -16,9 +16,10 @@ from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.data import ImageSet
-from holdfast.errors import ModelFault
+from holdfast.errors import BadRecord, ModelFault, require
+from holdfast.passes import counting
 from holdfast.threats import Linf
-from holdfast.types import Images, Labels, Logits, PerImage
+from holdfast.types import Images, Labels, Logits, Network, PerImage
 
 SAVE_EVERY = 60.0
 """Seconds between two writings of the rows so far; an interrupted evaluation goes on from them."""
@@ -44,6 +45,10 @@ class Outcomes:
     distance: PerImage
     """How far the attacked image is from the original, in the norm of the attack's threat."""
     seconds: float = 0.0
+    forwards: int = 0
+    """The forward passes of single images that the attack spent, over all images."""
+    backwards: int = 0
+    """Its backward passes, likewise."""
 
 
 def outcomes(
@@ -81,15 +86,17 @@ def outcomes(
 def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labels: Labels) -> Outcomes:
     """Attack some images and judge the result."""
     attacked = images
-    if cell.attack is not None:
-        attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
+    with counting() as spent:
+        if cell.attack is not None:
+            attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
     logits = judge(networks[cell.judged], attacked)
     threat = cell.attack.threat if cell.attack is not None else Linf(1.0)
-    return Outcomes(logits.cpu(), labels.cpu(), threat.distance(attacked, images).cpu())
+    distance = threat.distance(attacked, images).cpu()
+    return Outcomes(logits.cpu(), labels.cpu(), distance, forwards=spent.forwards, backwards=spent.backwards)
 
 
 @torch.no_grad()
-def judge(model: nn.Module, images: Images) -> Tensor:
+def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
     with at_rest(model):
         logits: Tensor = model(images).float()
@@ -117,15 +124,35 @@ def _joined(rows: Outcomes, new: Outcomes) -> Outcomes:
         torch.cat([rows.labels, new.labels]),
         torch.cat([rows.distance, new.distance]),
         rows.seconds + new.seconds,
+        rows.forwards + new.forwards,
+        rows.backwards + new.backwards,
     )
 
 
 def _write(path: Path, rows: Outcomes) -> None:
-    seconds = torch.tensor(rows.seconds, dtype=torch.float64)
-    tensors = {"logits": rows.logits, "labels": rows.labels, "distance": rows.distance, "seconds": seconds}
-    record.write_tensors(path, tensors)
+    record.write_tensors(
+        path,
+        {
+            "logits": rows.logits,
+            "labels": rows.labels,
+            "distance": rows.distance,
+            "seconds": torch.tensor(rows.seconds, dtype=torch.float64),
+            "forwards": torch.tensor(rows.forwards),
+            "backwards": torch.tensor(rows.backwards),
+        },
+    )
 
 
 def _read(path: Path) -> Outcomes:
-    kept = record.read_tensors(path, "delete it; it will be computed again")
-    return Outcomes(kept["logits"], kept["labels"], kept["distance"], float(kept["seconds"]))
+    remedy = "delete it; it will be computed again"
+    kept = record.read_tensors(path, remedy)
+    missing = sorted({field.name for field in fields(Outcomes)} - kept.keys())
+    require(not missing, f"{path} lacks {', '.join(missing)}: {remedy}", BadRecord)
+    return Outcomes(
+        kept["logits"],
+        kept["labels"],
+        kept["distance"],
+        float(kept["seconds"]),
+        int(kept["forwards"]),
+        int(kept["backwards"]),
+    )

@@ -1,6 +1,9 @@
-"""Attacked images as files that other programs read, and how many stay attacked after rounding to bytes."""
+"""Attacked images as files that other programs read: how many stay attacked after rounding to bytes, also on another
+network, and what the attack spent.
+"""
 
 import io
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +13,31 @@ from torch import Tensor, nn
 from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
-from holdfast.errors import UsageError
+from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
+from holdfast.networks import centered, network, read_run
+from holdfast.passes import counting
 from holdfast.training import Tell
 
 
-def export(model: nn.Module, attack: Attack, data: ImageSet, out: Path, batch: int, tell: Tell) -> str:
-    """Attack a data set, write the images to an .npz file or a folder of PNGs, and say what they do, in one line."""
+def export(
+    model: nn.Module, judged: nn.Module, attack: Attack, data: ImageSet, out: Path, batch: int, tell: Tell
+) -> str:
+    """Attack `model`, write the images to an .npz file or a folder of PNGs, and say in one line what `judged` answers.
+
+    The two are one network, or another for transfer. The passes that are told are those through `model`.
+    """
     if out.suffix not in ("", ".npz"):
         raise UsageError(f"--out {out}: give an .npz file or a folder for PNG pictures")
-    attacked, before, after, rounded = [], [], [], []
+    attacked, before, after, rounded, passes = [], [], [], [], []
     for part in data.batches(batch):
-        images = attack(model, part.images, part.labels)
+        with counting() as spent:
+            images = attack(model, part.images, part.labels)
+        passes.append(spent)
         attacked.append(images.cpu())
-        before.append(_right(model, part.images, part.labels))
-        after.append(_right(model, images, part.labels))
-        rounded.append(_right(model, to_bytes(images).float() / 255, part.labels))
+        before.append(_right(judged, part.images, part.labels))
+        after.append(_right(judged, images, part.labels))
+        rounded.append(_right(judged, to_bytes(images).float() / 255, part.labels))
         tell(sum(map(len, attacked)), len(data), "")
     images = torch.cat(attacked)
     if out.suffix == ".npz":
@@ -33,10 +45,29 @@ def export(model: nn.Module, attack: Attack, data: ImageSet, out: Path, batch: i
     else:
         _write_pictures(out, images, data)
     shares = [float(torch.cat(flags).float().mean()) for flags in (before, after, rounded)]
+    forwards, backwards = (sum(counts) / len(data) for counts in zip(*map(astuple, passes), strict=True))
     return (
         f"{len(data)} images: {shares[0]:.1%} right before, {shares[1]:.1%} after, "
-        f"{shares[2]:.1%} after rounding to 8 bits; written to {out}"
+        f"{shares[2]:.1%} after rounding to 8 bits; {forwards:.1f} forward and {backwards:.1f} backward passes "
+        f"an image; written to {out}"
     )
+
+
+def judge_of(name: str, architecture: str | None, whole: ImageSet, images: ImageSet) -> nn.Module:
+    """Return the network that judges images made on another one.
+
+    Raises:
+        UsageError: it sees another part of the `whole` pictures than the attacked network, or there is no such network.
+    """
+    if Path(name).is_dir():
+        augment = read_run(Path(name)).augment
+        seen = whole if augment is None else centered(whole, augment)
+        require(
+            seen.shape == images.shape,
+            f"{name} was trained to see images of shape {seen.shape}, the attacked ones have {images.shape}",
+            UsageError,
+        )
+    return network(name, architecture, images.shape, len(images.classes))
 
 
 def to_bytes(images: Tensor) -> Tensor:

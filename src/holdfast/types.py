@@ -19,6 +19,8 @@ PerImage = Float[Tensor, " n"]
 Flags = Bool[Tensor, " n"]
 Index = Int[Tensor, " n"]
 """The position of each image in its data set."""
+Rows = Int[Tensor, " rows"]
+"""Where in a batch some of its images are."""
 Outputs = Float[Tensor, "n ..."]
 """What a network or a named layer returns."""
 Targets = Tensor

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
 from holdfast.attacks import Attack, UniformNoise
-from holdfast.attacks.passes import counting
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
+from holdfast.passes import counting
 from holdfast.threats import Threat
 from tests.conftest import attack_kinds
 
 KINDS = attack_kinds()
 THREATS = (Linf(0.1), L2(0.7), L1(3.0), L0(5))
 
-BUDGET = {"steps": 8, "queries": 40, "classes": 3}
+BUDGET = {"steps": 8, "queries": 40, "classes": 3, "samples": 8, "population": 12, "generations": 4, "searches": 3}
 """Enough for every branch of an attack; how strong it is, other tests ask."""
 
 

@@ -1,21 +1,25 @@
 """APGD, algorithm 1 of "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
-attacks" (Croce, Hein, 2020): projected gradient ascent with momentum that halves its own step.
+attacks" (Croce, Hein, 2020): projected gradient ascent with momentum that halves its own step. In L1 it climbs in
+another way (Croce, Hein, 2021), which has its own file.
 
 As in the authors' code, an image is through at its first misclassified iterate; here it then leaves the batch, so that
 it costs nothing further. Targets that are not labels are climbed to the end, and the best point is returned.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
+from holdfast.attacks.apgd_l1 import climb_sparsely, wide_start
 from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.climbing import Climb, Seen, evaluate
+from holdfast.attacks.surface import on_the_surface
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
-from holdfast.threats import L2, Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 
 
@@ -23,49 +27,65 @@ from holdfast.types import Flags, Images, Objective, PerImage, Targets
 class APGD(Attack):
     """Parameter-free projected gradient ascent; one of the four attacks of AutoAttack."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()
     steps: int = 100
     restarts: int = 1
     objective: Objective = cross_entropy
     rho: float = 0.75
-    """A checkpoint halves the step where the objective rose in at most this share of the steps since the last one."""
+    """A checkpoint halves the step where the objective rose in at most this share of the steps since the last one.
+
+    In L1 the step follows the sparsity instead.
+    """
+    draws: int = 1
+    """How many passes the gradient of a step is averaged over: more than one for a network that answers at random.
+
+    AutoAttack's version for such networks takes 20.
+    """
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a share that is none."""
+        """Refuse a share that is none, and a mean over nothing."""
         super().__post_init__()
         require(0 < self.rho <= 1, f"APGD: rho = {self.rho}, not in (0, 1]")
+        require(self.draws >= 1, f"APGD: draws = {self.draws}, not 1 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Climb from a random start, again for what still holds; an image already broken is returned as it is."""
+        """Climb with the images that hold; one already broken is returned as it is."""
         result = images.clone()
         with torch.no_grad():
-            held = ~succeeded(self.objective, model(images), targets)
-        active = held.nonzero()[:, 0]
+            held = (~succeeded(self.objective, model(images), targets)).nonzero()[:, 0]
+        if len(held):
+            first = None if start is None else start[held]
+            result[held] = self.restarted(model, images[held], targets[held], first, stream[held])[1]
+        return result
+
+    def restarted(
+        self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream
+    ) -> tuple[Flags, Images]:
+        """Climb from the start or a random one, then from others with what still holds; what `climb` returns."""
+        result, broken = images.clone(), torch.zeros(len(images), dtype=torch.bool, device=images.device)
         for restart in range(self.restarts):
+            active = (~broken).nonzero()[:, 0]
             if len(active) == 0:
                 break
             chosen, own = images[active], stream[active].split(restart)
             first = self.first(chosen, own) if start is None or restart else start[active]
-            found, reached = self.climb(model, chosen, targets[active], first)
-            result[active] = reached
-            active = active[~found]
-        return result
+            broken[active], result[active] = self.climb(model, chosen, targets[active], first)
+        return broken, result
 
     def first(self, images: Images, stream: Stream) -> Images:
-        """Return a random point of the ball's surface, cut to the box."""
-        noise = (
-            2 * stream.uniform(images.shape[1:]) - 1
-            if isinstance(self.threat, Linf)
-            else stream.normal(images.shape[1:])
-        )
-        size = self.threat.distance(noise, torch.zeros_like(noise)).clamp_min(1e-12)
-        return self.threat.project(images + self.threat.eps * noise / per_image(size), images)
+        """Return a random point of the ball's surface, cut to the box; in L1 one of a wider ball."""
+        if isinstance(self.threat, L1):
+            return wide_start(self.threat, images, stream)
+        return self.threat.project(on_the_surface(self.threat, images, self.threat.eps, stream), images)
 
     def climb(self, model: Watched, images: Images, targets: Targets, x: Images) -> tuple[Flags, Images]:
         """Return which images were broken, and for each the point that breaks it, else its best one."""
+        if isinstance(self.threat, L1):
+            view = partial(evaluate, model, objective=self.objective, draws=self.draws)
+            return climb_sparsely(self.threat, self.steps, self.objective, view, images, targets, x)
         best = images.clone()
         broken = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         at = State.begin(self, model, images, targets, x)
@@ -75,9 +95,9 @@ class APGD(Attack):
             best[out.place], broken[out.place] = out.x, True
             if len(at.place) == 0 or step == self.steps:
                 break
+            if step in checkpoints:
+                at = at.checkpoint(checkpoints[step], self.rho)
             at = at.advance(self, model, momentum=0.25 if step else 0.0)
-            if step + 1 in checkpoints:
-                at = at.checkpoint(checkpoints[step + 1], self.rho)
         best[at.place] = at.x_best
         return broken, best
 
@@ -94,56 +114,24 @@ def schedule(steps: int) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """The images that were broken at a step, and where."""
+class State(Climb):
+    """A climb in L-inf or L2: besides, where each image was before, its step, and how it went since the checkpoint."""
 
-    place: Tensor
-    x: Images
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that APGD keeps for the images that still hold, one row an image."""
-
-    place: Tensor
-    center: Images
-    targets: Targets
-    x: Images
     x_before: Images
-    x_best: Images
-    outputs: Tensor
-    gradient: Tensor
-    gradient_best: Tensor
-    loss: PerImage
-    loss_best: PerImage
-    loss_best_before: PerImage = field(repr=False)
     eta: PerImage
     rises: PerImage
     reduced: Flags
+    loss_best_before: PerImage
 
     @staticmethod
     def begin(attack: APGD, model: Watched, center: Images, targets: Targets, x: Images) -> "State":
         """Return the state at the start, with a step of twice the radius."""
-        outputs, loss, gradient = evaluate(model, x, targets, attack.objective)
-        n = torch.ones_like(loss)
-        place = torch.arange(len(x), device=x.device)
+        seen = evaluate(model, x, targets, attack.objective, attack.draws)
+        n, place = torch.ones_like(seen.loss), torch.arange(len(x), device=x.device)
         # The reference compares the first step's objective with 0, not with the start's.
-        zero, eta = torch.zeros_like(loss), 2 * attack.threat.eps * n
-        return State(
-            place, center, targets, x, x, x, outputs, gradient, gradient, zero, loss, loss, eta, zero, n.bool()
-        )  # fmt: skip
-
-    def where(self, kept: Flags) -> "State":
-        """Keep the rows of some images."""
-        rows = kept.nonzero()[:, 0]
-        return State(**{name: value.index_select(0, rows) for name, value in vars(self).items()})
-
-    def without_broken(self, objective: Objective) -> tuple["State", Broken]:
-        """Part with the images whose last answer is what the attacker wants."""
-        done = succeeded(objective, self.outputs, self.targets)
-        if not bool(done.any()):
-            return self, Broken(self.place[:0], self.x[:0])
-        return self.where(~done), Broken(self.place[done], self.x[done])
+        at = Seen(seen.outputs, torch.zeros_like(seen.loss), seen.gradient)
+        eta, rises = 2 * attack.threat.eps * n, torch.zeros_like(n)
+        return State(place, center, targets, x, *at, x, seen.loss, seen.gradient, x, eta, rises, n.bool(), seen.loss)
 
     def advance(self, attack: APGD, model: Watched, momentum: float) -> "State":
         """Take one step with momentum and look at where it leads."""
@@ -151,40 +139,18 @@ class State:
         z = project(self.x + per_image(self.eta) * ascent(self.gradient), self.center)
         x = self.x + (1 - momentum) * (z - self.x) + momentum * (self.x - self.x_before)
         x = project(x, self.center)
-        outputs, loss, gradient = evaluate(model, x, self.targets, attack.objective)
-        better = loss > self.loss_best
-        return replace(
-            self,
-            x=x,
-            x_before=self.x,
-            outputs=outputs,
-            loss=loss,
-            gradient=gradient,
-            rises=self.rises + (loss > self.loss),
-            x_best=torch.where(per_image(better), x, self.x_best),
-            gradient_best=torch.where(per_image(better), gradient, self.gradient_best),
-            loss_best=torch.where(better, loss, self.loss_best),
-        )
+        seen = evaluate(model, x, self.targets, attack.objective, attack.draws)
+        return self.moved(x, seen, x_before=self.x, rises=self.rises + (seen.loss > self.loss))
 
     def checkpoint(self, interval: int, rho: float) -> "State":
         """Halve the step and go back to the best point, where the climb has stalled."""
         oscillates = self.rises <= rho * interval
         stuck = ~self.reduced & (self.loss_best_before >= self.loss_best)
         halved = oscillates | stuck
-        return replace(
-            self,
+        return self.returned(
+            halved,
             eta=torch.where(halved, self.eta / 2, self.eta),
-            x=torch.where(per_image(halved), self.x_best, self.x),
-            gradient=torch.where(per_image(halved), self.gradient_best, self.gradient),
             rises=torch.zeros_like(self.rises),
             reduced=halved,
             loss_best_before=self.loss_best,
         )
-
-
-def evaluate(model: Watched, x: Images, targets: Targets, objective: Objective) -> tuple[Tensor, PerImage, Tensor]:
-    """Return the answer, the objective and its gradient, in one forward and one backward pass."""
-    x = x.detach().requires_grad_()
-    outputs = model(x)
-    loss = objective(outputs, targets)
-    return outputs.detach(), loss.detach(), model.gradient(loss, x)

@@ -7,9 +7,10 @@ import torch
 
 from holdfast.attacks.apgd import APGD
 from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.objectives import targeted_dlr
 from holdfast.streams import Stream
-from holdfast.threats import L2, Linf, Threat
+from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Targets
 
 
@@ -17,12 +18,12 @@ from holdfast.types import Images, Targets
 class APGDT(Attack):
     """APGD aimed at one wrong class after another, the likeliest on the clean image first; one of AutoAttack's four."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()
     steps: int = 100
     classes: int = 9
-    """How many wrong classes are tried, as far as there are so many."""
+    """How many wrong classes are tried, as far as there are so many; AutoAttack tries 5 in L1."""
     restarts: int = 1
     seed: int = 0
 
@@ -30,16 +31,11 @@ class APGDT(Attack):
         """Aim at the class of each rank, only with the images that still hold."""
         with torch.no_grad():
             logits = model(images)
-        ranked = logits.scatter(1, targets[:, None], -torch.inf).argsort(dim=1, descending=True)
-        result = images.clone()
-        active = (logits.argmax(1) == targets).nonzero()[:, 0]
-        for rank in range(min(self.classes, logits.shape[1] - 1)):
-            if len(active) == 0:
-                break
-            pairs = torch.stack([targets[active], ranked[active, rank]], 1)
-            apgd = APGD(self.threat, self.steps, self.restarts, targeted_dlr)
+        result, held = images.clone(), logits.argmax(1) == targets
+        apgd = APGD(self.threat, self.steps, self.restarts, targeted_dlr)
+        for turn in wrong_classes(logits, targets, self.classes, held):
+            active, own = turn.active, stream[turn.active].split(turn.rank)
             first = None if start is None else start[active]
-            result[active] = apgd.run(model, images[active], pairs, first, stream[active].split(rank))
-            with torch.no_grad():
-                active = active[model(result[active]).argmax(1) == targets[active]]
+            broken, result[active] = apgd.restarted(model, images[active], turn.pairs, first, own)
+            held[active] = ~broken
         return result

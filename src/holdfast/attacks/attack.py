@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from holdfast.attacks.passes import spend
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
 from holdfast.objectives import Towards
+from holdfast.passes import spend
 from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets

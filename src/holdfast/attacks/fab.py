@@ -16,9 +16,12 @@ from torch import Tensor
 from holdfast.attacks.attack import Attack, Watched
 from holdfast.attacks.deepfool import boundaries
 from holdfast.attacks.planes import onto_plane
+from holdfast.attacks.surface import on_the_surface
+from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
-from holdfast.types import Images, Labels, Targets
+from holdfast.types import Images, Index, Labels, PerImage, Targets
 
 Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 """`(model, x, targets) -> (f, w)`: how far over the boundary an image is, and the gradient of that."""
@@ -38,6 +41,13 @@ class FAB(Attack):
     """How far a step goes over the plane."""
     beta: float = 0.9
     """How far an image that is broken goes back towards where it came from."""
+    restarts: int = 1
+    """Runs from the image itself, then from random points half an eps away, with what still holds."""
+
+    def __post_init__(self) -> None:
+        """Refuse to start again half of infinity away."""
+        super().__post_init__()
+        require(self.restarts == 1 or self.threat.eps < math.inf, f"FAB: restarts need a finite eps, not {self.threat}")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Look for the boundary to whatever class is nearest."""
@@ -48,8 +58,20 @@ class FAB(Attack):
             rows = torch.arange(len(f), device=f.device)
             return f[rows, chosen], w[rows, chosen]
 
-        result = search(self, model, images, targets, start, nearest)
-        return self.threat.project(result, images)
+        with torch.no_grad():
+            held = model(images).argmax(1) == targets
+        way = Way(images.clone(), images.new_full((len(images),), torch.inf))
+        for restart in range(self.restarts):
+            active = held.nonzero()[:, 0]
+            if len(active) == 0:
+                break
+            center, own = images[active], stream[active].split(restart)
+            first = center if start is None else start[active]
+            if restart:
+                first = on_the_surface(self.threat, center, self.threat.eps / 2, own).clamp(0, 1)
+            way.shorten(active, search(self, model, center, targets[active], first, nearest))
+            held[active] = way.length[active] > self.threat.eps
+        return self.threat.project(way.x, images)
 
 
 @dataclass(frozen=True)
@@ -70,21 +92,30 @@ class FABT(Attack):
         """Look for the boundary to the class of each rank, and keep the shortest way."""
         with torch.no_grad():
             logits = model(images)
-        ranked = logits.scatter(1, targets[:, None], -torch.inf).argsort(dim=1, descending=True)
         fab = FAB(self.threat, self.steps, self.alpha_max, self.eta, self.beta)
-        result, shortest = images.clone(), images.new_full((len(images),), torch.inf)
-        for rank in range(min(self.classes, logits.shape[1] - 1)):
+        way = Way(images.clone(), images.new_full((len(images),), torch.inf))
+        held = logits.argmax(1) == targets
+        for turn in wrong_classes(logits, targets, self.classes, held):
+            active = turn.active
+            first = images[active] if start is None else start[active]
+            way.shorten(active, search(fab, model, images[active], turn.pairs, first, to_wanted))
             # Inside a finite ball an image is through once broken; without one, every class may be nearer.
-            done = shortest <= (self.threat.eps if self.threat.eps < math.inf else -1.0)
-            active = ((logits.argmax(1) == targets) & ~done).nonzero()[:, 0]
-            if len(active) == 0:
-                break
-            pairs = torch.stack([targets[active], ranked[active, rank]], 1)
-            found = search(fab, model, images[active], pairs, None if start is None else start[active], to_wanted)
-            length = self.threat.distance(found, images[active])
-            better = (length > 0) & (length < shortest[active])
-            result[active[better]], shortest[active[better]] = found[better], length[better]
-        return self.threat.project(result, images)
+            if self.threat.eps < math.inf:
+                held[active] = way.length[active] > self.threat.eps
+        return self.threat.project(way.x, images)
+
+
+@dataclass(frozen=True)
+class Way:
+    """The nearest broken point known of each image, and how far it is; the image and infinity where none is known."""
+
+    x: Images
+    length: PerImage
+
+    def shorten(self, rows: Index, other: "Way") -> None:
+        """Take over, in place, what is shorter on the other way, whose images are these rows."""
+        better = other.length < self.length[rows]
+        self.x[rows[better]], self.length[rows[better]] = other.x[better], other.length[better]
 
 
 def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor]:
@@ -94,13 +125,14 @@ def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor
     return (wanted - true).detach(), model.gradient(wanted - true, x)
 
 
-def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images | None, plane: Plane) -> Images:
-    """Return the nearest broken point that is found for each image; the image itself where none is."""
+def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images, plane: Plane) -> Way:
+    """Return the shortest way that is found for each image.
+
+    The images hold when they come; `targets` are their labels, or pairs (true, wanted).
+    """
     labels = targets if targets.ndim == 1 else targets[:, 0]
-    best, shortest = images.clone(), images.new_full((len(images),), torch.inf)
-    x = (images if start is None else start).clone()
-    with torch.no_grad():
-        active = (model(images).argmax(1) == labels).nonzero()[:, 0]
+    way = Way(images.clone(), images.new_full((len(images),), torch.inf))
+    x, active = start.clone(), torch.arange(len(images), device=images.device)
     for _ in range(fab.steps):
         if len(active) == 0:
             break
@@ -109,13 +141,11 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
         x1 = between(fab, x0, x1, f, w)
         with torch.no_grad():
             broken = model(x1).argmax(1) != labels[active]
-        length = fab.threat.distance(x1, x0)
-        better = broken & (length < shortest[active])
-        best[active[better]], shortest[active[better]] = x1[better], length[better]
+        way.shorten(active, Way(x1, torch.where(broken, fab.threat.distance(x1, x0), torch.inf)))
         x[active] = torch.where(per_image(broken), x0 + fab.beta * (x1 - x0), x1)
         if fab.threat.eps < math.inf:
-            active = active[shortest[active] > fab.threat.eps]
-    return best
+            active = active[way.length[active] > fab.threat.eps]
+    return way
 
 
 def between(fab: FAB, x0: Images, x1: Images, f: Tensor, w: Tensor) -> Images:

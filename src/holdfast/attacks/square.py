@@ -1,5 +1,6 @@
 """Square (Andriushchenko et al.: "Square attack: a query-efficient black-box adversarial attack via random search",
-2020, algorithms 1 and 2): random squares of one colour, kept where they help; asks for outputs only.
+2020): random squares, kept where they help; asks for outputs only. L-inf after algorithms 1 and 2, L2 after
+algorithm 3, L1 after the form that AutoAttack gives algorithm 3 (Croce, Hein: "Mind the box", 2021).
 
 In the authors' code one square serves the whole batch at each query, and none lies at the last row or column; here
 every image draws its own, from all places. An image that is broken asks no further.
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack, Watched, full_step
+from holdfast.attacks.square_windows import exchange, signs, tiles, window
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream
-from holdfast.threats import Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Images, Targets
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -25,9 +26,9 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 @dataclass(frozen=True)
 class Square(Attack):
-    """Random search over squares of pixels at the corners of the L-inf ball; a black-box attack."""
+    """Random search over squares of pixels that spend the whole ball; a black-box attack."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf,)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()
     queries: int = 5000
@@ -42,43 +43,60 @@ class Square(Attack):
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Begin with vertical stripes, then try one square a query and keep it where the margin grows."""
-        eps, (_, c, h, w) = self.threat.eps, images.shape
+        """Begin with stripes or tiles, then try one square a query and keep it where the margin grows."""
         x = images.clone()
         active = (margin(model(images), targets) <= 0).nonzero()[:, 0]
-        stripes = images + eps * signs(stream.split("stripes"), (c, 1, w)) if start is None else start
-        x[active] = self.threat.project(stripes, images)[active]
+        x[active] = (self.first(images, stream) if start is None else start)[active]
         best = margin(model(x[active]), targets[active]) if len(active) else images.new_zeros(0)
         for query in range(1, self.queries):
             active, best = active[best <= 0], best[best <= 0]
             if len(active) == 0:
                 break
-            own, side = stream[active].split(query), self.side(query, h, w)
-            change = 2 * eps * signs(own.split("colour"), (c, 1, 1)) * window(own, side, h, w)
-            tried = self.threat.project(x[active] + change, images[active])
+            tried = self.tried(x[active], images[active], query, stream[active].split(query))
             gained = margin(model(tried), targets[active])
             better = gained > best
             x[active] = torch.where(per_image(better), tried, x[active])
             best = torch.where(better, gained, best)
         return x
 
+    def first(self, images: Images, stream: Stream) -> Images:
+        """Return vertical stripes at the corners of the L-inf ball; in L2 and L1 tiles of bumps."""
+        eps, (_, c, _, w) = full_step(self.threat), images.shape
+        if isinstance(self.threat, Linf):
+            return self.threat.project(images + eps * signs(stream.split("stripes"), (c, 1, w)), images)
+        return self.spend(images, tiles(images, self.order, stream.split("tiles")))
+
+    def tried(self, x: Images, images: Images, query: int, stream: Stream) -> Images:
+        """Return the images with a square of one colour moved to the other corner; in L2 and L1 with a bump more."""
+        eps, (_, c, h, w) = full_step(self.threat), images.shape
+        side = self.side(query, h, w)
+        if isinstance(self.threat, Linf):
+            change = 2 * eps * signs(stream.split("colour"), (c, 1, 1)) * window(stream, side, h, w)
+            return self.threat.project(x + change, images)
+        return self.spend(images, exchange(x - images, eps, self.order, side, stream))
+
+    def spend(self, images: Images, delta: torch.Tensor) -> Images:
+        """Return the images changed by eps in the direction of delta and cut to the box; in L1, the nearest point.
+
+        In L2 a sum is rounded towards the image: bumps are flat on flat images, where roundings that all go one way
+        would add up and leave the ball.
+        """
+        if not isinstance(self.threat, L2):
+            return self.threat.project(images + delta, images)
+        step = self.threat.eps * self.threat.ascent(delta)
+        x = images + step
+        return torch.where((x - images).abs() > step.abs(), x.nextafter(images), x).clamp(0, 1)
+
+    @property
+    def order(self) -> int:
+        """Return the order of the norm, where it is L2 or L1."""
+        return 2 if isinstance(self.threat, L2) else 1
+
     def side(self, query: int, h: int, w: int) -> int:
-        """Return the side of the square that is tried at this query."""
+        """Return the side of the square that is tried at this query; in L2 and L1 an odd one, from 3."""
         share = self.share / 2 ** sum(query > halving for halving in HALVINGS)
-        side = round(math.sqrt(share * h * w))
-        return min(max(side, 1), h, w)
-
-
-def signs(stream: Stream, shape: tuple[int, ...]) -> Tensor:
-    """Return +1 or -1 at random."""
-    return torch.where(stream.uniform(shape) < 0.5, -1.0, 1.0)
-
-
-def window(stream: Stream, side: int, h: int, w: int) -> Tensor:
-    """Return 1 inside a square at a random place of each image and 0 outside, shape (n, 1, h, w)."""
-    place = stream.split("place").uniform((2,))
-    top, left = (place[:, 0] * (h - side + 1)).long(), (place[:, 1] * (w - side + 1)).long()
-    rows, columns = (torch.arange(count, device=place.device) for count in (h, w))
-    inside_rows = (rows >= top[:, None]) & (rows < top[:, None] + side)
-    inside_columns = (columns >= left[:, None]) & (columns < left[:, None] + side)
-    return (inside_rows[:, :, None] & inside_columns[:, None, :])[:, None].float()
+        side = max(round(math.sqrt(share * h * w)), 1)
+        if not isinstance(self.threat, Linf):
+            side = max(side, 3)
+            side += 1 - side % 2
+        return min(side, h, w)

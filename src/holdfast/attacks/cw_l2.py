@@ -1,0 +1,106 @@
+"""The L2 attack of Carlini and Wagner ("Towards evaluating the robustness of neural networks", 2017, sections V and
+VI.A): Adam on the squared length plus c times the margin, with a search for the smallest c of each image that does."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.balls import Shortest, answer, look
+from holdfast.errors import require
+from holdfast.objectives import margin
+from holdfast.streams import Stream
+from holdfast.threats import L2, Threat, per_image
+from holdfast.types import Flags, Images, Objective, PerImage, Targets
+
+BETA_1, BETA_2, TINY = 0.9, 0.999, 1e-8
+"""Adam's own constants (Kingma, Ba, 2015)."""
+
+
+@dataclass(frozen=True)
+class CWL2(Attack):
+    """Adam in tanh space, once for each constant that is tried; a minimum-norm attack, thorough and dear.
+
+    With a finite eps an image is through once it is broken inside the ball, and a longer break is cut. An image that is
+    already misclassified (by `confidence`), or is never broken, is returned as it is.
+    """
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (L2,)
+
+    threat: Threat = L2(math.inf)
+    steps: int = 500
+    """Gradient evaluations for each constant; all are taken, where the authors' code gives up on a standstill."""
+    searches: int = 9
+    """How many constants are tried for each image."""
+    step_size: float = 0.01
+    """Adam's step, in tanh space."""
+    initial_constant: float = 1e-3
+    """The first c: ten times as much after each failure, once there was a success the middle between the two."""
+    confidence: float = 0.0
+    """How far the margin must be beyond the boundary for a break to count, in logits."""
+    objective: Objective = margin
+
+    def __post_init__(self) -> None:
+        """Refuse to search nothing."""
+        super().__post_init__()
+        require(self.searches >= 1, f"CWL2: searches = {self.searches}, not 1 or more")
+        require(self.initial_constant > 0, f"CWL2: initial_constant = {self.initial_constant}, not above 0")
+        require(self.confidence >= 0, f"CWL2: confidence = {self.confidence}, not 0 or more")
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Descend with one constant after another, each image with its own; keep the shortest break of all."""
+        best = Shortest.none(self.threat, images)
+        first = images if start is None else start
+        c = images.new_full((len(images),), self.initial_constant)
+        fails, does = torch.zeros_like(c), torch.full_like(c, torch.inf)
+        loss, broken = answer(model, images, targets, self.objective)
+        active = (~broken | (loss < self.confidence)).nonzero()[:, 0]
+        for _ in range(self.searches):
+            if len(active) == 0:
+                break
+            found = self.descend(model, targets, first, c, active, best)
+            fails, does = torch.where(found, fails, c), torch.where(found, c, does)
+            c = torch.where(does < torch.inf, (fails + does) / 2, 10 * c)
+            active = active[best.unsettled(active)]
+        return best.inside()
+
+    def descend(
+        self, model: Watched, targets: Targets, first: Images, c: PerImage, place: Tensor, best: Shortest
+    ) -> Flags:
+        """Minimise |x - x0|^2 + c f_6(x) for the images at `place`; return which of all images were broken on the way.
+
+        f_6 is what is missing of the margin, max(confidence - margin, 0).
+        """
+        found = torch.zeros_like(c, dtype=torch.bool)
+        w = to_tanh(first[place])
+        m, v = torch.zeros_like(w), torch.zeros_like(w)
+        for step in range(1, self.steps + 1):
+            x = from_tanh(w)
+            loss, broken, slope = look(model, x, targets[place], self.objective)
+            found[place] |= best.keep(place, x, broken & (loss >= self.confidence))
+            pull = per_image(c[place] * (loss < self.confidence)) * slope
+            g = (2 * (x - best.images[place]) - pull) * 2 * x * (1 - x)  # dx/dw = (1 - tanh(w)^2) / 2 = 2 x (1 - x)
+            m, v = BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g.square()
+            w = w - self.step_size * (m / (1 - BETA_1**step)) / ((v / (1 - BETA_2**step)).sqrt() + TINY)
+            rows = best.unsettled(place)
+            place, w, m, v = place[rows], w[rows], m[rows], v[rows]
+            if len(place) == 0:
+                return found
+        x = from_tanh(w)
+        loss, broken = answer(model, x, targets[place], self.objective)
+        found[place] |= best.keep(place, x, broken & (loss >= self.confidence))
+        return found
+
+
+def to_tanh(x: Images) -> Tensor:
+    """Return w with x = (tanh(w) + 1) / 2, finite for black and white too."""
+    w: Tensor = ((2 * x - 1) * (1 - 1e-6)).atanh()
+    return w
+
+
+def from_tanh(w: Tensor) -> Images:
+    """Return the pixels, whatever w is inside [0, 1]."""
+    return (w.tanh() + 1) / 2

@@ -1,0 +1,53 @@
+"""MultiTargeted (Gowal et al.: "An alternative surrogate loss for PGD-based adversarial testing", 2019): one climb on
+z_wanted - z_true for each wrong class.
+
+With sign steps no positive factor of the objective matters, so the plain difference does all that the targeted DLR can,
+without a denominator.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.short_climb import short_climb
+from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.objectives import difference
+from holdfast.streams import Stream
+from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.types import Images, Targets
+
+
+@dataclass(frozen=True)
+class MultiTargeted(Attack):
+    """Short climbs towards one wrong class after another, the likeliest first; broken images leave."""
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+
+    threat: Threat = Linf()
+    steps: int = 20
+    """Gradients for each class."""
+    classes: int = 9
+    """How many wrong classes are tried, as far as there are so many."""
+    seed: int = 0
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Climb towards the class of each rank from a random point, the first from `start` where one is given.
+
+        The ranks are those of the network's answer at `start`, else on the clean image.
+        """
+        with torch.no_grad():
+            logits = model(images if start is None else start)
+        result, held = images.clone() if start is None else start.clone(), logits.argmax(1) == targets
+        nearest = torch.full_like(images[:, 0, 0, 0], -torch.inf)
+        for turn in wrong_classes(logits, targets, self.classes, held):
+            active, own = turn.active, stream[turn.active].split(turn.rank)
+            warm = start is not None and turn.rank == 0
+            x = start[active] if start is not None and warm else self.threat.random_start(images[active], own)
+            reached = short_climb(self.threat, model, images[active], turn.pairs, x, self.steps, difference)
+            better = reached.broken | (reached.value > nearest[active])
+            result[active[better]] = reached.best[better]
+            nearest[active] = nearest[active].maximum(reached.value)
+            held[active] = ~reached.broken
+        return result

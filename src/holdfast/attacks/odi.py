@@ -1,0 +1,69 @@
+"""ODI (Tashiro, Song, Ermon: "Diversity can be transferred: output diversification for white- and black-box attacks",
+2020): starts that push the outputs in a random direction, so that restarts differ where it matters.
+
+Where the authors take steps of 2/255 to the end, the climb here shrinks its steps, and a broken image leaves.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from holdfast.attacks.attack import Attack, Watched, input_gradient, succeeded
+from holdfast.attacks.short_climb import short_climb
+from holdfast.objectives import margin
+from holdfast.streams import Stream
+from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.types import Images, Objective, Outputs, PerImage, Targets
+
+
+@dataclass(frozen=True)
+class ODI(Attack):
+    """Short climbs on the margin from starts that differ in the network's outputs."""
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+
+    threat: Threat = Linf()
+    steps: int = 20
+    """Gradients of each climb, those of its start left out."""
+    direction_steps: int = 2
+    """Steps of full size along the outputs' random direction (section 4.1 of the paper); 0 starts at a random point."""
+    restarts: int = 1
+    objective: Objective = margin
+    seed: int = 0
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Climb from one diverse start after another, only with the images that still hold.
+
+        The first climb begins at `start` where one is given, without direction steps.
+        """
+        with torch.no_grad():
+            outputs = model(images)
+        result, best = images.clone(), torch.full_like(images[:, 0, 0, 0], -torch.inf)
+        active = (~succeeded(self.objective, outputs, targets)).nonzero()[:, 0]
+        for restart in range(self.restarts):
+            if len(active) == 0:
+                break
+            chosen, goals, own = images[active], targets[active], stream[active].split(restart)
+            given = start is not None and restart == 0
+            x = start[active] if start is not None and given else self.diversified(model, chosen, outputs[active], own)
+            reached = short_climb(self.threat, model, chosen, goals, x, self.steps, self.objective)
+            better = reached.broken | (reached.value > best[active])
+            result[active[better]] = reached.best[better]
+            best[active] = best[active].maximum(reached.value)
+            active = active[~reached.broken]
+        return result
+
+    def diversified(self, model: Watched, images: Images, outputs: Outputs, stream: Stream) -> Images:
+        """Return a random point of the ball, moved along a random direction of the outputs (equation 1)."""
+        w = 2 * stream.split("direction").uniform((outputs[0].numel(),)) - 1
+        x = self.threat.random_start(images, stream.split("start"))
+        for _ in range(self.direction_steps):
+            gradient = input_gradient(model, x, w, along)
+            x = self.threat.project(x + self.threat.eps * self.threat.ascent(gradient), images)
+        return x
+
+
+def along(outputs: Outputs, w: Targets) -> PerImage:
+    """Return how far the outputs reach in the direction w."""
+    return (outputs.float().flatten(1) * w).sum(1)

@@ -1,0 +1,95 @@
+"""SPSA (Uesato, O'Donoghue, van den Oord, Kohli: "Adversarial risk and the dangers of evaluating against weak attacks",
+2018, algorithm 1): gradients estimated from differences of outputs, followed by Adam; asks for outputs only.
+
+The differences are taken around the point where the attack is. (CleverHans' PyTorch version takes them around twice the
+clean image, issue 1249, and so never follows its own steps.)
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.square_windows import signs
+from holdfast.errors import require
+from holdfast.objectives import margin
+from holdfast.streams import Stream
+from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.types import Images, Objective, PerImage, Targets
+
+TOGETHER = 32
+"""How many pairs of an image are drawn at once: a constant, so that what is drawn depends on nothing else."""
+BETA1, BETA2, TINY = 0.9, 0.999, 1e-8
+"""Adam's constants (Kingma and Ba, 2015)."""
+
+
+@dataclass(frozen=True)
+class SPSA(Attack):
+    """Adam on gradients that are estimated from pairs of queries in random directions; a black-box attack.
+
+    Not defined for L0: Adam moves every value alike, which leaves nothing to choose the few by.
+    """
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+
+    threat: Threat = Linf()
+    steps: int = 100
+    samples: int = 128
+    """Pairs of queries a step and image; the paper's strong setting has thousands."""
+    delta: float = 0.01
+    """How far to each side a pair looks, in units of pixels; it may look beyond the ball and the box."""
+    step_size: float = 0.01
+    """Adam's learning rate, in units of pixels."""
+    rows: int = 1024
+    """How many images the network is shown at once, at most."""
+    objective: Objective = margin
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse to draw nothing, to look nowhere, or to show nothing."""
+        super().__post_init__()
+        for name in ("samples", "rows"):
+            require(getattr(self, name) >= 1, f"SPSA: {name} = {getattr(self, name)}, not 1 or more")
+        require(self.delta > 0, f"SPSA: delta = {self.delta}, not above 0")
+
+    @torch.no_grad()
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Follow the estimated gradient from the image; an image that is broken takes no further step."""
+        x = (images if start is None else start).clone()
+        m, v = torch.zeros_like(x), torch.zeros_like(x)
+        active = torch.arange(len(x), device=x.device)
+        for step in range(self.steps):
+            active = active[~succeeded(self.objective, model(x[active]), targets[active])]
+            if len(active) == 0:
+                break
+            g = self.gradient(model, x[active], targets[active], stream[active].split(step))
+            m[active] = BETA1 * m[active] + (1 - BETA1) * g
+            v[active] = BETA2 * v[active] + (1 - BETA2) * g.square()
+            mean, size = m[active] / (1 - BETA1 ** (step + 1)), v[active] / (1 - BETA2 ** (step + 1))
+            moved = x[active] + self.step_size * mean / (size.sqrt() + TINY)
+            x[active] = self.threat.project(moved, images[active])
+        return x
+
+    def gradient(self, model: Watched, x: Images, targets: Targets, stream: Stream) -> Tensor:
+        """Return the estimate, for as many images at a time as may be shown together."""
+        portions = torch.split(torch.arange(len(x), device=x.device), max(1, self.rows // (2 * TOGETHER)))
+        return torch.cat([self.estimate(model, x[part], targets[part], stream[part]) for part in portions])
+
+    def estimate(self, model: Watched, x: Images, targets: Targets, stream: Stream) -> Tensor:
+        """Return the mean of (J(x + delta v) - J(x - delta v)) / (2 delta) v over signs v drawn at random."""
+        total = torch.zeros_like(x)
+        for first in range(0, self.samples, TOGETHER):
+            count = min(TOGETHER, self.samples - first)
+            v = signs(stream.split(first), (count, *x.shape[1:]))
+            points = torch.cat([x[:, None] + self.delta * v, x[:, None] - self.delta * v], 1).flatten(0, 1)
+            values = self.ask(model, points, targets.repeat_interleave(2 * count, 0)).view(len(x), 2, count)
+            rise = (values[:, 0] - values[:, 1]) / (2 * self.delta)
+            total += (rise[:, :, None, None, None] * v).sum(1)
+        return total / self.samples
+
+    def ask(self, model: Watched, points: Images, targets: Targets) -> PerImage:
+        """Return the objective at each point."""
+        shown = zip(torch.split(points, self.rows), torch.split(targets, self.rows), strict=True)
+        return torch.cat([self.objective(model(part).float(), wanted) for part, wanted in shown])

@@ -1,10 +1,11 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
 from holdfast import attacks, data, methods, metrics, models, objectives
+from holdfast.audit import AutoAttack, Doubt, Report, audit
 from holdfast.data import CropFlip, ImageSet, load
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
-from holdfast.models import Normalized, capture
+from holdfast.models import Normalized, capture, expectation, straight_through
 from holdfast.run import Run
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.training import train
@@ -15,23 +16,29 @@ __all__ = [
     "L0",
     "L1",
     "L2",
+    "AutoAttack",
     "Cell",
     "CropFlip",
+    "Doubt",
     "HoldfastError",
     "ImageSet",
     "Linf",
     "Normalized",
     "Outcomes",
+    "Report",
     "Run",
     "Threat",
     "attacks",
+    "audit",
     "capture",
     "data",
+    "expectation",
     "load",
     "methods",
     "metrics",
     "models",
     "objectives",
     "outcomes",
+    "straight_through",
     "train",
 ]

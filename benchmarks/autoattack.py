@@ -1,0 +1,141 @@
+"""AutoAttack beside the authors' own algorithms (pyautoattack) on the same images: what stands, passes, time.
+
+    python benchmarks/autoattack.py WEIGHTS.safetensors --who ours judge   # the first 1,000 test images
+    python benchmarks/autoattack.py WEIGHTS.safetensors --slices 10        # ours on 10,000, a thousand at a time
+
+What is done is kept in --folder; an interrupted run goes on from there (the judge begins its slice again). Processes
+with different --first share the work; the last lines add up every slice that is done.
+"""
+
+import argparse
+import json
+import logging
+import os
+import re
+import time
+from pathlib import Path
+
+import torch
+from pyautoattack import AutoAttack
+from side_by_side import machine
+from torch import Tensor, nn
+
+import holdfast as hf
+from holdfast import record
+from holdfast.networks import network
+from holdfast.passes import Passes
+
+SIZE = 1000
+"""Images in a slice."""
+
+
+def main() -> None:
+    """Attack slice after slice and print what is known so far."""
+    chosen = arguments()
+    torch.set_num_threads(chosen.threads)
+    test = hf.load(chosen.data, "test", root=chosen.data_root)
+    model = network(chosen.weights, chosen.model, test.shape, len(test.classes)).to(chosen.device)
+    for number in range(chosen.first, chosen.first + chosen.slices):
+        place = torch.arange(number * SIZE, min((number + 1) * SIZE, len(test)))
+        images, labels = test.take(place).to(chosen.device), test.labels[place].to(chosen.device)
+        for who in chosen.who:
+            path = chosen.folder / f"{who}-{number}.json"
+            if not path.exists():
+                record.write_text(path, json.dumps(CONTENDERS[who](model, images, labels, chosen), indent=1) + "\n")
+    print(f"{table(chosen.folder, 'ours')}\n\n{table(chosen.folder, 'judge')}\n")
+    print("; ".join(machine(chosen.device).values()))
+
+
+def arguments() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", help="a .safetensors file")
+    parser.add_argument("--model", default="small-cnn")
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--eps", type=float, default=0.3)
+    parser.add_argument("--norm", choices=("Linf", "L2", "L1"), default="Linf")
+    parser.add_argument("--first", type=int, default=0, help="the first slice")
+    parser.add_argument("--slices", type=int, default=1)
+    parser.add_argument("--who", nargs="+", choices=("ours", "judge"), default=["ours"], help="judge: pyautoattack")
+    parser.add_argument("--folder", type=Path, default=Path("runs/autoattack"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def ours(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+    """Return the accuracy after each attack, the passes and the seconds of ours."""
+    threat = {"Linf": hf.Linf, "L2": hf.L2, "L1": hf.L1}[chosen.norm](chosen.eps)
+    say = lambda done, total, words: print(words, flush=True) if words else None  # noqa: E731
+    report = hf.audit(model, images, labels, threat, effort="autoattack", folder=chosen.folder / "state", tell=say)
+    print(report, flush=True)
+    after = {stage.name: report.accuracy_after(number) for number, stage in enumerate(report.stages)}
+    spent = {stage.name: (stage.forwards, stage.backwards, stage.seconds) for stage in report.stages}
+    return {"images": len(images), "after": after, "spent": spent, "seconds": report.seconds}
+
+
+class Listener(logging.Handler):
+    """Reads pyautoattack's own log: the accuracy after each attack, and how much had been spent by then."""
+
+    def __init__(self, spent: Passes) -> None:
+        super().__init__()
+        self.spent, self.after, self.marks = spent, {}, [(0, 0, time.monotonic())]
+
+    def emit(self, line: logging.LogRecord) -> None:
+        """Note a line that states an accuracy."""
+        found = re.match(r"(?:initial|robust) accuracy(?: after (\S+))?: ([\d.]+)%", line.getMessage())
+        if found and (found[1] or "initial" in line.getMessage()):
+            print(line.getMessage(), flush=True)
+            self.after[(found[1] or "clean").lower()] = float(found[2]) / 100
+            self.marks.append((self.spent.forwards, self.spent.backwards, time.monotonic()))
+
+
+def theirs(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+    """Return the same of pyautoattack, its passes counted by hooks on the network."""
+    spent = Passes()
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
+        spent.forwards += len(inputs[0])
+        if outputs.requires_grad:
+            outputs.register_hook(lambda gradient: setattr(spent, "backwards", spent.backwards + len(gradient)))
+
+    logger, listener, hook = logging.getLogger("auto-attack"), Listener(spent), model.register_forward_hook(count)
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(listener)
+    try:
+        judge = AutoAttack(model, norm=chosen.norm, eps=chosen.eps, seed=0, device=chosen.device)
+        judge.run_standard_evaluation(images, labels, batch_size=250)
+    finally:
+        hook.remove()
+        logger.removeHandler(listener)
+    pairs = zip(listener.after, listener.marks[:-1], listener.marks[1:], strict=True)
+    costs = {name: tuple(b - a for a, b in zip(then, now, strict=True)) for name, then, now in pairs}
+    seconds = sum(cost[2] for cost in costs.values())
+    return {"images": len(images), "after": listener.after, "spent": costs, "seconds": seconds}
+
+
+def table(folder: Path, who: str) -> str:
+    """Return a line for each slice that is done and one for all of them, as Markdown."""
+    done = {int(path.stem.split("-")[1]): json.loads(path.read_text()) for path in folder.glob(f"{who}-*.json")}
+    if not done:
+        return f"{who}: nothing yet"
+    names = list(next(iter(done.values()))["after"])
+    lines = [f"| {who} | images | {' | '.join(names)} | forwards an image | backwards an image | minutes |"]
+    lines.append("|---" * (len(names) + 5) + "|")
+    total = {name: sum(found["after"][name] * found["images"] for found in done.values()) for name in names}
+    count = sum(found["images"] for found in done.values())
+    rows = [(f"slice {number}", found["images"], found["after"], [found]) for number, found in sorted(done.items())]
+    rows.append(("all", count, {name: total[name] / count for name in names}, list(done.values())))
+    for word, images, after, parts in rows:
+        forwards, backwards = (sum(s[i] for p in parts for s in p["spent"].values()) / images for i in (0, 1))
+        minutes = sum(part["seconds"] for part in parts) / 60
+        cells = [f"{100 * after[name]:.2f}" for name in names]
+        lines.append(f"| {word} | {images} | {' | '.join(cells)} | {forwards:.0f} | {backwards:.0f} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+CONTENDERS = {"ours": ours, "judge": theirs}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""AutoAttack (Croce, Hein: "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
+attacks", 2020): its published versions, and the call that scripts written for the authors' package make.
+
+An image that is broken costs nothing further, within an attack as between attacks; what an image becomes does not
+depend on its batch. With fewer than eleven classes all wrong classes are tried; below four, ratios of logits become
+differences, where the authors' package stops.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from holdfast.attacks import APGD, APGDT, FAB, FABT, Attack, Square
+from holdfast.audit.ensemble import Move, Subject, run_moves
+from holdfast.audit.progress import STANDS, Progress
+from holdfast.errors import UnknownName, require
+from holdfast.evaluation import judge
+from holdfast.objectives import dlr
+from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.types import Images, Labels, Network
+
+NORMS: Mapping[str, type[Linf | L2 | L1]] = {"Linf": Linf, "L2": L2, "L1": L1}
+VERSIONS: Mapping[str, tuple[str, ...]] = {
+    "standard": ("apgd-ce", "apgd-t", "fab-t", "square"),
+    "plus": ("apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t"),
+    "rand": ("apgd-ce", "apgd-dlr"),
+}
+
+
+def published(threat: Threat, version: str = "standard") -> dict[str, Attack]:
+    """Return the attacks of a version by name, in their order and with their published budgets.
+
+    Raises:
+        UnknownName: there is no such version.
+    """
+    if version not in VERSIONS:
+        raise UnknownName("version of AutoAttack", version, VERSIONS)
+    return {name: by_name(name, threat, version) for name in VERSIONS[version]}
+
+
+def by_name(name: str, threat: Threat, version: str = "standard") -> Attack:
+    """Return one of the six attacks with the budget that it has in a version."""
+    sparse = isinstance(threat, L1)
+    restarts = 5 if version == "plus" or (version == "standard" and sparse) else 1
+    draws = 20 if version == "rand" else 1
+    kinds: Mapping[str, Attack] = {
+        "apgd-ce": APGD(threat, restarts=restarts, draws=draws),
+        "apgd-dlr": APGD(threat, restarts=restarts, draws=draws, objective=dlr),
+        "apgd-t": APGDT(threat, classes=5 if sparse and version == "standard" else 9),
+        "fab": FAB(threat, restarts=5),
+        "fab-t": FABT(threat),
+        "square": Square(threat),
+    }
+    if name not in kinds:
+        raise UnknownName("attack of AutoAttack", name, kinds)
+    return kinds[name]
+
+
+class AutoAttack:
+    """The authors' interface: `AutoAttack(model, norm, eps, ...).run_standard_evaluation(images, labels)`."""
+
+    def __init__(
+        self,
+        model: Network,
+        norm: str = "Linf",
+        eps: float = 8 / 255,
+        seed: int = 0,
+        verbose: bool = True,
+        attacks_to_run: Sequence[str] = (),
+        version: str = "standard",
+        device: str | torch.device | None = None,
+        log_path: Path | str | None = None,
+    ) -> None:
+        """Choose the attacks: those of version standard, plus or rand, or `custom`, those of `attacks_to_run`.
+
+        `norm` is Linf, L2 or L1.
+        """
+        if norm not in NORMS:
+            raise UnknownName("norm", norm, NORMS)
+        require(
+            (version == "custom") == bool(attacks_to_run),
+            f"version '{version}' with attacks_to_run={list(attacks_to_run)}: name attacks for version 'custom' only",
+        )
+        threat = NORMS[norm](eps)
+        self.model, self.seed, self.verbose, self.device, self.log_path = model, seed, verbose, device, log_path
+        self.attacks = (
+            {name: by_name(name, threat) for name in attacks_to_run}
+            if version == "custom"
+            else published(threat, version)
+        )
+
+    def run_standard_evaluation(self, images: Images, labels: Labels, bs: int = 250) -> Images:
+        """Return the images after all attacks in turn: broken where one succeeded, else as they were."""
+        found = self.found(self.attacks, images, labels, bs)
+        self.say(0, 1, f"robust accuracy at most {float((found.broken_by == STANDS).float().mean()):.2%}")
+        return adversarial(found, images)
+
+    def run_standard_evaluation_individual(self, images: Images, labels: Labels, bs: int = 250) -> dict[str, Images]:
+        """Return the images after each attack alone, by the attack's name."""
+        each = {name: self.found({name: attack}, images, labels, bs) for name, attack in self.attacks.items()}
+        return {name: adversarial(found, images) for name, found in each.items()}
+
+    def found(self, attacks: Mapping[str, Attack], images: Images, labels: Labels, bs: int) -> Progress:
+        """Return what the attacks break in turn."""
+        subject = Subject(self.model, self.model, *self.there(images, labels), self.seed, bs)
+        return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, tell=self.say)[0]
+
+    def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:
+        """Return the share of images that the network gets right."""
+        images, labels = self.there(images, labels)
+        pairs = zip(torch.split(images, bs), torch.split(labels, bs), strict=True)
+        right = [judge(self.model, some).argmax(1) == true for some, true in pairs]
+        return float(torch.cat(right).float().mean())
+
+    def there(self, images: Images, labels: Labels) -> tuple[Images, Labels]:
+        """Return the images and labels on the device that was chosen, if one was."""
+        device = images.device if self.device is None else self.device
+        return images.to(device), labels.to(device)
+
+    def say(self, done: int, total: int, words: str) -> None:
+        """Print a line, and append it to the log, as the authors' package does."""
+        if words and self.verbose:
+            sys.stdout.write(words + "\n")
+        if words and self.log_path is not None:
+            with Path(self.log_path).open("a", encoding="utf-8") as log:
+                log.write(words + "\n")
+
+
+def adversarial(found: Progress, images: Images) -> Images:
+    """Return the break of each image, and the image itself where none was found."""
+    broken = (found.broken_by > 0)[:, None, None, None]
+    return torch.where(broken, found.best, images.to(found.best.device)).to(images.device)

@@ -1,0 +1,138 @@
+"""One attack after another, each on images that still stand, every break verified; what was stopped goes on.
+
+A move says which attack, on what share of the images, and from where. The share is that of the most fragile: those
+whose best point so far has the highest margin. Several processes share the batches of each move and join what they
+found, so that they find what one would.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast import record
+from holdfast.attacks import Attack
+from holdfast.attacks.attack import check, with_seed
+from holdfast.audit.processes import join, rank_and_count
+from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
+from holdfast.audit.verdict import Stage
+from holdfast.errors import UsageError, require
+from holdfast.evaluation import judge
+from holdfast.objectives import margin
+from holdfast.passes import counting, spend
+from holdfast.threats import per_image
+from holdfast.types import Images, Labels, Network, Rows
+
+SAVE_EVERY = 60.0
+"""Seconds between two writings of how far it has come."""
+
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One attack of an ensemble."""
+
+    attack: Attack | None
+    """None looks at the clean images."""
+    share: float = 1.0
+    """The share of the standing images that are attacked: the most fragile."""
+    warm: bool = False
+    """Whether the attack starts at the best point so far, instead of where it likes."""
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        require(0 < self.share <= 1, f"a move's share is {self.share}, not in (0, 1]")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The network, its images, and how they are attacked."""
+
+    model: Network
+    """What it gets wrong in float32 is a break; nothing else is."""
+    crafted_on: Network
+    """What the attacks see: the network itself, or a fast copy of it."""
+    images: Images
+    labels: Labels
+    seed: int = 0
+    batch: int = 250
+
+
+def untold(done: int, total: int, words: str) -> None:
+    """Tell nobody."""
+
+
+def run_moves(
+    subject: Subject, moves: Mapping[str, Move], folder: Path | str | None = None, tell: Tell = untold
+) -> tuple[Progress, tuple[Stage, ...]]:
+    """Return what the moves broke, and what each of them did, the clean pass first.
+
+    With a folder, what is done is kept there under a name made of the network, the images and the moves.
+    """
+    check(subject.images, subject.labels)
+    moves = {"clean": Move(None), **moves}
+    path = None if folder is None else Path(folder) / f"{name_of(subject, moves)}.safetensors"
+    new = path is None or not path.exists()
+    progress = begin(subject.images, len(moves)) if path is None or new else read(path, subject.images)
+    for number, (name, move) in list(enumerate(moves.items()))[progress.move :]:
+        one_move(subject, move, progress, path, tell)
+        progress.move, progress.done = number + 1, 0
+        if path is not None and rank_and_count()[0] == 0:
+            write(path, progress)
+        tell(0, 1, f"{name}: {float((progress.broken_by == STANDS).float().mean()):.2%} stand")
+    return progress, tuple(_stage(name, number, progress) for number, name in enumerate(moves))
+
+
+def one_move(subject: Subject, move: Move, progress: Progress, path: Path | None, tell: Tell) -> None:
+    """Attack the batches of a move that are this process's, and learn what the others found."""
+    if progress.done == 0:
+        progress.rows = most_fragile(progress, move.share)
+        progress.attacked[progress.move] = len(progress.rows)
+    (rank, count), saved = rank_and_count(), time.monotonic()
+    before = list(progress.spent[progress.move])
+    batches = torch.split(progress.rows, subject.batch)[progress.done :]
+    for rows in batches[rank::count]:
+        one_batch(subject, rows, move, progress)
+        progress.done += 1
+        tell(progress.done, len(batches), "")
+        if path is not None and count == 1 and time.monotonic() - saved > SAVE_EVERY:
+            write(path, progress)
+            saved = time.monotonic()
+    join(progress, torch.cat([progress.rows[:0], *batches[rank::count]]), before)
+
+
+def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> None:
+    """Attack the images at `rows`; keep the breaks that the network itself confirms, else the best point so far."""
+    began, images, labels = time.monotonic(), subject.images[rows], subject.labels[rows]
+    with counting() as spent:
+        attacked = images
+        if move.attack is not None:
+            start = progress.best[rows] if move.warm else None
+            attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
+        reached = margin(judge(subject.model, attacked), labels)
+        spend(forwards=len(rows))
+    better = reached > progress.margin[rows]
+    progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
+    progress.margin[rows] = reached.maximum(progress.margin[rows])
+    progress.broken_by[rows[reached >= 0]] = progress.move  # a tie does not hold
+    cost = (spent.forwards, spent.backwards, time.monotonic() - began)
+    progress.spent[progress.move] = [a + b for a, b in zip(progress.spent[progress.move], cost, strict=True)]
+
+
+def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
+    """Return a name made of every weight, every pixel and label, the moves, the seed and the batches."""
+    if not isinstance(subject.model, nn.Module):
+        raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
+    weights = record.fingerprint_of_tensors(subject.model.state_dict(), type(subject.model).__name__)
+    data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
+    return record.fingerprint([weights, data, dict(moves), subject.seed, subject.batch])
+
+
+def _stage(name: str, number: int, progress: Progress) -> Stage:
+    forwards, backwards, seconds = progress.spent[number]
+    broken = int((progress.broken_by == number).sum())
+    return Stage(name, progress.attacked[number], broken, int(forwards), int(backwards), seconds)

@@ -1,0 +1,37 @@
+"""Several processes on one audit: each takes some batches of every move, then all know what all have found."""
+
+from typing import Any
+
+import torch.distributed as dist
+from torch import Tensor
+
+from holdfast.audit.progress import Progress
+
+FOUND = ("broken_by", "best", "margin")
+"""What a move changes, a row an image."""
+
+
+def rank_and_count() -> tuple[int, int]:
+    """Return the number of this process and how many there are (`torchrun` starts them)."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return 0, 1
+    return dist.get_rank(), dist.get_world_size()
+
+
+def join(progress: Progress, mine: Tensor, before: list[float]) -> None:
+    """Exchange what the processes found in the present move; `mine` are the rows that this one attacked.
+
+    `before` is what the move had cost when the processes began to share it.
+    """
+    _, count = rank_and_count()
+    if count == 1:
+        return
+    cost = [now - then for now, then in zip(progress.spent[progress.move], before, strict=True)]
+    found: dict[str, Any] = {name: getattr(progress, name)[mine].cpu() for name in FOUND}
+    told: list[Any] = [None] * count
+    dist.all_gather_object(told, {"rows": mine.cpu(), "cost": cost, **found})
+    progress.spent[progress.move] = [sum(parts) for parts in zip(before, *(one["cost"] for one in told), strict=True)]
+    for one in told:
+        for name in FOUND:
+            values = getattr(progress, name)
+            values[one["rows"].to(values.device)] = one[name].to(values.device)

@@ -1,0 +1,111 @@
+"""What an audit says: how many images hold, how sure that is, what it cost, and why one might not believe it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from holdfast.audit.progress import CLEAN, STANDS
+from holdfast.metrics import interval
+from holdfast.threats import Threat
+from holdfast.types import Flags, Images, Index
+
+
+class Cost(NamedTuple):
+    """Passes through the network for each image of the data set."""
+
+    forwards: float
+    backwards: float
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One reason not to believe a robust accuracy."""
+
+    name: str
+    figure: float
+    """The number that raised it."""
+    meaning: str
+    """What it says, and what to do about it, in plain words."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One attack of an audit: what it was shown, what it broke, what it spent."""
+
+    name: str
+    attacked: int
+    broken: int
+    forwards: int
+    """Passes of single images, the verification included."""
+    backwards: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one network under one threat; the robust accuracy is an upper bound."""
+
+    threat: Threat
+    effort: str
+    seed: int
+    adversarial: Images
+    """The break of each image, verified in float32; the original image where none was found."""
+    broken_by: Index
+    """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that stands."""
+    stages: tuple[Stage, ...]
+    """The clean pass first, then the attacks in their order."""
+    doubts: tuple[Doubt, ...] = ()
+    """Empty when nothing that was looked for is suspicious."""
+
+    @property
+    def broken(self) -> Flags:
+        """Whether each image is wrong when clean, or was broken."""
+        return self.broken_by != STANDS
+
+    @property
+    def clean_accuracy(self) -> float:
+        """The share of images that are right without any attack."""
+        return float((self.broken_by != CLEAN).float().mean())
+
+    @property
+    def robust_accuracy(self) -> float:
+        """The share of images that no attack broke: an upper bound on what holds."""
+        return float((self.broken_by == STANDS).float().mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the robust accuracy that the number of images leaves."""
+        return interval(self.robust_accuracy, len(self.broken_by))
+
+    @property
+    def passes(self) -> Cost:
+        """Forward and backward passes for each image."""
+        count = len(self.broken_by)
+        return Cost(*(sum(getattr(stage, kind) for stage in self.stages) / count for kind in ("forwards", "backwards")))
+
+    @property
+    def seconds(self) -> float:
+        """The time that it took, interruptions left out."""
+        return sum(stage.seconds for stage in self.stages)
+
+    def accuracy_after(self, stage: int) -> float:
+        """Return the share of images that stand after a stage, counted from 0, the clean pass."""
+        return float(((self.broken_by == STANDS) | (self.broken_by > stage)).float().mean())
+
+    def __str__(self) -> str:
+        """Return the verdict as a table with a line for each stage."""
+        low, high = self.interval
+        heads = ("attacked", "broken", "accuracy", "forwards", "backwards", "seconds")
+        lines = ["{:<12} {:>9} {:>7} {:>9} {:>10} {:>10} {:>8}".format("", *heads)]
+        for number, stage in enumerate(self.stages):
+            accuracy = 100 * self.accuracy_after(number)
+            lines.append(
+                f"{stage.name:<12} {stage.attacked:>9} {stage.broken:>7} {accuracy:>8.2f}% "
+                f"{stage.forwards:>10} {stage.backwards:>10} {stage.seconds:>8.1f}"
+            )
+        lines += [
+            f"robust accuracy at most {self.robust_accuracy:.2%} under {self.threat} "
+            f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
+            f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
+            *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
+        ]
+        return "\n".join(lines)

@@ -7,6 +7,7 @@ import torch
 
 from holdfast.objectives import (
     ClippedMargin,
+    SmoothedCrossEntropy,
     Towards,
     cross_entropy,
     difference,
@@ -36,6 +37,15 @@ def test_golden_values() -> None:
     assert near(targeted_dlr(LOGITS, torch.tensor([[0, 2]])), -0.8)
     assert near(difference(LOGITS, torch.tensor([[0, 2]])), -2.0)
     assert near(Towards(margin)(LOGITS, zero), 0.5)
+
+
+def test_smoothed_labels() -> None:
+    zero, half = torch.tensor([0]), SmoothedCrossEntropy(0.5)
+    assert near(half(torch.tensor([[2.0, 0.0, -1.0]]), zero), 1.4198460)
+    assert near(half(torch.tensor([[1.0] + [0.0] * 9]), zero), 1.9611502)
+    assert near(half(torch.tensor([[math.log(9)] + [0.0] * 9]), zero), math.log(6))
+    torch_form = torch.nn.functional.cross_entropy(LOGITS, zero, label_smoothing=0.5)
+    assert near(SmoothedCrossEntropy(0.5 * 4 / 5)(LOGITS, zero), float(torch_form))
 
 
 def test_the_clipped_margin_of_the_facts() -> None:

@@ -93,3 +93,20 @@ class ClippedMargin:
     def __call__(self, logits: Logits, labels: Labels) -> PerImage:
         """Return -max(z_y - max_other + confidence, 0)."""
         return -(self.confidence - margin(logits.float(), labels)).clamp_min(0)
+
+
+@dataclass(frozen=True)
+class SmoothedCrossEntropy:
+    """Cross-entropy with a label that gives `smoothing` away, in equal parts to the other classes.
+
+    The form of Feature Scattering and AGKD-BML. PyTorch's own gives a part back to the label: its smoothing e is
+    e (k - 1) / k here.
+    """
+
+    smoothing: float = 0.1
+
+    def __call__(self, logits: Logits, labels: Labels) -> PerImage:
+        """Return -sum_k q_k log softmax(logits)_k with q_y = 1 - smoothing."""
+        log_p = F.log_softmax(logits.float(), dim=1)
+        true, classes = log_p.gather(1, labels[:, None])[:, 0], logits.shape[1]
+        return -(1 - self.smoothing) * true - self.smoothing / (classes - 1) * (log_p.sum(1) - true)

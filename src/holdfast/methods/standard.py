@@ -6,13 +6,15 @@ from torch import nn
 
 from holdfast.methods.method import LossMethod, Memory
 from holdfast.objectives import cross_entropy
-from holdfast.types import Batch, Terms
+from holdfast.types import Batch, Objective, Terms
 
 
 @dataclass(frozen=True)
 class Standard(LossMethod):
-    """Cross-entropy on the images as they are."""
+    """Cross-entropy, or another objective of logits and labels, on the images as they are."""
+
+    objective: Objective = cross_entropy
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
-        """Return the mean cross-entropy."""
-        return {"clean": cross_entropy(model(batch.images), batch.labels).mean()}
+        """Return the mean of the objective."""
+        return {"clean": self.objective(model(batch.images), batch.labels).mean()}

@@ -9,21 +9,17 @@ with different --first share the work; the last lines add up every slice that is
 
 import argparse
 import json
-import logging
 import os
-import re
-import time
 from pathlib import Path
 
 import torch
-from pyautoattack import AutoAttack
+from judge import judged
 from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
 from holdfast import record
 from holdfast.networks import network
-from holdfast.passes import Passes
 
 SIZE = 1000
 """Images in a slice."""
@@ -72,47 +68,8 @@ def ours(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Name
     print(report, flush=True)
     after = {stage.name: report.accuracy_after(number) for number, stage in enumerate(report.stages)}
     spent = {stage.name: (stage.forwards, stage.backwards, stage.seconds) for stage in report.stages}
-    return {"images": len(images), "after": after, "spent": spent, "seconds": report.seconds}
-
-
-class Listener(logging.Handler):
-    """Reads pyautoattack's own log: the accuracy after each attack, and how much had been spent by then."""
-
-    def __init__(self, spent: Passes) -> None:
-        super().__init__()
-        self.spent, self.after, self.marks = spent, {}, [(0, 0, time.monotonic())]
-
-    def emit(self, line: logging.LogRecord) -> None:
-        """Note a line that states an accuracy."""
-        found = re.match(r"(?:initial|robust) accuracy(?: after (\S+))?: ([\d.]+)%", line.getMessage())
-        if found and (found[1] or "initial" in line.getMessage()):
-            print(line.getMessage(), flush=True)
-            self.after[(found[1] or "clean").lower()] = float(found[2]) / 100
-            self.marks.append((self.spent.forwards, self.spent.backwards, time.monotonic()))
-
-
-def theirs(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
-    """Return the same of pyautoattack, its passes counted by hooks on the network."""
-    spent = Passes()
-
-    def count(_: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
-        spent.forwards += len(inputs[0])
-        if outputs.requires_grad:
-            outputs.register_hook(lambda gradient: setattr(spent, "backwards", spent.backwards + len(gradient)))
-
-    logger, listener, hook = logging.getLogger("auto-attack"), Listener(spent), model.register_forward_hook(count)
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(listener)
-    try:
-        judge = AutoAttack(model, norm=chosen.norm, eps=chosen.eps, seed=0, device=chosen.device)
-        judge.run_standard_evaluation(images, labels, batch_size=250)
-    finally:
-        hook.remove()
-        logger.removeHandler(listener)
-    pairs = zip(listener.after, listener.marks[:-1], listener.marks[1:], strict=True)
-    costs = {name: tuple(b - a for a, b in zip(then, now, strict=True)) for name, then, now in pairs}
-    seconds = sum(cost[2] for cost in costs.values())
-    return {"images": len(images), "after": listener.after, "spent": costs, "seconds": seconds}
+    broken = report.broken.nonzero()[:, 0].tolist()
+    return {"images": len(images), "after": after, "spent": spent, "seconds": report.seconds, "broken": broken}
 
 
 def table(folder: Path, who: str) -> str:
@@ -135,7 +92,13 @@ def table(folder: Path, who: str) -> str:
     return "\n".join(lines)
 
 
+def theirs(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+    """Return the same of pyautoattack."""
+    return judged(model, images, labels, chosen.norm, chosen.eps)
+
+
 CONTENDERS = {"ours": ours, "judge": theirs}
+
 
 if __name__ == "__main__":
     main()

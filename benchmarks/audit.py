@@ -1,0 +1,153 @@
+"""The audit beside pyautoattack and our own AutoAttack: robust accuracy, time and passes, on networks of many kinds.
+
+    python benchmarks/audit.py                                 # what needs no data set: networks trained on digits
+    python benchmarks/audit.py --data-root DATA --weights TRADES.safetensors --cifar CIFAR10.zip   # all of them
+
+Networks are trained once and kept, as is every measured row, under --folder; a row that is there is not measured again.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from judge import judged
+from side_by_side import machine
+from torch import Tensor, nn
+
+import holdfast as hf
+from holdfast import record
+from holdfast.attacks import FGSM, PGD
+from holdfast.methods import AT, TRADES, Standard
+from holdfast.networks import network
+from holdfast.objectives import SmoothedCrossEntropy, divergence
+from holdfast.optimization import SGD, Triangle
+
+OURS = ("fast", "standard", "thorough", "autoattack")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, and the images and the threat that it is judged under."""
+
+    name: str
+    model: Callable[[], nn.Module]
+    data: str
+    threat: hf.Linf
+    count: int
+
+
+def main() -> None:
+    """Measure every row that is missing, and print the table."""
+    chosen = arguments()
+    torch.set_num_threads(chosen.threads)
+    rows = []
+    for case in cases(chosen):
+        if chosen.only and case.name not in chosen.only:
+            continue
+        test = hf.load(case.data, "test", root=chosen.data_root)
+        place = torch.arange(min(case.count, len(test)))
+        images, labels = test.take(place).to(chosen.device), test.labels[place].to(chosen.device)
+        for who in ("judge", *OURS):
+            path = chosen.folder / f"{case.name}-{who}.json".replace(" ", "-")
+            if not path.exists():
+                found = measured(case, who, images, labels, chosen)
+                record.write_text(path, json.dumps(found) + "\n")
+            rows.append((case, who, json.loads(path.read_text())))
+    print(table(rows))
+    print("; ".join(machine(chosen.device).values()))
+
+
+def arguments() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--weights", help="the public TRADES network on MNIST, a .safetensors file")
+    parser.add_argument("--cifar", help="CIFAR-10 as JPEG, a folder or a zip")
+    parser.add_argument("--only", nargs="+", help="names of networks")
+    parser.add_argument("--folder", type=Path, default=Path("runs/bench/audit"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def cases(chosen: argparse.Namespace) -> Iterator[Case]:
+    """Yield the networks; those whose data are not given are left out."""
+    ball, inner = hf.Linf(0.15), PGD(hf.Linf(0.15), steps=5)
+    digits = hf.Run(Standard(), epochs=16, batch=64, optimizer=SGD(lr=0.05), schedule=Triangle())
+    trades = TRADES(replace(inner, random_start=False, objective=divergence), beta=3.0)
+    methods = {
+        "digits AT": AT(inner),
+        "digits TRADES": trades,
+        "digits one-step": AT(FGSM(ball)),
+        "digits smoothed": Standard(SmoothedCrossEntropy(0.5)),
+        "digits Standard": Standard(),
+    }
+    for name, method in methods.items():
+        threat = ball if name != "digits smoothed" and name != "digits Standard" else hf.Linf(0.05)
+        yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 500)
+    if chosen.weights:
+        public = lambda: network(chosen.weights, "small-cnn", (1, 28, 28), 10)  # noqa: E731
+        yield Case("MNIST TRADES (public)", public, "mnist", hf.Linf(0.3), 1000)
+    if chosen.data_root:
+        run = hf.Run(AT(PGD(hf.Linf(0.2), steps=5)), model="small-cnn", data="mnist", epochs=2, batch=128,
+                     optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
+        yield Case("MNIST AT", trained("MNIST AT", run, chosen), "mnist", hf.Linf(0.2), 300)
+    if chosen.cifar:
+        source = f"folder:{chosen.cifar}"
+        run = hf.Run(AT(PGD(hf.Linf(8 / 255), steps=3)), model="small-cnn", data=source, epochs=6, batch=128,
+                     optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
+        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 300)
+
+
+def trained(name: str, run: hf.Run, chosen: argparse.Namespace) -> Callable[[], nn.Module]:
+    """Return what trains the run, or reads it where it is done."""
+    folder = chosen.folder / "networks" / name.replace(" ", "-")
+    return lambda: hf.train(run, folder, device=chosen.device, data_root=chosen.data_root)
+
+
+def measured(case: Case, who: str, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+    """Return what one judge says of one network."""
+    model = case.model().to(chosen.device).eval()
+    print(f"{case.name}: {who}", flush=True)
+    if who == "judge":
+        found = judged(model, images, labels, "Linf", case.threat.eps)
+        forwards, backwards = (sum(cost[kind] for cost in found["spent"].values()) for kind in (0, 1))
+        return {"broken": found["broken"], "seconds": found["seconds"], "forwards": forwards, "backwards": backwards}
+    report = hf.audit(model, images, labels, case.threat, effort=who)
+    print(report, flush=True)
+    return {
+        "broken": report.broken.nonzero()[:, 0].tolist(),
+        "seconds": report.seconds,
+        "forwards": sum(stage.forwards for stage in report.stages),
+        "backwards": sum(stage.backwards for stage in report.stages),
+        "doubts": [doubt.name for doubt in report.doubts],
+    }
+
+
+def table(rows: list[tuple[Case, str, dict]]) -> str:
+    """Return a line for each network and judge, as Markdown."""
+    heads = ("network", "images", "judge", "stand", "seconds", "x less", "forwards", "backwards", "broken by both",
+             "ours only", "theirs only", "doubts")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    judge = {case.name: found for case, who, found in rows if who == "judge"}
+    for case, who, found in rows:
+        theirs, ours = set(judge[case.name]["broken"]), set(found["broken"])
+        count = case.count
+        cells = [
+            case.name,
+            f"{count}",
+            "pyautoattack" if who == "judge" else who,
+            f"{100 * (1 - len(ours) / count):.1f} %",
+        ]
+        cells += [f"{found['seconds']:.0f}", f"{judge[case.name]['seconds'] / found['seconds']:.1f}"]
+        cells += [f"{found[kind] / count:.0f}" for kind in ("forwards", "backwards")]
+        cells += [str(len(part)) for part in (ours & theirs, ours - theirs, theirs - ours)]
+        lines.append(f"| {' | '.join([*cells, ', '.join(found.get('doubts', []))])} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -38,7 +38,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(VERBS) == {"train", "attack", "audit", "purify", "reproduce", "report", "list"}
 
 
-@pytest.mark.parametrize("verb", ["train", "attack", "reproduce"])
+@pytest.mark.parametrize("verb", ["train", "attack", "audit", "reproduce"])
 def test_help_of_a_verb_names_what_it_takes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([verb, "--help"])
@@ -201,7 +201,7 @@ MISTAKES = [
     (("report", "{tmp}"), "holds no tables"),
     (("report",), "needs the folder"),
     (("list", "attack"), "did you mean 'attacks'"),
-    (("audit", "x"), "not built yet"),
+    (("audit", "x"), "no run's folder"),
     (("purify", "x"), "not built yet"),
 ]
 

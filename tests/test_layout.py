@@ -14,7 +14,7 @@ LEVELS = (
     ("threats", "layers"),
     ("objectives",),
     ("attacks", "models", "data"),
-    ("record", "optimization"),
+    ("record", "optimization", "conditions"),
     ("methods", "purifiers", "detectors"),
     ("run",),
     ("state",),
@@ -22,7 +22,8 @@ LEVELS = (
     ("evaluation", "networks"),
     ("metrics",),
     ("audit", "analysis", "export"),
-    ("report", "progress"),
+    ("report", "progress", "options", "audit_request"),
+    ("cli_audit",),
     ("cli",),
 )
 HEIGHT = {name: height for height, level in enumerate(LEVELS) for name in level}

@@ -66,7 +66,7 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     assert child.stdout.readline() == "in\n"
-    with pytest.raises(BadRecord, match="another process trains in"), record.alone(tmp_path / "run"):
+    with pytest.raises(BadRecord, match="another process is at work in"), record.alone(tmp_path / "run"):
         pass
     child.kill()
     child.wait()

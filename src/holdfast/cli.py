@@ -4,30 +4,29 @@ Every verb is a frozen dataclass whose fields become options and whose docstring
 mistake is one line and status 2; an interruption is status 130; a training that diverged is status 1.
 """
 
-import contextlib
-import io
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import tyro
 
 from holdfast import attacks, record
 from holdfast.choices import attack_kinds, chosen_run, known, method_kinds
+from holdfast.cli_audit import run_audit
 from holdfast.data import SOURCES, load
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.export import export, judge_of
 from holdfast.models import ARCHITECTURES
 from holdfast.networks import centered, network, read_run
+from holdfast.options import parse
 from holdfast.progress import Teller
 from holdfast.report.reproduce import Request, render, reproduce
 from holdfast.run import Run, device_of
 from holdfast.training import train
 
-Options = TypeVar("Options")
 Flat = tyro.conf.arg(name="")
 
 
@@ -203,7 +202,7 @@ def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
     """Return a verb that is named but not built."""
 
     def refuse(args: Sequence[str]) -> int:
-        raise UsageError(f"holdfast {verb} is not built yet; holdfast attack and holdfast reproduce are")
+        raise UsageError(f"holdfast {verb} is not built yet; holdfast attack and holdfast audit are")
 
     return refuse
 
@@ -211,7 +210,7 @@ def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (run_train, "train a network: holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]"),
     "attack": (run_attack, "write attacked images: holdfast attack ATTACK NETWORK [options]"),
-    "audit": (not_yet("audit"), "how robust is a network really (not built yet)"),
+    "audit": (run_audit, "how robust is a network really, or which of two: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
     "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER [options]"),
     "report": (run_report, "print tables again: holdfast report FOLDER [options]"),
@@ -239,26 +238,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"holdfast: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2
-
-
-def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:
-    """Return the options that the words say; a mistake becomes one line."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            config = (tyro.conf.AvoidSubcommands,)
-            return tyro.cli(options, prog=f"holdfast {prog}", args=list(args), config=config, default=default)
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise UsageError(_one_line(said.getvalue())) from stop
-
-
-def _one_line(panel: str) -> str:
-    """Return the words of one of tyro's boxes without the box."""
-    words = [line.strip(" │|╭╮╰╯─\n") for line in panel.splitlines()]
-    said = list(itertools.takewhile(lambda word: "helptext" not in word, filter(None, words[1:])))
-    return " ".join(said) or "the options cannot be read; --help says which there are"
 
 
 def _first(args: Sequence[str], verb: str, what: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:

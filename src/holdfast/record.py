@@ -124,7 +124,7 @@ def alone(folder: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise BadRecord(f"another process trains in {folder}: wait for it, or choose another folder") from error
+        raise BadRecord(f"another process is at work in {folder}: wait for it, or choose another folder") from error
     finally:
         os.close(lock)
 

@@ -56,7 +56,7 @@ def trained() -> tuple[nn.Module, Tensor, Tensor]:
         torch.manual_seed(0)
         network, train, test = Small(), load("digits", "train"), load("digits", "test", limit=100)
         optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-        for batch in train.batches(64, train.order_of(0, 0).repeat(4)):
+        for batch in train.batches(64, train.order_of(0, 0).repeat(3)):
             noisy = (batch.images + 0.1 * torch.randn_like(batch.images)).clamp(0, 1)
             optimizer.zero_grad()
             cross_entropy(network(noisy), batch.labels).mean().backward()
@@ -79,19 +79,20 @@ def test_square_breaks_what_the_authors_breaks(
             return torch.as_tensor(super().random_int(low, high + 1, shape))
 
     network, images, labels = trained
-    broken = {"ours": 0, "theirs": 0, "as published": 0}
+    broken = [0, 0]
     for seed in range(2):
-        for name, kind in (("theirs", Everywhere), ("as published", judges.SquareAttack)):
-            judge = kind(
-                copy.deepcopy(network), norm, n_queries=150, eps=threat.eps, seed=seed, resc_schedule=False, device=CPU
-            )
-            broken[name] += int((network(judge.perturb(images, labels)).argmax(1) != labels).sum())
-        ours = Square(threat, queries=150, seed=seed)(network, images, labels)
-        broken["ours"] += int((network(ours).argmax(1) != labels).sum())
-        assert float(threat.distance(ours, images).max()) <= threat.eps + 1e-6
-    assert 0.1 * 2 * len(labels) < broken["theirs"] < 0.9 * 2 * len(labels)
-    assert abs(broken["ours"] - broken["theirs"]) <= 0.05 * 2 * len(labels)
-    assert broken["ours"] >= broken["as published"]
+        judge = Everywhere(
+            copy.deepcopy(network), norm, n_queries=100, eps=threat.eps, seed=seed, resc_schedule=False, device=CPU
+        )
+        theirs = judge.perturb(images, labels)
+        ours = Square(threat, queries=100, seed=seed)(network, images, labels)
+        for place, x in enumerate((ours, theirs)):
+            assert float(threat.distance(x, images).max()) <= threat.eps + 1e-6
+            broken[place] += int((network(x).argmax(1) != labels).sum())
+    # Measured over 4 seeds of 300 queries on 116 images: 121 and 123 in L2, 191 and 184 in L1. As published, without
+    # the last row and column, theirs breaks 103 and 129.
+    assert 0.1 * 2 * len(labels) < broken[1] < 0.9 * 2 * len(labels)
+    assert abs(broken[0] - broken[1]) <= 0.05 * 2 * len(labels)
 
 
 @pytest.mark.oracle
@@ -146,7 +147,7 @@ def one_by_one(delta: Tensor, eps: float, order: int, side: int, stream: Stream)
 
 
 @pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("side", [1, 3, 5, 6])
+@pytest.mark.parametrize("side", [2, 3, 5, 6])
 def test_an_exchange_is_algorithm_3(order: int, side: int) -> None:
     delta = torch.randn(6, 3, 6, 9) * (torch.rand(6, 3, 6, 9) < 0.5)
     stream = Stream.of(torch.rand(6, 3, 6, 9), 0)
@@ -177,11 +178,13 @@ def test_square_ends_on_the_sphere_and_no_query_loses(threat: Threat) -> None:
 
 
 def test_square_stays_in_the_ball_where_all_roundings_go_one_way() -> None:
-    threat, images = L2(0.05), torch.full((2, 3, 96, 96), 0.7) + torch.tensor([0.0, 1e-3])[:, None, None, None]
-    attacked = Square(threat, queries=3)(Held(3 * 96 * 96), images, torch.zeros(2, dtype=torch.int64))
-    length = torch.linalg.vector_norm((attacked.double() - images.double()).flatten(1), dim=1)
-    assert float(length.max()) <= threat.eps * (1 + 1e-6)
-    assert float(length.min()) >= threat.eps * (1 - 1e-3)
+    threat, images = L2(0.05), torch.linspace(0, 1, 20)[:, None, None, None].expand(20, 3, 96, 96)
+    for sign in (1.0, -1.0):
+        attacked = Square(threat).spend(images, torch.full_like(images, sign))
+        length = torch.linalg.vector_norm((attacked.double() - images.double()).flatten(1), dim=1)
+        assert float(length.max()) <= threat.eps * (1 + 1e-6)  # plain rounding goes up to 1 + 5e-5
+        assert float(length[1:-1].min()) >= threat.eps * (1 - 1e-3)
+    Square(threat, queries=3)(Held(3 * 96 * 96), images, torch.zeros(20, dtype=torch.int64))
 
 
 def test_square_in_an_unbounded_ball_is_refused() -> None:
@@ -256,9 +259,10 @@ def test_spsa_is_adam_on_the_estimates(threat: Threat) -> None:
 
 def test_spsa_lands_where_the_true_gradient_leads() -> None:
     network, images = Held(25, classes=2), middle(6, 1, 5, 5)
-    attacked = SPSA(Linf(0.05), steps=30, samples=64)(network, images, torch.zeros(6, dtype=torch.int64))
-    corner = images + 0.05 * (network.weight[:, 1] - network.weight[:, 0]).sign().view(1, 1, 5, 5)
-    assert float((attacked - corner).abs().lt(1e-6).float().mean()) > 0.95
+    attacked = SPSA(Linf(0.05), steps=30, samples=256)(network, images, torch.zeros(6, dtype=torch.int64))
+    slope = (network.weight[:, 1] - network.weight[:, 0]).detach().view(1, 1, 5, 5)
+    steep = slope.abs() > slope.abs().median()  # the estimate is as unsure of every value: it may miss the flat ones
+    assert torch.allclose(attacked[:, steep[0]], (images + 0.05 * slope.sign())[:, steep[0]])
 
 
 # One pixel
@@ -408,8 +412,16 @@ def test_jsma_is_the_look_at_every_pair(theta: float, reach: bool) -> None:
         alone = by_brute_force(network, images[place], *goal, theta, 7, reach)
         assert torch.allclose(attacked[place], alone, atol=1e-6)
     changed = (attacked != images).flatten(1).sum(1)
-    assert 6 in changed.tolist()
     assert set(changed.tolist()) <= {0, 2, 4, 6}
+    assert int(changed.max()) >= 4
+
+
+def test_jsma_takes_a_value_that_harms_where_the_pair_helps_and_stops_where_none_does() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    network[1].weight.data = torch.tensor([[0.0, 0.0, 0.0, 0.0], [3.0, -1.0, -2.0, -3.0]])
+    network[1].bias.data = torch.tensor([100.0, 0.0])
+    attacked = JSMA(L0(4))(network, torch.full((1, 1, 2, 2), 0.5), torch.tensor([0]))
+    assert attacked.flatten().tolist() == [1.0, 1.0, 0.5, 0.5]
 
 
 def test_jsma_does_not_care_how_sure_the_network_is() -> None:
@@ -425,11 +437,11 @@ def test_jsma_does_not_care_how_sure_the_network_is() -> None:
 
 def test_jsma_goes_on_from_a_start_within_its_budget(trained: tuple[nn.Module, Tensor, Tensor]) -> None:
     network, images, labels = trained
-    whole = JSMA(L0(12))(network, images, labels)
-    start = JSMA(L0(6))(network, images, labels)
-    assert torch.equal(JSMA(L0(6))(network, images, labels, start), start)
-    onward = JSMA(L0(12))(network, images, labels, start)
-    assert int((onward != images).flatten(1).sum(1).max()) == 12
+    whole = JSMA(L0(4))(network, images, labels)
+    start = JSMA(L0(2))(network, images, labels)
+    assert torch.equal(JSMA(L0(2))(network, images, labels, start), start)
+    onward = JSMA(L0(4))(network, images, labels, start)
+    assert int((onward != images).flatten(1).sum(1).max()) == 4
     assert int((network(onward).argmax(1) != labels).sum()) >= 0.8 * int((network(whole).argmax(1) != labels).sum())
 
 

@@ -67,17 +67,23 @@ def untold(done: int, total: int, words: str) -> None:
 
 
 def run_moves(
-    subject: Subject, moves: Mapping[str, Move], folder: Path | str | None = None, tell: Tell = untold
+    subject: Subject,
+    moves: Mapping[str, Move],
+    folder: Path | str | None = None,
+    tell: Tell = untold,
+    after: Progress | None = None,
 ) -> tuple[Progress, tuple[Stage, ...]]:
     """Return what the moves broke, and what each of them did, the clean pass first.
 
-    With a folder, what is done is kept there under a name made of the network, the images and the moves.
+    With a folder, what is done is kept there under a name made of the network, the images and the moves. `after` is the
+    progress of the first of these moves, where those have been made.
     """
     check(subject.images, subject.labels)
     moves = {"clean": Move(None), **moves}
     path = None if folder is None else Path(folder) / f"{name_of(subject, moves)}.safetensors"
-    new = path is None or not path.exists()
-    progress = begin(subject.images, len(moves)) if path is None or new else read(path, subject.images)
+    progress = begin(subject.images) if after is None else after
+    if path is not None and path.exists():
+        progress = read(path, subject.images)
     for number, (name, move) in list(enumerate(moves.items()))[progress.move :]:
         one_move(subject, move, progress, path, tell)
         progress.move, progress.done = number + 1, 0
@@ -89,9 +95,10 @@ def run_moves(
 
 def one_move(subject: Subject, move: Move, progress: Progress, path: Path | None, tell: Tell) -> None:
     """Attack the batches of a move that are this process's, and learn what the others found."""
-    if progress.done == 0:
+    if len(progress.spent) == progress.move:  # it has not begun
         progress.rows = most_fragile(progress, move.share)
-        progress.attacked[progress.move] = len(progress.rows)
+        progress.attacked.append(len(progress.rows))
+        progress.spent.append([0.0, 0.0, 0.0])
     (rank, count), saved = rank_and_count(), time.monotonic()
     before = list(progress.spent[progress.move])
     batches = torch.split(progress.rows, subject.batch)[progress.done :]

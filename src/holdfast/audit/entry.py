@@ -1,15 +1,26 @@
 """`hf.audit`: one network, one threat, one honest number."""
 
+import time
 from pathlib import Path
 
-from holdfast.audit.autoattack import adversarial, published
-from holdfast.audit.ensemble import Move, Subject, Tell, run_moves, untold
-from holdfast.audit.verdict import Doubt, Report, Stage
-from holdfast.errors import UnknownName, UsageError
+from holdfast.audit.autoattack import adversarial
+from holdfast.audit.cascade import escalation, moves_of
+from holdfast.audit.doubts import look_at_attacks, look_at_model
+from holdfast.audit.ensemble import Subject, Tell, run_moves, untold
+from holdfast.audit.surrogate import fast_copy
+from holdfast.audit.verdict import Report, Stage
+from holdfast.passes import counting
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network
 
-EFFORTS = ("fast", "standard", "thorough", "autoattack")
+MISLED = (
+    "input rounded or clamped",
+    "no gradient reaches the images",
+    "random search beats the attacks",
+    "wrong gradients",
+    "zero gradients",
+)
+"""The doubts after which `standard` searches further, at random and from many starts."""
 
 
 def audit(
@@ -25,23 +36,29 @@ def audit(
 ) -> Report:
     """Return how many of the images hold under the threat, as far as the effort can tell.
 
-    `autoattack` runs APGD-CE, APGD-T, FAB-T and Square with their published budgets. With a folder, an audit that is
+    `fast` and `standard` are the cascade, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with their published
+    budgets, and `thorough` is the cascade and then `autoattack` on what stands. With a folder, an audit that is
     interrupted goes on where it was.
+
+    Raises:
+        UnknownName: there is no such effort.
     """
-    if effort not in EFFORTS:
-        raise UnknownName("effort", effort, EFFORTS)
-    if effort != "autoattack":
-        raise UsageError(f"effort '{effort}' is not built yet: give effort='autoattack'")
-    moves = {name: Move(attack) for name, attack in published(threat).items()}
-    found, stages = run_moves(Subject(model, model, images, labels, seed, batch), moves, folder, tell)
-    doubts = tuple(square_beats_gradients(stages, len(images)))
-    return Report(threat, effort, seed, adversarial(found, images), found.broken_by, stages, doubts)
-
-
-def square_beats_gradients(stages: tuple[Stage, ...], count: int) -> list[Doubt]:
-    """Doubt a network whose gradients miss what random search finds (as AutoAttack's own check, above 0.2 points)."""
-    share = sum(stage.broken for stage in stages if stage.name == "square") / count
-    if share <= 0.002:
-        return []
-    meaning = "random search broke images that no gradient attack did: the gradients mislead, a stronger search may too"
-    return [Doubt("black-box beats white-box", share, meaning)]
+    moves = moves_of(effort, threat)
+    copy = fast_copy(model, images[:batch])
+    subject = Subject(model, copy.network, images, labels, seed, batch)
+    began = time.monotonic()
+    with counting() as spent:
+        doubts = look_at_model(subject, threat)
+    seconds = time.monotonic() - began
+    found, stages = run_moves(subject, moves, folder, tell)
+    began = time.monotonic()
+    with counting() as later:
+        doubts += look_at_attacks(subject, threat, found, stages)
+    seconds += time.monotonic() - began
+    if effort == "standard" and any(doubt.name in MISLED for doubt in doubts):
+        found, stages = run_moves(subject, moves | escalation(threat), folder, tell, after=found)
+    checks = Stage("doubts", 0, 0, spent.forwards + later.forwards, spent.backwards + later.backwards, seconds)
+    adversaries = adversarial(found, images)
+    return Report(
+        threat, effort, seed, adversaries, found.broken_by, (*stages, checks), doubts, copy.words, found.margin
+    )

@@ -24,9 +24,9 @@ class Progress:
     margin: PerImage
     """The highest margin so far: how near the network was to being wrong."""
     attacked: list[int]
-    """How many images each move was shown."""
+    """How many images each move was shown, those that are done and the present one."""
     spent: list[list[float]]
-    """Forwards, backwards and seconds of each move."""
+    """Forwards, backwards and seconds of each of these moves."""
     rows: Rows
     """The images that the present move is shown."""
     move: int = 0
@@ -38,11 +38,11 @@ class Progress:
         return (self.broken_by == STANDS).nonzero()[:, 0]
 
 
-def begin(images: Images, moves: int) -> Progress:
+def begin(images: Images) -> Progress:
     """Return the progress of an ensemble that has done nothing."""
     nobody = torch.full((len(images),), STANDS, device=images.device)
     margin = torch.full((len(images),), -math.inf, device=images.device)
-    return Progress(nobody, images.clone(), margin, [0] * moves, [[0.0, 0.0, 0.0] for _ in range(moves)], nobody[:0])
+    return Progress(nobody, images.clone(), margin, [], [], nobody[:0])
 
 
 def most_fragile(progress: Progress, share: float) -> Rows:

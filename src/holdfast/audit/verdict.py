@@ -6,7 +6,7 @@ from typing import NamedTuple
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.metrics import interval
 from holdfast.threats import Threat
-from holdfast.types import Flags, Images, Index
+from holdfast.types import Flags, Images, Index, PerImage
 
 
 class Cost(NamedTuple):
@@ -55,6 +55,10 @@ class Report:
     """The clean pass first, then the attacks in their order."""
     doubts: tuple[Doubt, ...] = ()
     """Empty when nothing that was looked for is suspicious."""
+    crafted_on: str = ""
+    """What the attacks saw, in words: the network itself, or what was done to a fast copy of it."""
+    margin: PerImage | None = None
+    """The highest margin that an attack reached on each image: how near the network came to being wrong."""
 
     @property
     def broken(self) -> Flags:
@@ -64,12 +68,12 @@ class Report:
     @property
     def clean_accuracy(self) -> float:
         """The share of images that are right without any attack."""
-        return float((self.broken_by != CLEAN).float().mean())
+        return share(self.broken_by != CLEAN)
 
     @property
     def robust_accuracy(self) -> float:
         """The share of images that no attack broke: an upper bound on what holds."""
-        return float((self.broken_by == STANDS).float().mean())
+        return share(self.broken_by == STANDS)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -89,7 +93,7 @@ class Report:
 
     def accuracy_after(self, stage: int) -> float:
         """Return the share of images that stand after a stage, counted from 0, the clean pass."""
-        return float(((self.broken_by == STANDS) | (self.broken_by > stage)).float().mean())
+        return share((self.broken_by == STANDS) | (self.broken_by > stage))
 
     def __str__(self) -> str:
         """Return the verdict as a table with a line for each stage."""
@@ -106,6 +110,12 @@ class Report:
             f"robust accuracy at most {self.robust_accuracy:.2%} under {self.threat} "
             f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
             f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
+            *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
         ]
         return "\n".join(lines)
+
+
+def share(flags: Flags) -> float:
+    """Return the share of images that are flagged: 9 of 20 is the 0.45 that a person types, which float32's is not."""
+    return int(flags.sum()) / len(flags)

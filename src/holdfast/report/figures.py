@@ -43,7 +43,7 @@ def curve(filled: Filled) -> str:
         last = max(places, key=lambda column: places[column])
         heights = [_ends(filled.values[row][last], filled.count)[1] for row in filled.table.rows]
         _name_rows(axes, names, heights, high, gap=100 * LINE * lines / height)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def overview(filled: Filled) -> str:
@@ -60,7 +60,7 @@ def overview(filled: Filled) -> str:
         marks = [_draw_column(axes, filled, column, shifts[number], number) for number, column in enumerate(columns)]
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
         axes.legend(marks, columns, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 @contextmanager
@@ -168,7 +168,8 @@ def _draw_column(axes: Axes, filled: Filled, column: str, shift: float, number: 
     return axes.plot(middles, y, color=colour, marker=marker, linestyle="none", clip_on=False)[0]
 
 
-def _svg(figure: Canvas) -> str:
+def svg_of(figure: Canvas) -> str:
+    """Return what was drawn as SVG text."""
     written = StringIO()
     figure.savefig(written, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": "holdfast"})
     return written.getvalue()

@@ -1,14 +1,13 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from holdfast import metrics, record
+from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
@@ -112,10 +111,7 @@ def measure(run: Run, model: nn.Module, table: Table, data: ImageSet, place: Wor
 
 def conditions(device: str, table: Table) -> dict[str, str]:
     """Say on what the numbers were measured."""
-    from holdfast import __version__
-
-    kind = torch.device(device).type
-    hardware = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    there = measured_on(device)
     runs = list(table.rows.values())
     images = said("all" if run.limit is None else run.limit for run in runs)
     epochs, batch = said(run.epochs for run in runs), said(run.batch for run in runs)
@@ -124,9 +120,9 @@ def conditions(device: str, table: Table) -> dict[str, str]:
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
         "training": f"{epochs} epochs, {images} images, batch {batch}, {movers}",
-        "hardware": f"{hardware} ({platform.machine()})",
+        "hardware": there["hardware"],
         "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
-        "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
+        "versions": there["versions"],
     }
 
 

@@ -1,10 +1,8 @@
 """Everything measured as one HTML page that asks nothing of any network, so that it opens anywhere, for years."""
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 from holdfast import record
@@ -13,6 +11,7 @@ from holdfast.report.figures import band_words, curve, overview
 from holdfast.report.filled import Filled
 from holdfast.report.pictures import Pictures, gallery
 from holdfast.report.sheet import sheet
+from holdfast.report.template import data_uri, rendered
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
@@ -20,11 +19,8 @@ Shown = dict[str, Any]
 
 def page(title: str, tables: Sequence[Filled], figures: Sequence[Filled], pictures: Sequence[Pictures]) -> str:
     """Return one self-contained HTML page: tables, figures, pictures, and how to repeat them."""
-    from jinja2 import Environment, StrictUndefined
-
-    source = resources.files("holdfast.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    quiet = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return quiet.from_string(source).render(
+    return rendered(
+        "page.html.j2",
         title=title,
         tables=[_table(filled) for filled in tables],
         figures=[_table(filled) for filled in figures],
@@ -49,7 +45,7 @@ def _table(filled: Filled) -> Shown:
         "columns": columns,
         "rows": rows,
         "notes": [*ours.notes, *second_line],
-        "figure": "data:image/svg+xml;base64," + base64.b64encode(figure.encode()).decode(),
+        "figure": data_uri(figure),
         "caption": band_words(filled),
         "words": _in_words(filled),
     }

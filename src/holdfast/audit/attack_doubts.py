@@ -1,0 +1,166 @@
+"""Doubts that short attacks on a few images raise: does the search behave as one that works would?
+
+After the signs of Athalye et al. ("Obfuscated gradients give a false sense of security", 2018) and the indicators of
+Pintor et al. ("Indicators of attack failure", 2022). Points are made on the network that the audit's attacks see, and
+judged by the network itself.
+"""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+
+from holdfast.attacks import APGD, FGSM, PGD, Attack
+from holdfast.attacks.attack import with_seed
+from holdfast.audit.ensemble import Subject
+from holdfast.audit.verdict import Doubt
+from holdfast.evaluation import judge
+from holdfast.objectives import margin
+from holdfast.passes import spend
+from holdfast.threats import L1, L2, Threat
+from holdfast.types import Flags, Images, Network, Rows
+
+
+def part(subject: Subject, rows: Rows | slice) -> Subject:
+    """Return the subject with some of its images."""
+    return replace(subject, images=subject.images[rows], labels=subject.labels[rows])
+
+
+def attacked(subject: Subject, attack: Attack, start: Images | None = None) -> Images:
+    """Return the images after an attack, made under the subject's seed."""
+    attack = with_seed(attack, subject.seed)
+    parts = torch.split(torch.arange(len(subject.images), device=subject.images.device), subject.batch)
+    each = [
+        attack(subject.crafted_on, subject.images[rows], subject.labels[rows], None if start is None else start[rows])
+        for rows in parts
+    ]
+    return torch.cat(each)
+
+
+def wrong(model: Network, images: Images, subject: Subject) -> Flags:
+    """Return which of the images a network gets wrong; a tie is wrong."""
+    spend(forwards=len(images))
+    answers = torch.cat([judge(model, some) for some in torch.split(images, subject.batch)])
+    return margin(answers, subject.labels) >= 0
+
+
+def broken(subject: Subject, attack: Attack, start: Images | None = None) -> Flags:
+    """Return which images an attack breaks."""
+    return wrong(subject.model, attacked(subject, attack, start), subject)
+
+
+def standing(subject: Subject, *attacks: Attack) -> Rows:
+    """Return the images that attacks in turn do not break, each shown what the ones before it left."""
+    rows = torch.arange(len(subject.images), device=subject.images.device)
+    for attack in attacks:
+        if len(rows):
+            rows = rows[~broken(part(subject, rows), attack)]
+    return rows
+
+
+def of_radius(threat: Threat, eps: float) -> Threat:
+    """Return the threat with another radius."""
+    return replace(threat, eps=eps)  # type: ignore[type-var]
+
+
+def size_of_box(threat: Threat, images: Images) -> float:
+    """Return the radius at which every image is in the ball of every other."""
+    values = images[0].numel()
+    return float(values) if isinstance(threat, L1) else math.sqrt(values) if isinstance(threat, L2) else 1.0
+
+
+ONE_STEP = 0.005
+"""Share of the images that one step breaks and ten do not."""
+ONE_STEP_IMAGES = 3
+"""And how many they must be: one or two are chance."""
+
+
+def one_step_wins(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt gradients that lead attacks of ten steps, by either loss, less far than one of one step."""
+    hit = part(subject, broken(subject, FGSM(threat)).nonzero()[:, 0])
+    if len(hit.images) == 0:
+        return None
+    small = PGD(threat, random_start=False, objective=margin)
+    # In L1 ten steps of PGD, each on one pixel in a hundred, are honestly behind a single one that spends all on them.
+    left = standing(hit, PGD(threat), APGD(threat, steps=10, objective=margin) if isinstance(threat, L1) else small)
+    figure = len(left) / len(subject.images)
+    if figure <= ONE_STEP or len(left) < ONE_STEP_IMAGES:
+        return None
+    meaning = (
+        "one large step breaks images that ten small ones leave: the gradients are of use far from the image only, a "
+        "sign of masking; try more steps, larger ones, and black-box attacks"
+    )
+    return Doubt("one step beats ten", figure, meaning)
+
+
+UNBOUNDED_IMAGES, UNBOUNDED_STEPS = 32, 50
+UNBOUNDED = 0.0
+"""Share of the images that stand although every image is allowed."""
+
+
+def unbounded_fails(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt attacks that do not reach zero where they may turn any image into any other."""
+    subject = part(subject, slice(UNBOUNDED_IMAGES))
+    free = of_radius(threat, size_of_box(threat, subject.images))
+    by_margin = APGD(free, steps=UNBOUNDED_STEPS, objective=margin)
+    figure = len(standing(subject, by_margin, APGD(free, steps=UNBOUNDED_STEPS))) / len(subject.images)
+    if figure <= UNBOUNDED:
+        return None
+    meaning = (
+        "even an attack that may turn any image into any other leaves some right: the search fails, not the attacker; "
+        "the robust accuracy says nothing until another attack reaches zero here"
+    )
+    return Doubt("unbounded attack fails", figure, meaning)
+
+
+FACTORS = (0.5, 1.0, 2.0, 4.0)
+"""The radii at which the accuracy is taken, in units of eps."""
+CURVE_STEPS = 10
+RISE = 0.05
+"""How much the accuracy may rise from one radius to a larger one."""
+FELL, FLAT = 0.9, 0.8
+"""A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those."""
+
+
+def flat_curve(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt an accuracy that rises with the radius, or falls at first and then no more."""
+    if threat.eps == 0:
+        return None
+    radii = [min(factor * threat.eps, size_of_box(threat, subject.images)) for factor in FACTORS]
+    attacks = [APGD(of_radius(threat, eps), steps=CURVE_STEPS, objective=margin) for eps in radii]
+    curve = [1 - float(broken(subject, attack).float().mean()) for attack in attacks]
+    rise = max(later - earlier for earlier, later in pairwise(curve))
+    flat = 0 < curve[0] <= FELL and curve[-1] >= FLAT * curve[0]
+    if rise <= RISE and not flat:
+        return None
+    points = ", ".join(f"{factor:g} eps: {share:.0%}" for factor, share in zip(FACTORS, curve, strict=True))
+    meaning = (
+        f"the accuracy does not fall as the radius grows ({points}): a larger ball holds the smaller one, so the "
+        "attack misses what is there; try more steps, other losses and black-box attacks"
+    )
+    return Doubt("accuracy does not fall with eps", rise if rise > RISE else curve[-1], meaning)
+
+
+LOSS_STEPS = 20
+LOSSES = 0.08
+"""Difference of the robust accuracies by two losses, at the lower end of its 95 % interval.
+
+On honest networks attacks on the cross-entropy are weaker by three to nine points; masked ones differ by twenty.
+"""
+
+
+def losses_disagree(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt a network that is much weaker under one loss than under the other."""
+    by_entropy = broken(subject, APGD(threat, steps=LOSS_STEPS))
+    by_margin = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=margin))
+    count, apart = len(subject.images), int((by_margin != by_entropy).sum())
+    figure = (int(by_margin.sum()) - int(by_entropy.sum())) / count
+    if abs(figure) - 2 * math.sqrt(apart) / count <= LOSSES:
+        return None
+    weak, strong = ("cross-entropy", "margin") if figure > 0 else ("margin", "cross-entropy")
+    meaning = (
+        f"attacks on the {strong} break {abs(figure):.1%} of the images more than attacks on the {weak}, whose "
+        f"gradients seem masked: disbelieve figures measured with the {weak} alone, and try further losses"
+    )
+    return Doubt("losses disagree", abs(figure), meaning)

@@ -1,0 +1,133 @@
+"""Doubts that a network's gradients raise: are there any, and do they say how the answers change?
+
+After the signs of obfuscated gradients of Athalye et al. ("Obfuscated gradients give a false sense of security", 2018)
+and the indicators of Pintor et al. ("Indicators of attack failure", 2022).
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.attacks.attack import at_rest
+from holdfast.audit.answer_doubts import ask, inside, resolution
+from holdfast.audit.ensemble import Subject
+from holdfast.audit.verdict import Doubt
+from holdfast.objectives import cross_entropy, margin
+from holdfast.passes import spend
+from holdfast.streams import Stream
+from holdfast.threats import Threat
+from holdfast.types import Images, Labels, Network, Objective, PerImage
+
+
+def slope(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Tensor:
+    """Return the gradient of the objective towards the images, in their type.
+
+    Raises:
+        RuntimeError: no gradient reaches them.
+    """
+    spend(forwards=len(x), backwards=len(x))
+    with at_rest(model), torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        return torch.autograd.grad(objective(model(x), labels).sum(), x)[0]
+
+
+def interrupted(subject: Subject) -> Doubt | None:
+    """Doubt a network that cannot be differentiated, or not towards its images."""
+    try:
+        slope(subject.model, subject.images, subject.labels, margin)
+    except Exception as fault:  # a network may break in any way
+        reason = str(fault).partition("\n")[0][:120]
+        meaning = (
+            f"no gradient reaches the images ({type(fault).__name__}: {reason}): attacks by gradient say nothing; wrap "
+            "the part that stops it in straight_through, and believe black-box attacks only"
+        )
+        return Doubt("no gradient reaches the images", 1.0, meaning)
+    return None
+
+
+TINY = 1e-30
+"""A gradient whose largest entry is below this counts as none: nothing scales it up again."""
+ZERO = 0.02
+"""Share of the images without a gradient."""
+
+
+def zero_gradients(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt a network that is flat at its images, or at random points of their balls, for one loss or the other."""
+    start = threat.random_start(subject.images, Stream.of(subject.images, subject.seed, "zero gradients"))
+    shares = {}
+    for name, objective in (("cross-entropy", cross_entropy), ("margin", margin)):
+        gradients = [slope(subject.model, x, subject.labels, objective) for x in (subject.images, start)]
+        shares[name] = max(float((g.abs().flatten(1).amax(1) < TINY).float().mean()) for g in gradients)
+    figure = max(shares.values())
+    if figure <= ZERO:
+        return None
+    which = ", ".join(f"{share:.0%} with the {name}" for name, share in shares.items())
+    meaning = (
+        f"the gradient is zero for some images ({which}): attacks stand still there. With the cross-entropy alone it "
+        "is underflow: believe attacks on the margin; with both it is a flat part: replace it by a smooth one"
+    )
+    return Doubt("zero gradients", figure, meaning)
+
+
+CHECKED = 32
+"""Images whose gradients are measured."""
+STEPS = (1e-6, 1e-4, 1e-3, 1e-2)
+"""Sizes of the changes of every pixel that measure the slope; one that agrees is enough."""
+ROUNDING = 16
+"""Units in the last place that a logit may be off by."""
+WRONG, OF_IMAGES = 0.1, 0.1
+"""Relative error of the slope, and the share of images that may have it."""
+
+
+def wrong_gradients(subject: Subject) -> Doubt | None:
+    """Doubt a network whose gradient does not predict, at any size of step, how its margin changes."""
+    x, labels = inside(subject)[:CHECKED], subject.labels[:CHECKED]
+    model, x = exact(subject.model, x)
+    if resolution(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
+        return None  # in half precision rounding moves the answer as much as the step does, honestly
+    gradient = slope(model, x, labels, margin)
+    signs = Stream.of(subject.images[:CHECKED], subject.seed, "directions").uniform(x.shape[1:]) < 0.5
+    directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)
+    errors = torch.stack([prediction_error(model, x, labels, gradient, d) for d in directions]).amax(0)
+    figure = float((errors > WRONG).float().mean())
+    if figure <= OF_IMAGES:
+        return None
+    meaning = (
+        "the gradient does not say how the answer changes, as with a backward pass of one's own or a straight-through "
+        "estimate: attacks by gradient are misled, unless the stand-in was chosen for them; believe black-box ones too"
+    )
+    return Doubt("wrong gradients", figure, meaning)
+
+
+def exact(model: Network, x: Images) -> tuple[Network, Tensor]:
+    """Return a float64 copy of the network and the images in float64; both as they are where that cannot be."""
+    if not isinstance(model, nn.Module):
+        return model, x
+    try:
+        twin = copy.deepcopy(model).double()
+        ask(twin, x[:1].double())
+    except Exception:  # a part that cannot be copied, or insists on float32
+        return model, x
+    return twin, x.double()
+
+
+def prediction_error(model: Network, x: Tensor, labels: Labels, gradient: Tensor, direction: Tensor) -> PerImage:
+    """Return the relative error of <gradient, direction> as the slope along the direction, at the best step size.
+
+    What rounding explains is no error, nor is what a kink explains: on either side of one the slopes differ, and the
+    second difference shows by how much. A step where these two cover half of the slope says nothing.
+    """
+    predicted = (gradient * direction).flatten(1).sum(1).double()
+    length = gradient.flatten(1).norm(dim=1).double()
+    answers = ask(model, x)
+    here = margin(answers.double(), labels)
+    blur = ROUNDING * resolution(answers) * answers.double().abs().amax(1)
+    least = torch.full_like(here, torch.inf)
+    for h in STEPS:
+        up, down = (margin(ask(model, x + sign * h * direction).double(), labels) for sign in (1, -1))
+        measured, excused = (up - down) / (2 * h), (up + down - 2 * here).abs() / (2 * h) + blur / h
+        scale = torch.stack([measured.abs(), predicted.abs(), length]).amax(0)
+        error = ((measured - predicted).abs() - excused).clamp_min(0) / scale.clamp_min(TINY)
+        least = torch.where(excused < scale / 2, least.minimum(error), least)
+    return torch.where(least.isinf(), torch.zeros_like(least), least)

@@ -1,0 +1,130 @@
+"""Doubts about what an audit left standing: would another search, a longer one or the network itself say otherwise?"""
+
+from dataclasses import replace
+
+import torch
+
+from holdfast.attacks import APGD, PGD, Square
+from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
+from holdfast.audit.ensemble import Subject
+from holdfast.audit.progress import STANDS, Progress, most_fragile
+from holdfast.audit.verdict import Doubt, Stage
+from holdfast.evaluation import judge
+from holdfast.metrics import interval
+from holdfast.objectives import margin
+from holdfast.passes import spend
+from holdfast.threats import Threat
+
+BLACK_BOX = 0.002
+"""Share of all images that random search breaks and no gradient does (AutoAttack's)."""
+RETRIED, RETRY_STEPS = 32, 20
+
+
+def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...]) -> Doubt | None:
+    """Doubt gradients that miss what moves named after Square broke, also when tried on the same images once more.
+
+    Where Square had its turn before the last gradients, they may have come too late for its images.
+    """
+    moves = [number for number, stage in enumerate(stages) if "square" in stage.name]
+    rows = torch.isin(found.broken_by, found.broken_by.new_tensor(moves)).nonzero()[:, 0]
+    if len(rows) <= BLACK_BOX * len(subject.images):
+        return None
+    again = part(subject, rows[:RETRIED])
+    short = APGD(threat, steps=RETRY_STEPS)
+    left = standing(again, replace(short, objective=margin), short)
+    figure = len(rows) / len(subject.images) * len(left) / len(again.images)
+    if figure <= BLACK_BOX:
+        return None
+    meaning = (
+        "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "
+        "break more; give Square more queries, and look for what hides the gradients"
+    )
+    return Doubt("black-box beats white-box", figure, meaning)
+
+
+SEARCHED, QUERIES = 64, 80
+LUCKY = 0.01
+"""Share of the survivors that a short random search breaks."""
+
+
+def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Doubt | None:
+    """Doubt attacks that leave what a short random search from the clean image breaks."""
+    subject = part(subject, most_fragile(found, 1.0)[:SEARCHED])
+    if len(subject.images) == 0:
+        return None
+    black_box = replace(subject, crafted_on=subject.model)
+    figure = float(broken(black_box, Square(threat, queries=QUERIES)).float().mean())
+    if figure <= LUCKY:
+        return None
+    meaning = (
+        f"{QUERIES} random squares broke images that all attacks left: the attacks fail, and the robust accuracy is "
+        "too high; audit with effort 'thorough', and look for what hides the gradients"
+    )
+    return Doubt("random search beats the attacks", figure, meaning)
+
+
+FRAGILE, MORE_STEPS = 48, 50
+CONVERGED = 0.005
+"""Share of all images that more steps break."""
+
+
+def not_converged(subject: Subject, threat: Threat, found: Progress) -> Doubt | None:
+    """Doubt a budget to which some more steps on the most fragile survivors, from their best points, add breaks."""
+    left = found.standing()
+    rows = left[found.margin[left].sort(descending=True, stable=True).indices[:FRAGILE]]
+    if len(rows) == 0:
+        return None
+    longer = APGD(threat, steps=MORE_STEPS, objective=margin)
+    figure = int(broken(part(subject, rows), longer, found.best[rows]).sum()) / len(subject.images)
+    if figure <= CONVERGED:
+        return None
+    meaning = (
+        f"{MORE_STEPS} more steps on the {len(rows)} most fragile survivors lower the robust accuracy by "
+        f"{figure:.2%} of all images or more: the attacks were stopped too early; audit with more effort"
+    )
+    return Doubt("budget not converged", figure, meaning)
+
+
+SURROGATE = 0.01
+"""Share of the claims that the network itself does not confirm."""
+TIE = 0.03
+"""Margin, in units of the largest logit, that the rounding of a fast copy may turn around."""
+
+
+def surrogate_differs(subject: Subject, threat: Threat) -> Doubt | None:
+    """Doubt attacks made on a copy whose breaks are none for the network itself."""
+    if subject.crafted_on is subject.model:
+        return None
+    points = attacked(subject, PGD(threat, objective=margin))
+    claimed = wrong(subject.crafted_on, points, subject)
+    if not bool(claimed.any()):
+        return None
+    spend(forwards=len(points))
+    answers = torch.cat([judge(subject.model, some) for some in torch.split(points, subject.batch)])
+    unconfirmed = claimed & (margin(answers, subject.labels) < -TIE * answers.abs().amax(1))
+    figure = float(unconfirmed.sum() / claimed.sum())
+    if figure <= SURROGATE:
+        return None
+    meaning = (
+        "images that break the fast copy, on which the attacks are made, do not break the network itself: attacks stop "
+        "at breaks that are none; attack the network itself, in float32"
+    )
+    return Doubt("surrogate differs", figure, meaning)
+
+
+HALF_WIDTH = 0.05
+"""Half of the 95 % interval of the robust accuracy."""
+
+
+def too_few_images(found: Progress) -> Doubt | None:
+    """Doubt an accuracy that so few images leave open by more than five points either way."""
+    count = len(found.broken_by)
+    low, high = interval(float((found.broken_by == STANDS).float().mean()), count)
+    figure = (high - low) / 2
+    if figure <= HALF_WIDTH:
+        return None
+    meaning = (
+        f"{count} images leave the robust accuracy open by {figure:.1%} either way: audit more of them before you "
+        "compare it with another"
+    )
+    return Doubt("too few images", figure, meaning)

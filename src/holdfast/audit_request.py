@@ -1,0 +1,131 @@
+"""What `holdfast audit` is asked: its options, and the networks and images that they name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast.audit.cascade import EFFORTS
+from holdfast.audit.launched import speaks, together
+from holdfast.data import ImageSet, load
+from holdfast.errors import UnknownName, require
+from holdfast.export import judge_of
+from holdfast.models import from_timm, from_torchvision
+from holdfast.models.architecture import check_answer
+from holdfast.networks import centered, network, read_run
+from holdfast.run import isolated, reseed
+from holdfast.threats import L1, L2, Linf, Threat
+
+NORMS: Mapping[str, type[Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}
+LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
+
+
+@dataclass(frozen=True)
+class Ball:
+    """What the attacker may change."""
+
+    norm: str = "linf"
+    """linf, l2 or l1."""
+    eps: float | None = None
+    """In pixels of [0, 1]; the norm's usual one (8/255, 0.5, 12) where none is given."""
+
+    def __call__(self) -> Threat:
+        """Return the threat."""
+        if self.norm.lower() not in NORMS:
+            raise UnknownName("norm", self.norm, NORMS)
+        kind = NORMS[self.norm.lower()]
+        return kind() if self.eps is None else kind(self.eps)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Attack a network until what stands can be believed; of two, say which holds more."""
+
+    threat: Ball = field(default_factory=Ball)
+    effort: str = "standard"
+    """fast, standard, thorough or autoattack."""
+    data: str | None = None
+    """A data set; the one that the network was trained on, or digits, where none is given."""
+    limit: int | None = None
+    """Audit on this many images only; a smaller set is part of a larger one."""
+    require: float | None = None
+    """End with status 3 when a robust accuracy is lower than this share."""
+    folder: Path = Path("runs/audit")
+    """Where report.html and report.json are written, and how far it has come is kept."""
+    resume: bool = False
+    """Go on where an audit in this folder was interrupted, instead of beginning anew."""
+    json: bool = False
+    """Print one JSON object and nothing else."""
+    model: str | None = None
+    """The architecture, where the network is a .safetensors file."""
+    other_model: str | None = None
+    """The other network's architecture; that of --model where none is given."""
+    pretrained: bool = True
+    """Audit timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
+    seed: int = 0
+    batch: int = 250
+    """How many images are attacked at once; the report does not depend on it."""
+    device: str = "cpu"
+    data_root: Path | None = None
+    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    download: bool = False
+    """Fetch the data set, or the public weights, if they are missing."""
+
+    @property
+    def progress(self) -> Path:
+        """Where it is kept how far the audit has come."""
+        return self.folder / "progress"
+
+    def checked(self) -> Threat:
+        """Return the threat; refuse options out of range before anything is read."""
+        if self.effort not in EFFORTS:
+            raise UnknownName("effort", self.effort, EFFORTS)
+        require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
+        require(self.require is None or 0 <= self.require <= 1, f"require = {self.require}: a share is from 0 to 1")
+        return self.threat()
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A network by the name that it was given, and the images that it is audited on."""
+
+    name: str
+    model: nn.Module
+    source: str
+    data: ImageSet
+
+    def to(self, device: torch.device) -> "Named":
+        """Return them on a device."""
+        return replace(self, model=self.model.to(device), data=self.data.to(device))
+
+
+def named(options: Audit, names: Sequence[str]) -> list[Named]:
+    """Return the networks and their images; the images of two networks are the first's."""
+    run = read_run(Path(names[0])) if Path(names[0]).is_dir() else None
+    source = options.data or (run.data if run else "digits")
+    if not speaks():
+        together()  # the first process downloads what is missing
+    whole = load(source, "test", root=options.data_root, download=options.download, limit=options.limit)
+    if speaks():
+        together()
+    data = whole if run is None or run.augment is None else centered(whole, run.augment)
+    networks = [made(options, names[0], options.model, data)]
+    for other in names[1:]:
+        architecture = options.other_model or options.model
+        folder = Path(other).is_dir()
+        networks += [judge_of(other, None, whole, data) if folder else made(options, other, architecture, data)]
+    return [Named(name, model, source, data) for name, model in zip(names, networks, strict=True)]
+
+
+def made(options: Audit, name: str, architecture: str | None, data: ImageSet) -> nn.Module:
+    """Return a network at rest; where its weights are drawn, they are the same in every process and at every call."""
+    library, _, inside = name.partition(":")
+    with isolated(torch.device("cpu")):
+        reseed(torch.device("cpu"), 0)
+        if library not in LIBRARIES or not options.pretrained:
+            return network(name, architecture, data.shape, len(data.classes))
+        model = LIBRARIES[library](inside, None, True, options.download).eval()
+        check_answer(model, name, data.shape, len(data.classes))
+        return model

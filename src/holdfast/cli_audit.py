@@ -1,0 +1,115 @@
+"""holdfast audit NETWORK [OTHER]: how robust is a network really, or which of two holds more.
+
+Status 0 when the robust accuracy is as high as required, 3 when it is lower. `torchrun --nproc-per-node 2 -m
+holdfast.cli audit ...` shares the work between processes; the report is the same.
+"""
+
+import itertools
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from holdfast import record
+from holdfast.audit import audit
+from holdfast.audit.comparison import compare
+from holdfast.audit.launched import launched, speaks, together
+from holdfast.audit.written import Origin, as_json, comparison_as_json
+from holdfast.audit_request import Audit, Named, named
+from holdfast.conditions import conditions
+from holdfast.errors import HoldfastError, UsageError, require
+from holdfast.evaluation import name_of
+from holdfast.options import parse
+from holdfast.progress import Teller
+from holdfast.report.audit_page import Audited, apart, audit_page
+from holdfast.run import device_of
+from holdfast.threats import Threat
+
+USAGE = (
+    "holdfast audit needs a network, or two: a run's folder, a .safetensors file with --model, timm:NAME, "
+    "torchvision:NAME or FILE.py:FUNCTION"
+)
+LOWER = 3
+"""The status of a network that is less robust than required."""
+
+
+def run_audit(args: Sequence[str]) -> int:
+    """holdfast audit NETWORK [OTHER] [options]."""
+    names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
+    options = parse(Audit, "audit NETWORK [OTHER]", args[len(names) :], Audit())
+    require(1 <= len(names) <= 2, USAGE, UsageError)
+    threat = options.checked()
+    command = shlex.join(["holdfast", "audit", *args])
+    try:
+        with launched(device_of(options.device)) as device:
+            subjects = [each.to(device) for each in named(options, names)]
+            with kept_alone(options):
+                audits = attacked(options, subjects, threat, command)
+                return written(options, audits) if speaks() else status(options, audits)
+    except HoldfastError:
+        if speaks():
+            raise
+        return 2  # the first process says why
+    except KeyboardInterrupt:
+        if speaks():
+            print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+        return 130
+
+
+@contextmanager
+def kept_alone(options: Audit) -> Iterator[None]:
+    """Keep other audits out of the folder, and clear away what is not to be gone on with."""
+    with record.alone(options.folder) if speaks() else nullcontext():
+        if speaks() and not options.resume:
+            shutil.rmtree(options.progress, ignore_errors=True)
+        together()  # nobody reads what the first process is still clearing away
+        yield
+
+
+def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command: str) -> list[Audited]:
+    """Audit the networks one after the other."""
+    audits = []
+    with Teller(quiet=options.json or not speaks()) as tell:
+        for each in subjects:
+            tell(0, 1, f"{each.name} under {record.brief(threat)}, effort {options.effort}")
+            images = each.data.take(torch.arange(len(each.data)))
+            search = (threat, options.effort, options.seed, options.batch, options.progress, tell)
+            report = audit(each.model, images, each.data.labels, *search)
+            origin = Origin(
+                each.name, record.fingerprint_of_tensors(each.model.state_dict()), f"{each.source}, test",
+                name_of(each.data), options.batch, command, conditions(each.data.device),
+            )  # fmt: skip
+            audits.append(Audited(report, origin, each.model, each.data))
+    return audits
+
+
+def written(options: Audit, audits: Sequence[Audited]) -> int:
+    """Write the page and the JSON, print one or the other's words, and return the status."""
+    names = [each.origin.network for each in audits]
+    comparison = compare(audits[0].report, audits[1].report, apart(names)) if len(audits) == 2 else None
+    objects = [as_json(each.report, each.origin) for each in audits]
+    whole = objects[0] if comparison is None else {
+        "first": objects[0], "second": objects[1], "comparison": comparison_as_json(comparison)
+    }  # fmt: skip
+    record.write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
+    record.write_text(options.folder / "report.html", audit_page(audits, comparison))
+    if options.json:
+        print(json.dumps(whole, allow_nan=False))
+    else:
+        said = [f"{each.origin.network}\n{each.report}" for each in audits]
+        said += [str(comparison)] if comparison is not None else []
+        print("\n\n".join([*said, f"report: {options.folder / 'report.html'}"]))
+    return status(options, audits)
+
+
+def status(options: Audit, audits: Sequence[Audited]) -> int:
+    """Return 3 where a network is less robust than required, and say so, else 0."""
+    low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
+    for each in low if speaks() else ():
+        said = f"{each.origin.network}: robust accuracy at most {each.report.robust_accuracy:.2%}"
+        print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)
+    return LOWER if low else 0

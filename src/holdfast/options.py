@@ -1,0 +1,33 @@
+"""From the words of a command line to a value: tyro makes options of a frozen dataclass's fields."""
+
+import contextlib
+import io
+import itertools
+from collections.abc import Sequence
+from typing import TypeVar
+
+import tyro
+
+from holdfast.errors import UsageError
+
+Options = TypeVar("Options")
+
+
+def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:
+    """Return the options that the words say; a mistake becomes one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            config = (tyro.conf.AvoidSubcommands,)
+            return tyro.cli(options, prog=f"holdfast {prog}", args=list(args), config=config, default=default)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UsageError(_one_line(said.getvalue())) from stop
+
+
+def _one_line(panel: str) -> str:
+    """Return the words of one of tyro's boxes without the box."""
+    words = [line.strip(" │|╭╮╰╯─\n") for line in panel.splitlines()]
+    said = list(itertools.takewhile(lambda word: "helptext" not in word, filter(None, words[1:])))
+    return " ".join(said) or "the options cannot be read; --help says which there are"

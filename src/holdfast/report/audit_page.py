@@ -1,0 +1,167 @@
+"""An audit as one HTML page: the number, how sure it is, what it cost, why one might doubt it, what broke."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast import record
+from holdfast.audit import Report
+from holdfast.audit.comparison import Comparison
+from holdfast.audit.written import LOOKED_FOR, Origin
+from holdfast.data import ImageSet
+from holdfast.report.pictures import Pictures, gallery
+from holdfast.report.survivors import STEPS, course, looked_at, pictures_of, survivors
+from holdfast.report.template import data_uri, rendered
+from holdfast.types import Network, Rows
+
+Shown = dict[str, Any]
+"""What the template is given of one part of the page: plain text and numbers, which it escapes."""
+TITLES = {
+    "first to fall": "The first to fall",
+    "barely standing": "Standing, but barely",
+    "most stubborn": "The most stubborn",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Audited:
+    """A report, with the network and the images that it is about, on one device."""
+
+    report: Report
+    origin: Origin
+    model: Network
+    data: ImageSet
+
+
+def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None) -> str:
+    """Return one self-contained HTML page of one audit, or of two and how they differ."""
+    names = [each.origin.network for each in audited]
+    reports = dict(zip(apart(names), (each.report for each in audited), strict=True))
+    return rendered(
+        "audit_page.html.j2",
+        title=f"How robust is {names[0]}?" if len(names) == 1 else f"{' and '.join(names)} compared",
+        audits=[_shown(each, number) for number, each in enumerate(audited, 1)],
+        comparison=None if comparison is None else _compared(comparison, reports),
+        threat=record.brief(audited[0].report.threat),
+        looked_for=LOOKED_FOR,
+    )
+
+
+def apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, numbered where two are one."""
+    return (
+        tuple(names)
+        if len(set(names)) == len(names)
+        else tuple(f"{name} ({place})" for place, name in enumerate(names, 1))
+    )
+
+
+def _shown(audited: Audited, number: int) -> Shown:
+    """Return all that is shown of one audit."""
+    report, origin = audited.report, audited.origin
+    low, high = report.interval
+    wrong = 1 - report.clean_accuracy
+    return {
+        "number": number,
+        "name": origin.network,
+        "robust": f"{100 * report.robust_accuracy:.2f} %",
+        "interval": f"{100 * low:.2f} % to {100 * high:.2f} %",
+        "count": f"{len(report.broken_by):,}",
+        "clean": f"{100 * report.clean_accuracy:.2f} %",
+        "threat": record.brief(report.threat),
+        "effort": report.effort,
+        "shares": [
+            ("stand", "stands", 100 * report.robust_accuracy),
+            ("broken by an attack", "fell", 100 * (report.clean_accuracy - report.robust_accuracy)),
+            ("wrong without any attack", "wrong", 100 * wrong),
+        ],
+        "stages": _stages(report),
+        "passes": f"{report.passes.forwards:,.1f} forward and {report.passes.backwards:,.1f} backward passes an image",
+        "figure": data_uri(survivors({origin.network: report})),
+        "in_words": _in_words(report),
+        "doubts": [(doubt.name, f"{doubt.figure:.4g}", doubt.meaning) for doubt in report.doubts],
+        "galleries": _galleries(audited),
+        "repeat": _repeat(report, origin),
+    }
+
+
+def _stages(report: Report) -> list[tuple[str, list[str], str]]:
+    """Return the table's lines: name, cells, and how much stands, as the warmth of a cell."""
+    lines = []
+    for number, stage in enumerate(report.stages):
+        stands = f"{100 * report.accuracy_after(number):.2f} %"
+        fates = [f"{stage.attacked:,}", f"{stage.broken:,}", stands] if stage.attacked else ["-"] * 3
+        cost = [f"{stage.forwards:,}", f"{stage.backwards:,}", f"{stage.seconds:.1f}"]
+        heat = f"{100 * report.accuracy_after(number):.0f}%" if stage.attacked else "0%"
+        lines.append((stage.name, [*fates, *cost], heat))
+    return lines
+
+
+def _in_words(report: Report) -> str:
+    """Say what the figure shows, for who cannot see it."""
+    said = [f"{100 * stands:.1f} % after {name} at {spent:,.1f} passes" for name, spent, stands in course(report)]
+    return f"Share of images that stand: {'; '.join(said)}."
+
+
+def _galleries(audited: Audited) -> list[Shown]:
+    """Return the pictures, and what stands above and under them."""
+    report, rows = audited.report, looked_at(audited.report)
+    return [
+        {
+            "title": TITLES[kind],
+            "words": _said(kind, report, rows[kind], pictures),
+            "image": gallery(pictures),
+            "count": len(pictures.images),
+            "gain": f"{pictures.gain:.3g}",
+            "readings": pictures.readings,
+        }
+        for kind, pictures in pictures_of(report, audited.model, audited.data).items()
+    ]
+
+
+def _said(kind: str, report: Report, rows: Rows, pictures: Pictures) -> str:
+    """Say how the images of a gallery were chosen, and what was done to them."""
+    if kind == "first to fall":
+        by = sorted(set(report.broken_by.cpu()[rows].tolist()))
+        return f"As the audit broke them, by {', '.join(report.stages[stage].name for stage in by)}."
+    margins = (
+        ""
+        if report.margin is None
+        else "Highest margins reached, from {:.3g} to {:.3g}; 0 is a break. ".format(
+            *report.margin.cpu()[rows].aminmax()
+        )
+    )
+    again = f"Attacked once more for this picture, by {STEPS} steps of APGD towards a higher margin: "
+    return f"{margins}{again}{pictures.fooled or 'none'} of them fell to that."
+
+
+def _repeat(report: Report, origin: Origin) -> Shown:
+    """Return what it takes to make the report again."""
+    call = f"hf.audit(model, images, labels, hf.{record.brief(report.threat)}, "
+    call += f'effort="{report.effort}", seed={report.seed}, batch={origin.batch})'
+    return {
+        "command": origin.command,
+        "call": call,
+        "facts": {
+            "network": f"{origin.network}, weights {origin.weights}",
+            "images": f"{len(report.broken_by):,} of {origin.data}, {origin.images}",
+            "attacked on": report.crafted_on,
+            "time": f"{report.seconds:.1f} s",
+            **origin.conditions,
+        },
+    }
+
+
+def _compared(comparison: Comparison, reports: Mapping[str, Report]) -> Shown:
+    """Return what is shown of how two networks differ."""
+    low, high = comparison.interval
+    return {
+        "verdict": comparison.verdict,
+        "difference": f"{100 * comparison.difference:+.2f} points",
+        "interval": f"{100 * low:+.2f} to {100 * high:+.2f}",
+        "p": f"{comparison.p_value:.3g}",
+        "names": list(reports),
+        "cells": (comparison.both, comparison.first_only, comparison.second_only, comparison.neither),
+        "figure": data_uri(survivors(reports)),
+        "in_words": " ".join(f"{name}: {_in_words(report)}" for name, report in reports.items()),
+    }

@@ -1,0 +1,98 @@
+"""How the share of images that stand fell while an audit spent its passes, and which of its images to look at."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from holdfast.attacks import APGD
+from holdfast.attacks.attack import with_seed
+from holdfast.audit import Report
+from holdfast.audit.progress import CLEAN, STANDS
+from holdfast.data import ImageSet
+from holdfast.evaluation import judge
+from holdfast.metrics import interval
+from holdfast.objectives import margin
+from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, svg_of
+from holdfast.report.pictures import Pictures
+from holdfast.types import Network, Rows
+
+SHOWN = 8
+"""Images of a kind that are shown."""
+STEPS = 50
+"""Of the attack that is made again on images that stand, so that there is something to see."""
+
+
+def survivors(reports: Mapping[str, Report]) -> str:
+    """Return the SVG of the share that stands against the passes spent on an image, one line a network."""
+    from matplotlib.ticker import LogLocator
+
+    with canvas(6.4, 3.9) as figure:
+        axes = figure.add_axes((0.1, 0.17, 0.85, 0.68))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color="#e4e4e4", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set(ylim=(0, 100), xlabel="forward and backward passes an image, in all", ylabel="images that stand (%)")
+        axes.set_xscale("log", subs=())
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda passes, place: f"{passes:g}")
+        lines = [_draw(axes, report, number, len(reports) == 1) for number, report in enumerate(reports.values())]
+        if len(reports) > 1:
+            axes.legend(lines, list(reports), frameon=False)
+        return svg_of(figure)
+
+
+def course(report: Report) -> list[tuple[str, float, float]]:
+    """Return the stages that were shown images: name, passes an image so far, share that stands."""
+    spent, points = 0, []
+    for number, stage in enumerate(report.stages):
+        spent += stage.forwards + stage.backwards
+        if stage.attacked:
+            points.append((stage.name, spent / len(report.broken_by), report.accuracy_after(number)))
+    return points
+
+
+def _draw(axes: Axes, report: Report, number: int, named: bool) -> Any:
+    """Draw one network's line, its 95 % band, and, where there is room, the names of its stages; return the line."""
+    words, x, stands = zip(*course(report), strict=True)
+    low, high = zip(*(interval(share, len(report.broken_by)) for share in stands), strict=True)
+    y, below, above = ([100 * share for share in shares] for shares in (stands, low, high))
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    axes.fill_between(x, below, above, color=colour, alpha=0.15, linewidth=0)
+    line = axes.plot(x, y, color=colour, marker=marker, markersize=5, linewidth=1.6, clip_on=False)[0]
+    for word, across, up in zip(words, x, y, strict=True) if named else ():
+        place = {"xytext": (3, 6), "textcoords": "offset points", "annotation_clip": False}
+        axes.annotate(word, (across, up), rotation=35, fontsize=7.5, va="bottom", rotation_mode="anchor", **place)
+    return line
+
+
+def looked_at(report: Report) -> dict[str, Rows]:
+    """Return the images to look at by kind: the first to fall, those that barely stand, those that stand best."""
+    nearness = torch.zeros(len(report.broken_by)) if report.margin is None else report.margin.cpu()
+    by_stage, order = report.broken_by.cpu(), nearness.argsort(descending=True, stable=True)
+    fallen = order[by_stage[order] > CLEAN]
+    standing = order[by_stage[order] == STANDS]
+    half = math.ceil(len(standing) / 2)
+    return {
+        "first to fall": fallen[by_stage[fallen].argsort(stable=True)][:SHOWN],
+        "barely standing": standing[:half][:SHOWN],
+        "most stubborn": standing[half:].flip(0)[:SHOWN],
+    }
+
+
+def pictures_of(report: Report, model: Network, data: ImageSet) -> dict[str, Pictures]:
+    """Return what the attacks did to these images; those that stand are attacked once more, towards a higher margin."""
+    attack = with_seed(APGD(report.threat, steps=STEPS, objective=margin), report.seed)
+    shown = {}
+    for kind, rows in looked_at(report).items():
+        if len(rows) == 0:
+            continue
+        rows = rows.to(data.device)
+        images, labels = data.take(rows), data.labels[rows]
+        attacked = (
+            report.adversarial.to(data.device)[rows] if kind == "first to fall" else attack(model, images, labels)
+        )
+        after = judge(model, attacked).argmax(1).cpu()
+        shown[kind] = Pictures(kind, images.cpu(), attacked.cpu(), labels.cpu(), labels.cpu(), after, data.classes)
+    return shown

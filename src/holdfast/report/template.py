@@ -1,0 +1,23 @@
+"""Filling the templates beside this file; a page asks nothing of any network, so figures and pictures are inside it."""
+
+import base64
+from importlib import resources
+
+
+def rendered(name: str, **shown: object) -> str:
+    """Return the template of this name with what it shows: plain text and numbers, which it escapes."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    quiet = Environment(
+        loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return quiet.get_template(name).render(shown)
+
+
+def data_uri(svg: str) -> str:
+    """Return a figure as an address that holds all of it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _source(name: str) -> str:
+    return resources.files("holdfast.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,266 @@
+"""Doubts: each network that is broken on purpose raises its own, and honest networks raise none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holdfast import L1, L2, Linf
+from holdfast.attacks import APGD, FGSM, PGD, Square
+from holdfast.audit import doubts
+from holdfast.audit.doubts import look_at_attacks, look_at_model
+from holdfast.audit.ensemble import Move, Subject, run_moves
+from holdfast.audit.progress import Progress
+from holdfast.audit.verdict import Doubt, Stage
+from holdfast.data import ImageSet, load
+from holdfast.errors import BadImages
+from holdfast.objectives import margin
+from holdfast.passes import counting
+from holdfast.threats import Threat
+from tests.audit.broken import ATTACKS, MODELS, Around, trained
+from tests.conftest import Small
+
+BUDGET = 40_000
+"""The passes of single images that all checks together may spend."""
+
+
+@pytest.fixture(scope="module")
+def data() -> ImageSet:
+    return load("digits", "test")
+
+
+@pytest.fixture(scope="module")
+def honest() -> dict[str, nn.Module]:
+    """Return a linear network, a small one with batch norm, and the same trained on attacked images, for a moment."""
+    some = load("digits", "train")
+    torch.manual_seed(0)
+    return {
+        "linear": trained(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), some, 100),
+        "plain": trained(Small(), some, 100),
+        "robust": trained(Small(), some, 100, PGD(Linf(0.15), steps=2, step_size=0.1)),
+    }
+
+
+def attacked(subject: Subject, threat: Threat) -> tuple[Progress, tuple[Stage, ...]]:
+    """Return what a short ensemble finds."""
+    climb, square = APGD(threat, steps=50, objective=margin), Square(threat, queries=50)
+    return run_moves(subject, {"first": Move(climb), "again": Move(climb, warm=True), "square": Move(square)})
+
+
+def names(found: tuple[Doubt, ...]) -> list[str]:
+    return [doubt.name for doubt in found]
+
+
+def state(network: nn.Module) -> list[object]:
+    """Return all that a forward pass could change, hooks included."""
+    gradients = [None if weight.grad is None else weight.grad.tolist() for weight in network.parameters()]
+    values = [value.tolist() for value in network.state_dict().values()]
+    modes = [module.training for module in network.modules()]
+    hooks = [len(module._forward_hooks) + len(module._backward_hooks) for module in network.modules()]
+    return [gradients, values, modes, hooks, torch.get_rng_state().tolist()]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_broken_network_raises_its_doubt(name: str, honest: dict[str, nn.Module], data: ImageSet) -> None:
+    breaks, doubt = MODELS[name]
+    network = breaks(honest["plain"])
+    before = state(network)
+    with counting() as spent:
+        found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    assert doubt in names(found)
+    assert all(one.meaning and one.figure >= 0 for one in found)
+    assert state(network) == before
+    assert spent.forwards + spent.backwards < BUDGET / 10
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_masked_network_raises_its_doubts(name: str, honest: dict[str, nn.Module], data: ImageSet) -> None:
+    breaks, eps, own = ATTACKS[name]
+    network = breaks(honest["plain"])
+    subject = Subject(network, network, data.images[:128], data.labels[:128])
+    found, stages = attacked(subject, Linf(eps))
+    before = state(network)
+    with counting() as spent:
+        raised = look_at_attacks(subject, Linf(eps), found, stages)
+    assert own <= set(names(raised))
+    assert state(network) == before
+    assert spent.forwards + spent.backwards < 0.9 * BUDGET
+
+
+@pytest.fixture
+def nothing_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what a check raises through: a check that is skipped would look like one that is content."""
+    monkeypatch.setattr(doubts, "tried", lambda look: look())
+
+
+HONEST = [
+    ("linear", L2(0.5)),
+    ("plain", Linf(0.1)),
+    ("robust", Linf(0.15)),
+    ("linear", L1(2.0)),
+]
+
+
+@pytest.mark.usefixtures("nothing_skipped")
+@pytest.mark.parametrize(("name", "threat"), HONEST, ids=lambda value: str(value))
+def test_an_honest_network_raises_none(name: str, threat: Threat, honest: dict[str, nn.Module], data: ImageSet) -> None:
+    network = honest[name]
+    subject = Subject(network, network, data.images[:400], data.labels[:400])
+    with counting() as spent:
+        assert look_at_model(subject, threat) == ()
+    found, stages = attacked(subject, threat)
+    with counting() as later:
+        assert look_at_attacks(subject, threat, found, stages) == ()
+    assert spent.forwards + spent.backwards + later.forwards + later.backwards < 0.9 * BUDGET
+
+
+@pytest.mark.usefixtures("nothing_skipped")
+@pytest.mark.parametrize("seed", range(3))
+def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
+    """Kinks everywhere, ties in every pool, pixels on the walls of the box, and a cut of the input that is none."""
+    layers = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU()]
+    for _ in range(8):
+        layers += [nn.Conv2d(8, 8, 3, padding=1), nn.MaxPool2d(3, 1, 1), nn.ReLU()]
+    deep = nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 10)).eval()
+    with torch.no_grad():
+        for layer in deep:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+    network = Around(deep, lambda x: x.clamp(0, 1))
+    images = (torch.rand(64, 1, 8, 8) * 17).floor().div(16) * (torch.rand(64, 1, 8, 8) < 0.4)
+    labels = network(images).argmax(1)
+    assert look_at_model(Subject(network, network, images, labels, seed), Linf(0.1)) == ()
+    assert look_at_model(Subject(network.__call__, network, images, labels, seed), Linf(0.1)) == ()
+
+
+@pytest.mark.usefixtures("nothing_skipped")
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        lambda z: z.log_softmax(1),
+        lambda z: z + 1000,
+        lambda z: 1e-3 * z,
+        lambda z: z[:, :2] / 4,
+        lambda z: z[:, :3] / 4,
+        lambda z: z.bfloat16(),
+        lambda z: z.bfloat16().float(),
+        lambda z: z.half().float(),
+        lambda z: z.double(),
+    ],
+    ids=["log-probabilities", "shifted", "small", "two", "three", "bfloat16", "rounded", "half", "double"],
+)
+def test_what_is_harmless_raises_nothing(
+    harmless: Callable[[Tensor], Tensor], honest: dict[str, nn.Module], data: ImageSet
+) -> None:
+    network = Around(honest["plain"], back=harmless)
+    labels = network(data.images).argmax(1)
+    assert look_at_model(Subject(network, network, data.images, labels), Linf(0.1)) == ()
+    assert look_at_model(Subject(network.__call__, network, data.images, labels), L2(0.5)) == ()
+
+
+@pytest.mark.parametrize("doubt", ["random output", "wrong gradients", "input rounded or clamped", "saturated logits"])
+def test_functions_raise_doubts_too(doubt: str, honest: dict[str, nn.Module], data: ImageSet) -> None:
+    broken = next(breaks for breaks, raised in MODELS.values() if raised == doubt)(honest["plain"])
+    found = look_at_model(Subject(broken.__call__, broken, data.images, data.labels), L1(2.0))
+    assert doubt in names(found)
+
+
+@pytest.mark.parametrize(("classes", "threat"), [(2, Linf(0.1)), (3, L2(0.5)), (2, L1(2.0))], ids=str)
+@pytest.mark.usefixtures("nothing_skipped")
+def test_few_classes_and_images_are_enough(classes: int, threat: Threat) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, classes))
+    images = torch.rand(6, 3, 4, 4)
+    subject = Subject(network, network, images, network(images).argmax(1))
+    found, stages = run_moves(subject, {"apgd": Move(APGD(threat, steps=20, objective=margin))})
+    assert look_at_model(subject, threat) == ()
+    assert names(look_at_attacks(subject, threat, found, stages)) == ["too few images"]
+
+
+def test_weak_attacks_are_doubted(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    subject = Subject(honest["plain"], honest["plain"], data.images[:200], data.labels[:200])
+    for moves in ({}, {"fgsm": Move(FGSM(Linf(0.15)))}):
+        found, stages = run_moves(subject, moves)
+        raised = {doubt.name: doubt for doubt in look_at_attacks(subject, Linf(0.15), found, stages)}
+        assert "budget not converged" in raised
+        assert raised["budget not converged"].figure > 0.05
+        assert ("random search beats the attacks" in raised) or moves
+
+
+def test_square_before_the_gradients_is_no_doubt(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    subject = Subject(honest["plain"], honest["plain"], data.images[:200], data.labels[:200])
+    moves = {"a square": Move(Square(Linf(0.1), queries=50)), "apgd": Move(APGD(Linf(0.1), steps=20))}
+    found, stages = run_moves(subject, moves)
+    assert stages[1].broken > 0.05 * len(subject.images)
+    assert "black-box beats white-box" not in names(look_at_attacks(subject, Linf(0.1), found, stages))
+
+
+def test_breaks_of_a_copy_that_are_none_are_doubted(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    """A network trained otherwise is no copy; one that rounds its weights and answers to bfloat16 is."""
+    plain = honest["plain"]
+    weights = {name: value.bfloat16().to(value.dtype) for name, value in plain.state_dict().items()}
+    rounded = Small().eval()
+    rounded.load_state_dict(weights)
+    subject = Subject(plain, honest["robust"], data.images[:100], data.labels[:100])
+    found, stages = run_moves(subject, {})
+    assert "surrogate differs" in names(look_at_attacks(subject, Linf(0.1), found, stages))
+    subject = replace(subject, crafted_on=Around(rounded, back=lambda z: z.bfloat16().float()))
+    assert "surrogate differs" not in names(look_at_attacks(subject, Linf(0.1), found, stages))
+
+
+def test_few_images_leave_much_open(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    subject = Subject(honest["plain"], honest["plain"], data.images[:100], data.labels[:100])
+    found, stages = run_moves(subject, {"fgsm": Move(FGSM(Linf(0.1)))})
+    raised = {doubt.name: doubt.figure for doubt in look_at_attacks(subject, Linf(0.1), found, stages)}
+    assert 0.08 < raised["too few images"] < 0.11
+
+
+def test_the_same_audit_raises_the_same_doubts(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    breaks, eps, _ = ATTACKS["steps"]
+    network = breaks(honest["plain"])
+    subject = Subject(network, network, data.images[:24], data.labels[:24])
+    found, stages = run_moves(subject, {})
+    once, again = (
+        (look_at_model(each, Linf(eps)), look_at_attacks(each, Linf(eps), found, stages))
+        for each in (subject, replace(subject, batch=12))
+    )
+    assert once == again
+
+
+def test_a_network_in_training_stays_so(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    network = trained(Small(), load("digits", "train"), 5).train()
+    network.drop.eval()
+    network(data.images[:5]).sum().backward()
+    before = state(network)
+    subject = Subject(network, network, data.images[:50], data.labels[:50])
+    look_at_model(subject, Linf(0.1))
+    found, stages = run_moves(subject, {})
+    look_at_attacks(subject, Linf(0.1), found, stages)
+    assert state(network) == before
+
+
+def raises(images: Tensor) -> Tensor:
+    raise RuntimeError("no")
+
+
+def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> None:
+    network = Around(nn.Identity(), front=raises)
+    found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    assert names(found) == ["no gradient reaches the images"]
+    nan = Around(nn.Flatten(), back=lambda z: z[:, :10] * torch.nan)
+    look_at_model(Subject(nan, nan, data.images, data.labels), Linf(0.1))
+
+
+def test_what_is_never_right_raises_nothing(data: ImageSet) -> None:
+    network = Around(nn.Flatten(), back=lambda z: z[:, :10] - 100 * nn.functional.one_hot(data.labels[: len(z)], 10))
+    subject = Subject(network, network, data.images[:200], data.labels[:200])
+    assert look_at_model(subject, Linf(0.1)) == ()
+    found, stages = run_moves(subject, {})
+    assert look_at_attacks(subject, Linf(0.1), found, stages) == ()
+
+
+def test_images_that_are_none_are_refused(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    subject = Subject(honest["plain"], honest["plain"], 255 * data.images, data.labels)
+    with pytest.raises(BadImages, match=r"\[0, 1\]"):
+        look_at_model(subject, Linf(0.1))

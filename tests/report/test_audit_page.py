@@ -1,0 +1,143 @@
+"""The page of an audit: whole, closed, escaped, and with the right images on it."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+import torch
+from torch import nn
+
+from holdfast import Doubt, ImageSet, Linf, Report
+from holdfast.audit import Stage
+from holdfast.audit.comparison import compare
+from holdfast.audit.progress import CLEAN, STANDS
+from holdfast.audit.written import LOOKED_FOR, Origin
+from holdfast.report.audit_page import Audited, audit_page
+from holdfast.report.survivors import course, looked_at, pictures_of, survivors
+
+from .conftest import NASTY
+from .test_page import Reader
+
+FATES = [STANDS] * 5 + [2, 1, 1, 2] + [CLEAN] * 3
+MARGINS = [-3.0, -0.1, -2.0, -0.5, -9.0, 0.2, 0.3, 0.9, 0.4, 1.0, 1.0, 1.0]
+
+
+def audit_of(name: str, fates: list[int], *doubts: Doubt) -> Audited:
+    """Return a made-up audit of a network that is right on all but the last three images."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(12, 1, 8, 8, generator=generator)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)).eval()
+    labels = model(images).argmax(1)
+    labels[-3:] = (labels[-3:] + 1) % 3
+    stages = (
+        Stage("clean", 12, 3, 12, 0, 0.1),
+        Stage("sweep & co", 9, 2, 1200, 240, 0.5),
+        Stage("last", 7, 2, 0, 0, 1),
+    )
+    stages = (*stages, Stage("doubts", 0, 0, 1234567, 7, 2.0))
+    report = Report(Linf(0.1), "fast", 4, images, torch.tensor(fates), stages, doubts, NASTY, torch.tensor(MARGINS))
+    command = f"holdfast audit '{name}' --seed 4"
+    origin = Origin(name, "abc", "digits, test", "def", 250, command, {"hardware": "2 CPU threads"})
+    return Audited(report, origin, model, ImageSet(images, labels, ("0", "<b>one</b>", "2")))
+
+
+@pytest.fixture
+def doubted() -> Audited:
+    return audit_of(NASTY, FATES, Doubt("zero gradients", 0.25, f"because of {NASTY}"), Doubt("x", 1.0, "y"))
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_says_what_the_report_does(doubted: Audited) -> None:
+    html = audit_page([doubted])
+    words = " ".join(read(html).words)
+    low, high = doubted.report.interval
+    assert "at most 41.67 % robust accuracy, an upper bound" in words
+    assert f"95 % interval {100 * low:.2f} % to {100 * high:.2f} %" in words
+    for stage in doubted.report.stages:
+        assert stage.name in words
+    for number in ("75.00 %", "58.33 %", "1,200", "1,234,567", "12 test images", "There are 2 reasons to doubt"):
+        assert number in words
+    for doubt in doubted.report.doubts:
+        assert f"{doubt.name} ({doubt.figure:.4g})" in words
+        assert doubt.meaning in words
+    for fact in (doubted.origin.command, "2 CPU threads", "weights abc", 'effort="fast", seed=4, batch=250)', NASTY):
+        assert fact in words
+    assert set(LOOKED_FOR) <= set(read(html).words)
+
+
+def test_a_page_without_doubts_says_so() -> None:
+    words = " ".join(read(audit_page([audit_of("a", FATES)])).words)
+    assert words.count("Nothing that was looked for is suspicious.") == 2
+    assert "to doubt" not in words
+
+
+def test_nothing_is_fetched_and_names_are_escaped(doubted: Audited) -> None:
+    html = audit_page([doubted])
+    assert not re.search(r"https?://|url\(|@import", html)
+    for tag, given in read(html).tags:
+        assert tag not in ("script", "iframe", "object")
+        assert (given.get("src") or "data:").startswith("data:image/") if tag == "img" else "src" not in given
+        assert (given.get("href") or "#").startswith(("#", "data:,"))
+    assert "<b>" not in html
+    assert NASTY in unescape(html)
+
+
+def test_the_page_can_be_heard_and_its_links_lead_somewhere(doubted: Audited) -> None:
+    for audits in ([doubted], [doubted, audit_of("b", FATES[::-1])]):
+        tags = read(audit_page(audits)).tags
+        assert all(given.get("alt") for tag, given in tags if tag == "img")
+        assert {given.get("scope") for tag, given in tags if tag == "th"} == {"col", "row"}
+        places = [given["id"] for _, given in tags if "id" in given]
+        assert len(places) == len(set(places))
+        assert {given["href"] for tag, given in tags if tag == "a"} <= {f"#{place}" for place in places}
+
+
+def test_two_networks_are_set_beside_each_other() -> None:
+    first, second = audit_of("old", FATES), audit_of("new", [*FATES[:4], 1, *FATES[5:]])
+    found = compare(first.report, second.report, ("old", "new"))
+    words = " ".join(filter(None, read(audit_page([first, second], found)).words))
+    assert "old and new compared" in words
+    assert f"{found.verdict}." in words
+    assert "+8.33 points" in words
+    assert f"both stand only old only new neither {found.both} {found.first_only} 0 {found.neither}" in words
+
+
+def test_the_most_fragile_and_the_most_stubborn_are_shown(doubted: Audited) -> None:
+    shown = {kind: rows.tolist() for kind, rows in looked_at(doubted.report).items()}
+    assert shown == {"first to fall": [7, 6, 8, 5], "barely standing": [1, 3, 2], "most stubborn": [4, 0]}
+    seen = pictures_of(doubted.report, doubted.model, doubted.data)
+    assert torch.equal(seen["first to fall"].images, doubted.data.images[[7, 6, 8, 5]])
+    assert torch.equal(seen["first to fall"].attacked, doubted.report.adversarial[[7, 6, 8, 5]])
+    again = seen["barely standing"]
+    assert 0 < float((again.attacked - again.images).abs().max()) <= 0.1 + 1e-6
+    assert torch.equal(again.after, doubted.model(again.attacked).argmax(1))
+    assert torch.equal(again.labels, doubted.data.labels[[1, 3, 2]])
+
+
+@pytest.mark.parametrize("fates", [[STANDS] * 12, [1] * 12, [CLEAN] * 12], ids=["all stand", "none", "never right"])
+def test_one_sided_audits_are_pages_too(fates: list[int]) -> None:
+    one = audit_of("a", fates)
+    assert read(audit_page([replace(one, report=replace(one.report, margin=None))]))
+
+
+def test_the_curve_goes_through_what_stood_after_each_stage(doubted: Audited) -> None:
+    assert course(doubted.report) == [
+        ("clean", 1.0, 0.75),
+        ("sweep & co", pytest.approx(121.0), pytest.approx(7 / 12)),
+        ("last", pytest.approx(121.0), pytest.approx(5 / 12)),
+    ]
+    svg = survivors({"a": doubted.report})
+    assert svg == survivors({"a": doubted.report})
+    for word in ("sweep &amp; co", "clean", "images that stand"):
+        assert word in svg
+    assert "mathdefault" not in svg
+    assert NASTY.split()[0] in survivors({"50%": doubted.report, "_b": doubted.report})
+    assert "_b" in survivors({"50%": doubted.report, "_b": doubted.report})

@@ -1,7 +1,8 @@
 """holdfast audit NETWORK [OTHER]: how robust is a network really, or which of two holds more.
 
 Status 0 when the robust accuracy is as high as required, 3 when it is lower. `torchrun --nproc-per-node 2 -m
-holdfast.cli audit ...` shares the work between processes; the report is the same.
+holdfast.cli audit ...` shares the work between processes; the report is the same, and torchrun ends with 1 for any
+status that is not 0.
 """
 
 import itertools
@@ -21,7 +22,7 @@ from holdfast.audit.launched import launched, speaks, together
 from holdfast.audit.written import Origin, as_json, comparison_as_json
 from holdfast.audit_request import Audit, Named, named
 from holdfast.conditions import conditions
-from holdfast.errors import HoldfastError, UsageError, require
+from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
 from holdfast.options import parse
 from holdfast.progress import Teller
@@ -49,11 +50,8 @@ def run_audit(args: Sequence[str]) -> int:
             subjects = [each.to(device) for each in named(options, names)]
             with kept_alone(options):
                 audits = attacked(options, subjects, threat, command)
-                return written(options, audits) if speaks() else status(options, audits)
-    except HoldfastError:
-        if speaks():
-            raise
-        return 2  # the first process says why
+                # The first alone says 3: torchrun would end it if another did before it has written.
+                return written(options, audits) if speaks() else 0
     except KeyboardInterrupt:
         if speaks():
             print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
@@ -109,7 +107,7 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
 def status(options: Audit, audits: Sequence[Audited]) -> int:
     """Return 3 where a network is less robust than required, and say so, else 0."""
     low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
-    for each in low if speaks() else ():
+    for each in low:
         said = f"{each.origin.network}: robust accuracy at most {each.report.robust_accuracy:.2%}"
         print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)
     return LOWER if low else 0

@@ -180,7 +180,7 @@ MODELS: dict[str, tuple[Callable[[nn.Module], nn.Module], str]] = {
 """How a network is broken, and the doubt that this must raise before any attack."""
 
 ATTACKS: dict[str, tuple[Callable[[nn.Module], nn.Module], float, set[str]]] = {
-    "reversed backward": (with_backward(lambda x, g: -g), 0.1, {"black-box beats white-box"}),
+    "another's backward": (with_backward(lambda x, g: g.roll(3, -1)), 0.2, {"black-box beats white-box"}),
     "steps": (
         behind(rounded(20)),
         0.2,

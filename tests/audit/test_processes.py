@@ -31,3 +31,19 @@ def test_two_processes_find_what_one_does(tmp_path: Path, capsys: pytest.Capture
     assert together["margin"] == alone["margin"]
     assert result(together) == result(alone)
     assert together == json.loads((tmp_path / "two" / "report.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_first_process_alone_prints_and_decides(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "holdfast.cli", "audit"]
+    words = [LINEAR, *QUICK, "--batch", "7", "--folder", str(tmp_path / "a"), "--require", "0.99"]
+    low = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=300)
+    assert low.returncode == 1  # torchrun's own, for any status but 0
+    assert low.stdout.count("robust accuracy at most") == 1
+    assert low.stderr.count("lower than the required") == 1
+    assert "exitcode  : 3" in low.stderr
+    assert (tmp_path / "a" / "report.html").exists()
+    wrong = [*command, str(tmp_path / "nowhere"), "--folder", str(tmp_path / "b")]
+    told = subprocess.run(wrong, capture_output=True, text=True, check=False, timeout=300)
+    assert told.stderr.count("holdfast: ") == 1

@@ -142,7 +142,7 @@ def flat_curve(subject: Subject, threat: Threat) -> Doubt | None:
     return Doubt("accuracy does not fall with eps", rise if rise > RISE else curve[-1], meaning)
 
 
-LOSS_STEPS = 20
+LOSS_STEPS = 15
 LOSSES = 0.08
 """Difference of the robust accuracies by two losses, at the lower end of its 95 % interval.
 

@@ -1,11 +1,17 @@
 """What `torchrun` started: this process among others, joined for as long as they work on one audit."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+
+from holdfast.errors import HoldfastError
+
+GRACE = 5.0
+"""Seconds after which a process that is not the first says what went wrong; torchrun ends it if the first has."""
 
 
 @contextmanager
@@ -20,6 +26,13 @@ def launched(device: torch.device) -> Iterator[torch.device]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield device
+    except HoldfastError:
+        time.sleep(0 if speaks() else GRACE)
+        raise
+    except RuntimeError as fault:
+        if isinstance(fault, dist.DistError) or "gloo" in str(fault):
+            raise HoldfastError("another process of this audit has stopped; its line says why") from fault
+        raise
     finally:
         dist.destroy_process_group()
 

@@ -39,7 +39,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=250, help="the first so many test images (default: 250)")
+    parser.add_argument("--images", type=int, default=160, help="the first so many test images (default: 160)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", default="", help="attacks with this in their name only")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench/parity"))

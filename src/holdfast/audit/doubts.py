@@ -122,16 +122,17 @@ def left_alone(model: Network) -> Iterator[None]:
         yield
         return
     modes = [(module, module.training) for module in model.modules()]
-    tensors = [(tensor, tensor.detach().clone()) for tensor in (*model.parameters(), *model.buffers())]
-    gradients = [(weight, None if weight.grad is None else weight.grad.clone()) for weight in model.parameters()]
+    gradients = [(weight, weight.grad) for weight in model.parameters()]
+    tensors = [*model.parameters(), *model.buffers(), *(slope for _, slope in gradients if slope is not None)]
+    kept = [tensor.detach().clone() for tensor in tensors]
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        with torch.no_grad():
-            for tensor, kept in tensors:
-                if not torch.equal(tensor, kept):
-                    tensor.copy_(kept)
         for weight, gradient in gradients:
             weight.grad = gradient
+        with torch.no_grad():
+            for tensor, value in zip(tensors, kept, strict=True):
+                if not torch.equal(tensor, value):
+                    tensor.copy_(value)

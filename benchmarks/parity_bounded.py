@@ -1,7 +1,7 @@
 """Part one: attacks inside a ball. What stands after ours and after another library's, on the same images."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean, stdev
@@ -28,8 +28,16 @@ LEEWAY = 1e-4
 BUDGETS = (
     f"APGD: 100 steps, one start; APGD-T: 9 classes (5 in L1, as in AutoAttack); FAB-T: 9 classes, 100 steps; "
     f"Square: {QUERIES:,} queries. torchattacks with `steps=100` (its own default is 10); Square of the others with "
-    "`resc_schedule=False`, as in AutoAttack."
+    "`resc_schedule=False`, as in AutoAttack; mended: with squares at the last row and column too."
 )
+
+
+class SquareEverywhere(SquareAttack):
+    """The authors' Square with the last row and the last column among its places; theirs never draws them."""
+
+    def random_int(self, low: int, high: int, shape: Sequence[int] = (1,)) -> Tensor:
+        """Return a place from `low` to `high`, both included."""
+        return super().random_int(low, high + 1, shape)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,10 @@ def contests(threat: Threat) -> list[Contest]:
         "pyautoattack": by_pyautoattack(FABAttack_PT, threat, targeted=True),
         "adv-lib": by_adv_lib(adv_lib.fab, norm=order, ε=threat.eps, targeted_restarts=True),
     }
-    square = {"pyautoattack": by_pyautoattack(SquareAttack, threat, n_queries=QUERIES, resc_schedule=False)}
+    square = {
+        "pyautoattack": by_pyautoattack(SquareAttack, threat, n_queries=QUERIES, resc_schedule=False),
+        "pyautoattack, mended": by_pyautoattack(SquareEverywhere, threat, n_queries=QUERIES, resc_schedule=False),
+    }
     if not l1:
         targeted["torchattacks"] = by_torchattacks(torchattacks.APGDT, threat, steps=100)
         fab["torchattacks"] = by_torchattacks(torchattacks.FAB, threat, steps=100, multi_targeted=True)

@@ -85,6 +85,17 @@ def test_the_l1_projection_is_the_nearest_point_of_ball_and_box() -> None:
             assert bool((reach <= (other - images).flatten(1).norm(dim=1) + 1e-5).all())
 
 
+def test_the_l1_corner_is_the_highest_point_of_ball_and_box() -> None:
+    center, gradient = torch.rand(200, 1, 2, 2), torch.randn(200, 1, 2, 2)
+    corner = L1(0.6).corner(gradient, center)
+    assert torch.allclose(corner, L1(0.6).project(corner, center), atol=1e-6)
+    height = ((corner - center) * gradient).flatten(1).sum(1)
+    for _ in range(300):
+        other = L1(0.6).project(center + 4 * torch.randn_like(center), center)
+        assert bool((height >= ((other - center) * gradient).flatten(1).sum(1) - 1e-6).all())
+    assert torch.equal(L1(0.6).corner(torch.zeros_like(center), center), center)
+
+
 def test_a_large_image_stays_in_its_l1_ball_up_to_rounding(small: torch.nn.Module) -> None:
     center = torch.rand(1, 3, 224, 224)
     found = L1(0.3).project(center + torch.randn_like(center), center)

@@ -165,6 +165,19 @@ class L1(Threat):
         signs = gradient.flatten(1).gather(1, place).sign() / count
         return torch.zeros_like(size).scatter(1, place, signs).view_as(gradient)
 
+    def corner(self, gradient: Tensor, center: Images) -> Images:
+        """Return the point of ball and box where a linear function of this gradient is highest.
+
+        The largest entries take their value to its wall, one after another, until eps is spent.
+        """
+        slope, pixels = gradient.flatten(1), center.flatten(1)
+        room = torch.where(slope > 0, 1 - pixels, pixels)
+        order = slope.abs().sort(dim=1, descending=True, stable=True).indices
+        wanted = room.gather(1, order)
+        spent = (self.eps - (wanted.cumsum(1) - wanted)).clamp_min(0).minimum(wanted)
+        change = torch.zeros_like(room).scatter(1, order, spent) * slope.sign()
+        return self.project(center + change.view_as(center), center)
+
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the sum of the changes."""
         return (images - center).abs().flatten(1).sum(1)

@@ -263,6 +263,17 @@ def test_the_most_fragile_are_those_nearest_to_being_wrong(network: nn.Module, l
     assert float(shown.min()) >= float(hidden.max())
 
 
+@pytest.mark.parametrize("eps", [0.0, 0.05])
+def test_a_move_may_wait_for_another_to_break_something(
+    eps: float, network: nn.Module, labelled: tuple[Tensor, Tensor]
+) -> None:
+    attack = PGD(Linf(eps), steps=3)
+    moves = {"first": Move(attack), "second": Move(PGD(Linf(0.0), steps=1), after="first")}
+    _, stages = run_moves(Subject(network, network, *labelled), moves)
+    assert (stages[1].broken > 0) == (eps > 0)
+    assert (stages[2].attacked > 0) == (eps > 0)
+
+
 def test_a_warm_move_starts_at_the_best_point(network: nn.Module, labelled: tuple[Tensor, Tensor]) -> None:
     seen: list[Tensor] = []
 

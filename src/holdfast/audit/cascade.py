@@ -26,45 +26,32 @@ def moves_of(effort: str, threat: Threat) -> dict[str, Move]:
     trusted = {name: Move(attack) for name, attack in published(threat).items()}
     if effort == "autoattack":
         return trusted
-    first = sparse_sweep(threat) if isinstance(threat, L1) else sweep(threat)
     if effort == "fast":
-        return first
-    return first | hunt(threat) | (trusted if effort == "thorough" else {})
+        return sweep(threat)
+    return sweep(threat) | hunt(threat) | (trusted if effort == "thorough" else {})
 
 
 def sweep(threat: Threat) -> dict[str, Move]:
-    """Return what `fast` is: all images for a moment, then the fragile third, then the fragile tenth."""
+    """Return what `fast` is: all images for a moment, towards every class, then longer where that came near."""
     return {
         "sweep": Move(ODI(threat, steps=10)),
+        "classes": Move(MultiTargeted(threat, steps=3)),
         "sweep ce": Move(ODI(threat, steps=20, objective=cross_entropy), share=0.3),
-        "targets": Move(MultiTargeted(threat, steps=20), share=0.1),
-        "square": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
-    }
-
-
-def sparse_sweep(threat: Threat) -> dict[str, Move]:
-    """Return the same for L1, where only APGD's sparse steps get far."""
-    return {
-        "sweep": Move(APGD(threat, steps=20)),
-        "sweep dlr": Move(APGD(threat, steps=30, objective=dlr), share=0.3),
-        "targets": Move(APGDT(threat, steps=30), share=0.1),
+        "targets": Move(MultiTargeted(threat, steps=10), share=0.15),
         "square": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
     }
 
 
 def hunt(threat: Threat) -> dict[str, Move]:
-    """Return what `standard` adds: long attacks and many queries on the last few in a hundred."""
-    long = (
-        APGD(threat, steps=60, restarts=3)
-        if isinstance(threat, L1)
-        else ODI(threat, steps=60, restarts=3, objective=cross_entropy)
-    )
-    targets = APGDT(threat, steps=60) if isinstance(threat, L1) else MultiTargeted(threat, steps=40)
+    """Return what `standard` adds: long climbs on the most fragile, and many queries where a few broke an image."""
+    # In L1 APGD's sparse points break what the ways to the corners do not, and the margin tells little of which.
+    targets = Move(APGDT(threat, steps=30), 0.5) if isinstance(threat, L1) else Move(MultiTargeted(threat), 0.1)
     return {
-        "long ce": Move(long, share=0.05),
-        "square 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True),
-        "targets 2": Move(targets, share=0.03),
-        "square 3": Move(Square(threat, queries=3000, share=0.05), share=0.02, warm=True),
+        "targets 2": targets,
+        "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), share=0.05),
+        "square 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True, after="square"),
+        "targets 3": Move(MultiTargeted(threat, steps=40), share=0.05),
+        "square 3": Move(Square(threat, queries=3000, share=0.05), share=0.02, warm=True, after="square"),
     }
 
 

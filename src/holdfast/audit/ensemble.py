@@ -42,6 +42,8 @@ class Move:
     """The share of the standing images that are attacked: the most fragile."""
     warm: bool = False
     """Whether the attack starts at the best point so far, instead of where it likes."""
+    after: str = ""
+    """The name of an earlier move; this one is made only if that one broke an image."""
 
     def __post_init__(self) -> None:
         """Refuse a share that is none."""
@@ -85,6 +87,10 @@ def run_moves(
     if path is not None and path.exists():
         progress = read(path, subject.images)
     for number, (name, move) in list(enumerate(moves.items()))[progress.move :]:
+        if len(progress.spent) == number:  # it has not begun
+            progress.rows = shown(progress, moves, name)
+            progress.attacked.append(len(progress.rows))
+            progress.spent.append([0.0, 0.0, 0.0])
         one_move(subject, move, progress, path, tell)
         progress.move, progress.done = number + 1, 0
         if path is not None and rank_and_count()[0] == 0:
@@ -93,12 +99,16 @@ def run_moves(
     return progress, tuple(_stage(name, number, progress) for number, name in enumerate(moves))
 
 
+def shown(progress: Progress, moves: Mapping[str, Move], name: str) -> Rows:
+    """Return the images that a move attacks: none, where it waits for an earlier one to break any and that did not."""
+    earlier = moves[name].after
+    if earlier and not bool((progress.broken_by == list(moves).index(earlier)).any()):
+        return progress.standing()[:0]
+    return most_fragile(progress, moves[name].share)
+
+
 def one_move(subject: Subject, move: Move, progress: Progress, path: Path | None, tell: Tell) -> None:
     """Attack the batches of a move that are this process's, and learn what the others found."""
-    if len(progress.spent) == progress.move:  # it has not begun
-        progress.rows = most_fragile(progress, move.share)
-        progress.attacked.append(len(progress.rows))
-        progress.spent.append([0.0, 0.0, 0.0])
     (rank, count), saved = rank_and_count(), time.monotonic()
     before = list(progress.spent[progress.move])
     batches = torch.split(progress.rows, subject.batch)[progress.done :]

@@ -9,6 +9,8 @@ import torch
 from holdfast import record
 from holdfast.types import Images, Index, PerImage, Rows
 
+FEWEST = 10
+"""A share of a small set would be an image or two."""
 STANDS, CLEAN = -1, 0
 """In `broken_by`: an image that no attack broke, and one that is wrong without any attack."""
 
@@ -46,10 +48,10 @@ def begin(images: Images) -> Progress:
 
 
 def most_fragile(progress: Progress, share: float) -> Rows:
-    """Return the standing images of the highest margins, in the order of the data set."""
+    """Return the standing images of the highest margins, FEWEST at least, in the order of the data set."""
     standing = progress.standing()
-    count = math.ceil(share * len(standing))
-    if count == len(standing):
+    count = max(math.ceil(share * len(standing)), FEWEST)
+    if count >= len(standing):
         return standing
     chosen = progress.margin[standing].sort(descending=True, stable=True).indices[:count]
     return standing[chosen.sort().values]

@@ -1,0 +1,48 @@
+"""The cascade: what it must find where the truth is known."""
+
+import pytest
+import torch
+from scipy.optimize import linprog
+
+import holdfast as hf
+from holdfast import L1, Linf, Threat
+from holdfast.audit.cascade import moves_of
+from tests.audit.tiny import linear
+
+
+def highest(threat: Threat, pixels: list[float], slope: list[float]) -> float:
+    """Return how much a linear function can rise inside ball and box, by linear programming."""
+    up, down = [1 - pixel for pixel in pixels], list(pixels)
+    if isinstance(threat, Linf):
+        return sum(
+            s * min(threat.eps, u) if s > 0 else -s * min(threat.eps, d)
+            for s, u, d in zip(slope, up, down, strict=True)
+        )
+    bounds = [(0, wall) for wall in up + down]
+    found = linprog([-s for s in slope] + slope, A_ub=[[1.0] * len(bounds)], b_ub=[threat.eps], bounds=bounds)
+    return float(-found.fun)
+
+
+@pytest.mark.parametrize("threat", [Linf(0.06), L1(1.2)], ids=str)
+def test_on_a_linear_network_the_shortest_effort_breaks_all_that_can_be_broken(threat: Threat) -> None:
+    test, model = hf.load("digits", "test"), linear()
+    images, labels = test.take(torch.arange(60)), test.labels[:60]
+    weight, logits = model[1].weight.detach(), model(images).detach()
+    breakable = []
+    for image, label, answer in zip(images.flatten(1).tolist(), labels.tolist(), logits, strict=True):
+        rises = [
+            float(answer[other] - answer[label]) + highest(threat, image, (weight[other] - weight[label]).tolist())
+            for other in range(10)
+            if other != label
+        ]
+        breakable.append(max(rises) >= 0)
+    assert 10 < sum(breakable) < 50
+    assert hf.audit(model, images, labels, threat, effort="fast").broken.tolist() == breakable
+
+
+def test_every_move_that_waits_waits_for_an_earlier_one() -> None:
+    for effort in ("fast", "standard", "thorough"):
+        moves = moves_of(effort, Linf(0.1))
+        names = list(moves)
+        for name, move in moves.items():
+            assert not move.after or names.index(move.after) < names.index(name)

@@ -90,16 +90,16 @@ def cases(chosen: argparse.Namespace) -> Iterator[Case]:
         yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 500)
     if chosen.weights:
         public = lambda: network(chosen.weights, "small-cnn", (1, 28, 28), 10)  # noqa: E731
-        yield Case("MNIST TRADES (public)", public, "mnist", hf.Linf(0.3), 250)
+        yield Case("MNIST TRADES (public)", public, "mnist", hf.Linf(0.3), 150)
     if chosen.data_root:
         run = hf.Run(AT(PGD(hf.Linf(0.2), steps=5)), model="small-cnn", data="mnist", epochs=2, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("MNIST AT", trained("MNIST AT", run, chosen), "mnist", hf.Linf(0.2), 200)
+        yield Case("MNIST AT", trained("MNIST AT", run, chosen), "mnist", hf.Linf(0.2), 100)
     if chosen.cifar:
         source = f"folder:{chosen.cifar}"
         run = hf.Run(AT(PGD(hf.Linf(8 / 255), steps=3)), model="small-cnn", data=source, epochs=6, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 200)
+        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 150)
 
 
 def trained(name: str, run: hf.Run, chosen: argparse.Namespace) -> Callable[[], nn.Module]:

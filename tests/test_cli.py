@@ -13,6 +13,7 @@ from holdfast import CropFlip, Run, record
 from holdfast.choices import attack_kinds
 from holdfast.cli import VERBS, main
 from holdfast.models import build
+from holdfast.options import in_decimals
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +256,32 @@ def test_images_come_back_from_bytes_to_the_nearest(folder: Path) -> None:
 
     images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0])
     assert to_bytes(images).tolist() == [0, 0, 1, 255]
+
+
+def test_a_radius_may_be_written_as_a_fraction() -> None:
+    assert in_decimals(["--threat.eps", "8/255", "--data", "8/255", "--eps=1/4"]) == [
+        "--threat.eps", repr(8 / 255), "--data", "8/255", "--eps=0.25"
+    ]  # fmt: skip
+    assert in_decimals(["--eps", "1/0"]) == ["--eps", "1/0"]
+
+
+def test_the_radius_of_an_attack_may_be_a_fraction(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz", "--attack.threat.eps")
+    assert said(capsys, *words, "1/4")[:2] == said(capsys, *words, "0.25")[:2]
+    status, _, err = said(capsys, *words, "1/0")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+
+
+def test_a_library_s_network_is_attacked_with_its_public_weights_or_not_at_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = ("attack", "FGSM", "torchvision:resnet18", "--data", "made-up:3x32x32", "--limit", "2", "--out")
+    status, _, err = said(capsys, *words, tmp_path / "a.npz")
+    assert status == 2
+    assert "weights" in err
+    assert len(err.splitlines()) == 1
+    assert said(capsys, *words, tmp_path / "a.npz", "--no-pretrained")[0] == 0

@@ -1,6 +1,6 @@
 """What `holdfast audit` is asked: its options, and the networks and images that they name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,14 +12,11 @@ from holdfast.audit.launched import speaks, together
 from holdfast.data import ImageSet, load
 from holdfast.errors import UnknownName, require
 from holdfast.export import judge_of
-from holdfast.models import from_timm, from_torchvision
-from holdfast.models.architecture import check_answer
 from holdfast.networks import centered, network, read_run
 from holdfast.run import isolated, reseed
 from holdfast.threats import L1, L2, Linf, Threat
 
 NORMS: Mapping[str, type[Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}
-LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
 @dataclass(frozen=True)
@@ -121,11 +118,6 @@ def named(options: Audit, names: Sequence[str]) -> list[Named]:
 
 def made(options: Audit, name: str, architecture: str | None, data: ImageSet) -> nn.Module:
     """Return a network at rest; where its weights are drawn, they are the same in every process and at every call."""
-    library, _, inside = name.partition(":")
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
-        if library not in LIBRARIES or not options.pretrained:
-            return network(name, architecture, data.shape, len(data.classes))
-        model = LIBRARIES[library](inside, None, True, options.download).eval()
-        check_answer(model, name, data.shape, len(data.classes))
-        return model
+        return network(name, architecture, data.shape, len(data.classes), options.pretrained, options.download)

@@ -69,10 +69,13 @@ class Attack:
     """Another network, whose answers are counted instead: transfer."""
     judge_model: str | None = None
     """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
+    pretrained: bool = True
+    """Attack timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
     batch: int = 250
     device: str = "cpu"
     data_root: Path | None = None
     download: bool = False
+    """Fetch the data set, or the public weights, if they are missing."""
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
@@ -80,10 +83,11 @@ class Attack:
         source = self.data or (run.data if run else "digits")
         whole = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
         images = whole if run is None or run.augment is None else centered(whole, run.augment)
-        model = network(name, self.model, images.shape, len(images.classes)).to(device)
+        public = (self.pretrained, self.download)
+        model = network(name, self.model, images.shape, len(images.classes), *public).to(device)
         judged = model
         if self.judge is not None:
-            judged = judge_of(self.judge, self.judge_model or self.model, whole, images).to(device)
+            judged = judge_of(self.judge, self.judge_model or self.model, whole, images, *public).to(device)
         with Teller() as tell:
             print(export(model, judged, self.attack, images.to(device), self.out, self.batch, tell))
         return 0

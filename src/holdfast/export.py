@@ -53,8 +53,15 @@ def export(
     )
 
 
-def judge_of(name: str, architecture: str | None, whole: ImageSet, images: ImageSet) -> nn.Module:
-    """Return the network that judges images made on another one.
+def judge_of(
+    name: str,
+    architecture: str | None,
+    whole: ImageSet,
+    images: ImageSet,
+    pretrained: bool = False,
+    download: bool = False,
+) -> nn.Module:
+    """Return the network that judges images made on another one; the last two are those of `networks.network`.
 
     Raises:
         UsageError: it sees another part of the `whole` pictures than the attacked network, or there is no such network.
@@ -67,7 +74,7 @@ def judge_of(name: str, architecture: str | None, whole: ImageSet, images: Image
             f"{name} was trained to see images of shape {seen.shape}, the attacked ones have {images.shape}",
             UsageError,
         )
-    return network(name, architecture, images.shape, len(images.classes))
+    return network(name, architecture, images.shape, len(images.classes), pretrained, download)
 
 
 def to_bytes(images: Tensor) -> Tensor:

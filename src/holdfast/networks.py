@@ -1,5 +1,6 @@
 """From what a person names on the command line to a network at rest."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -8,10 +9,13 @@ from torch import nn
 from holdfast import models, record
 from holdfast.data import CropFlip, ImageSet
 from holdfast.errors import BadRecord, UsageError, require
+from holdfast.models import from_timm, from_torchvision
+from holdfast.models.architecture import check_answer
 from holdfast.run import Run, trained_model
 from holdfast.vocabulary import KINDS
 
 Shape = tuple[int, int, int]
+LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
 def read_run(folder: Path) -> Run:
@@ -32,8 +36,12 @@ def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
     return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
 
 
-def network(name: str, architecture: str | None, shape: Shape, classes: int) -> nn.Module:
+def network(
+    name: str, architecture: str | None, shape: Shape, classes: int, pretrained: bool = False, download: bool = False
+) -> nn.Module:
     """Return a network: a run's folder, a .safetensors file with its architecture, or a name that `models.build` takes.
+
+    A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so.
 
     Raises:
         UsageError: nothing answers to the name, or the weights are another network's.
@@ -55,4 +63,9 @@ def network(name: str, architecture: str | None, shape: Shape, classes: int) -> 
         f"'{name}' is no run's folder, no .safetensors file, and not timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
         UsageError,
     )
-    return models.build(name, shape, classes).eval()
+    library, _, inside = name.partition(":")
+    if not pretrained or library not in LIBRARIES:
+        return models.build(name, shape, classes).eval()
+    model = LIBRARIES[library](inside, None, True, download).eval()
+    check_answer(model, name, shape, classes)
+    return model

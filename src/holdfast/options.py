@@ -3,6 +3,7 @@
 import contextlib
 import io
 import itertools
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -15,15 +16,26 @@ Options = TypeVar("Options")
 
 def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:
     """Return the options that the words say; a mistake becomes one line."""
-    said = io.StringIO()
+    said, args = io.StringIO(), in_decimals(args)
     try:
         with contextlib.redirect_stderr(said):
             config = (tyro.conf.AvoidSubcommands,)
-            return tyro.cli(options, prog=f"holdfast {prog}", args=list(args), config=config, default=default)
+            return tyro.cli(options, prog=f"holdfast {prog}", args=args, config=config, default=default)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise UsageError(_one_line(said.getvalue())) from stop
+
+
+def in_decimals(args: Sequence[str]) -> list[str]:
+    """Return the words with a radius that is written as a fraction, as in `--threat.eps 8/255`, as a decimal number."""
+    words: list[str] = []
+    for word in args:
+        name, equals, value = word.partition("=") if word.startswith("-") else (words[-1] if words else "", "", word)
+        if name.endswith("eps") and (parts := re.fullmatch(r"(\d+)/([1-9]\d*)", value)):
+            word = f"{name}{equals}" * bool(equals) + repr(int(parts[1]) / int(parts[2]))
+        words.append(word)
+    return words
 
 
 def _one_line(panel: str) -> str:

@@ -46,3 +46,10 @@ def test_every_move_that_waits_waits_for_an_earlier_one() -> None:
         names = list(moves)
         for name, move in moves.items():
             assert not move.after or names.index(move.after) < names.index(name)
+
+
+def test_thorough_is_all_of_standard_and_then_all_of_autoattack() -> None:
+    standard, trusted = (moves_of(effort, Linf(0.1)) for effort in ("standard", "autoattack"))
+    thorough = moves_of("thorough", Linf(0.1))
+    assert list(thorough) == [*standard, *trusted]
+    assert thorough == standard | trusted

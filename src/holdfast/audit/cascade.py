@@ -38,20 +38,22 @@ def sweep(threat: Threat) -> dict[str, Move]:
         "classes": Move(MultiTargeted(threat, steps=3)),
         "sweep ce": Move(ODI(threat, steps=20, objective=cross_entropy), share=0.3),
         "targets": Move(MultiTargeted(threat, steps=10), share=0.15),
-        "square": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
+        "squares": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
     }
 
 
 def hunt(threat: Threat) -> dict[str, Move]:
-    """Return what `standard` adds: long climbs on the most fragile, and many queries where a few broke an image."""
+    """Return what `standard` adds: long climbs, many queries where a few broke an image, many starts for the last."""
     # In L1 APGD's sparse points break what the ways to the corners do not, and the margin tells little of which.
     targets = Move(APGDT(threat, steps=30), 0.5) if isinstance(threat, L1) else Move(MultiTargeted(threat), 0.1)
     return {
         "targets 2": targets,
         "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), share=0.05),
-        "square 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True, after="square"),
+        "squares 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True, after="squares"),
         "targets 3": Move(MultiTargeted(threat, steps=40), share=0.05),
-        "square 3": Move(Square(threat, queries=3000, share=0.05), share=0.02, warm=True, after="square"),
+        "squares 3": Move(Square(threat, queries=3000, share=0.05), share=0.02, warm=True, after="squares 2"),
+        "last starts": Move(APGD(threat, restarts=5, objective=dlr), share=0.01),
+        "last climbs": Move(ODI(threat, steps=50, restarts=10), share=0.01),
     }
 
 

@@ -141,12 +141,14 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
 
 
 def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
-    """Return a name made of every weight, every pixel and label, the moves, the seed and the batches."""
+    """Return a name made of every weight, every pixel and label, the kind of copy, the moves, the seed and batches."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     weights = record.fingerprint_of_tensors(subject.model.state_dict(), type(subject.model).__name__)
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
-    return record.fingerprint([weights, data, dict(moves), subject.seed, subject.batch])
+    return record.fingerprint(
+        [weights, data, type(subject.crafted_on).__name__, dict(moves), subject.seed, subject.batch]
+    )
 
 
 def _stage(name: str, number: int, progress: Progress) -> Stage:

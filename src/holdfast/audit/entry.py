@@ -7,6 +7,7 @@ from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import escalation, moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Subject, Tell, run_moves, untold
+from holdfast.audit.processes import first_ones
 from holdfast.audit.surrogate import fast_copy
 from holdfast.audit.verdict import Report, Stage
 from holdfast.passes import counting
@@ -54,7 +55,7 @@ def audit(
     began = time.monotonic()
     with counting() as later:
         doubts += look_at_attacks(subject, threat, found, stages)
-    seconds += time.monotonic() - began
+    doubts, seconds = first_ones(doubts), seconds + time.monotonic() - began
     if effort == "standard" and any(doubt.name in MISLED for doubt in doubts):
         found, stages = run_moves(subject, moves | escalation(threat), folder, tell, after=found)
     checks = Stage("doubts", 0, 0, spent.forwards + later.forwards, spent.backwards + later.backwards, seconds)

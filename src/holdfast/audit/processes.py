@@ -1,12 +1,13 @@
 """Several processes on one audit: each takes some batches of every move, then all know what all have found."""
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch.distributed as dist
 from torch import Tensor
 
 from holdfast.audit.progress import Progress
 
+Value = TypeVar("Value")
 FOUND = ("broken_by", "best", "margin")
 """What a move changes, a row an image."""
 
@@ -16,6 +17,15 @@ def rank_and_count() -> tuple[int, int]:
     if not (dist.is_available() and dist.is_initialized()):
         return 0, 1
     return dist.get_rank(), dist.get_world_size()
+
+
+def first_ones(value: Value) -> Value:
+    """Return what the first process has, in all of them: what was timed or doubted there decides for all."""
+    if rank_and_count()[1] == 1:
+        return value
+    told: list[Any] = [value]
+    dist.broadcast_object_list(told, src=0)
+    return cast("Value", told[0])
 
 
 def join(progress: Progress, mine: Tensor, before: list[float]) -> None:

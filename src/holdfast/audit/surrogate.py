@@ -15,6 +15,7 @@ from torch import nn
 from holdfast.audit.bfloat16 import InBfloat16, multiplies_bfloat16, times_as_fast
 from holdfast.audit.folding import NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
+from holdfast.audit.processes import first_ones
 from holdfast.audit.steadiness import generators_put_back, unsteady
 from holdfast.models.pretrained import reason
 from holdfast.types import Images, Network
@@ -121,7 +122,7 @@ def in_bfloat16(surrogate: Surrogate, reference: Reference, images: Images) -> S
         mismatch = compare(ask(fast, images[:COMPARED]), reference)
         if not mismatch.within(ROUNDED):
             return _saying(surrogate, f"float32, as bfloat16 differs by {mismatch.logits:.2g} in logits")
-        gain = times_as_fast(fast, slow, images)
+        gain = first_ones(times_as_fast(fast, slow, images))
         if gain < PAYS:
             return _saying(surrogate, f"float32, as bfloat16 is only {gain:.2f} times as fast")
         return Surrogate(fast, f"{surrogate.words}; bfloat16, {gain:.1f} times as fast", mismatch.logits)

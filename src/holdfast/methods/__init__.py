@@ -2,8 +2,8 @@
 
 from holdfast.methods.at import AT
 from holdfast.methods.cl import CL
-from holdfast.methods.method import LossMethod, Memory, Method, Update
+from holdfast.methods.method import Finished, LossMethod, Memory, Method, Origin, Update
 from holdfast.methods.standard import Standard
 from holdfast.methods.trades import TRADES
 
-__all__ = ["AT", "CL", "TRADES", "LossMethod", "Memory", "Method", "Standard", "Update"]
+__all__ = ["AT", "CL", "TRADES", "Finished", "LossMethod", "Memory", "Method", "Origin", "Standard", "Update"]

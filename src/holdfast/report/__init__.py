@@ -5,7 +5,7 @@ from holdfast.report.filled import Filled, Workplace, fill
 from holdfast.report.page import page
 from holdfast.report.pictures import Pictures, gallery, picture
 from holdfast.report.sheet import Sheet, sheet, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Paper, Scale, Table
+from holdfast.report.table import Paper, Scale, Table, Transfer
 
 __all__ = [
     "Filled",
@@ -14,6 +14,7 @@ __all__ = [
     "Scale",
     "Sheet",
     "Table",
+    "Transfer",
     "Workplace",
     "curve",
     "fill",

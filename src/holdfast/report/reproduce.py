@@ -8,12 +8,13 @@ from typing import Any
 
 from holdfast import record
 from holdfast.errors import BadRecord, MissingData, UnknownName
+from holdfast.lineage import seeded
 from holdfast.report import filled as filling
 from holdfast.report.filled import Filled, Workplace, fill
 from holdfast.report.page import page
 from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Paper, Scale, Table
+from holdfast.report.table import Paper, Scale, Table, Transfer
 from holdfast.training import Tell
 from holdfast.vocabulary import KINDS
 
@@ -88,7 +89,7 @@ def _pictures(request: Request, filled: Sequence[Filled], place: Workplace) -> l
     table = filled[0].table
     shown = []
     for row, run in table.rows.items():
-        one = replace(run, seed=table.seeds[0])
+        one = seeded(run, table.seeds[0])
         data = filling.images_of(one, table, place)
         shown.append(picture(row, filling.network(one, place), attack, data))
     return shown
@@ -109,7 +110,7 @@ def read_tables(folder: Path) -> list[Filled]:
     found = sorted((folder / "tables").glob("*.json"))
     if not found:
         raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
-    known = {**KINDS, "Filled": Filled, "Table": Table, "Scale": Scale}
+    known = {**KINDS, "Filled": Filled, "Table": Table, "Scale": Scale, "Transfer": Transfer}
     tables = []
     for path in found:
         remedy = "run holdfast reproduce again"

@@ -1,9 +1,26 @@
 """One file a method of training. To add one: write its file, add its line here; the shared tests find it."""
 
 from holdfast.methods.at import AT
+from holdfast.methods.atda import ATDA
 from holdfast.methods.cl import CL
+from holdfast.methods.free_at import FreeAT
 from holdfast.methods.method import LossMethod, Memory, Method, Update
+from holdfast.methods.mixed_at import MixedAT
+from holdfast.methods.sim_adv import SIMAdv
 from holdfast.methods.standard import Standard
 from holdfast.methods.trades import TRADES
 
-__all__ = ["AT", "CL", "TRADES", "LossMethod", "Memory", "Method", "Standard", "Update"]
+__all__ = [
+    "AT",
+    "ATDA",
+    "CL",
+    "TRADES",
+    "FreeAT",
+    "LossMethod",
+    "Memory",
+    "Method",
+    "MixedAT",
+    "SIMAdv",
+    "Standard",
+    "Update",
+]

@@ -38,6 +38,14 @@ class Memory(nn.Module):
         require(known, f"memory keeps no '{name}': name it in remember, so that it is saved")
         super().__setattr__(name, value)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Take saved tensors in the shape that they had grown to, not in the one that a run begins with."""
+        for name, kept in self._buffers.items():
+            saved = state_dict.get(prefix + name)
+            if kept is not None and saved is not None and saved.shape != kept.shape:
+                self._buffers[name] = kept.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
 
 @runtime_checkable
 class Update(Protocol):
@@ -46,8 +54,8 @@ class Update(Protocol):
     def __call__(self, loss: Tensor, network: str = "model") -> None:
         """Go back through `loss` and step."""
 
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of the network's weights by those of `loss`."""
+    def backward(self, loss: Tensor, network: str = "model", beside: tuple[Tensor, ...] = ()) -> None:
+        """Replace the gradients of the network's weights by those of `loss`; in the same pass, find those `beside`."""
 
     def apply(self, network: str = "model") -> None:
         """Step along the gradients."""

@@ -36,8 +36,9 @@ def test_rows_of_a_table_are_trained_on_equal_terms(paper: Paper, name: str, tab
     from holdfast.methods import Standard
 
     for scale in {**paper.scales, **table.scales}.values():
-        terms = {replace(run, method=Standard()) for run in scale.table(table).rows.values()}
-        assert len(terms) == 1
+        runs = list(scale.table(table).rows.values())
+        varied = {name: getattr(runs[0], name) for name in table.varied}
+        assert len({replace(run, method=Standard(), **varied) for run in runs}) == 1
 
 
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)

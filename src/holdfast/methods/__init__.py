@@ -4,8 +4,11 @@ from holdfast.methods.at import AT
 from holdfast.methods.atda import ATDA
 from holdfast.methods.cl import CL
 from holdfast.methods.free_at import FreeAT
+from holdfast.methods.grad_align import GradAlign
+from holdfast.methods.guarded import Guarded
 from holdfast.methods.method import LossMethod, Memory, Method, Update
 from holdfast.methods.mixed_at import MixedAT
+from holdfast.methods.n_fgsm import NFGSM
 from holdfast.methods.sim_adv import SIMAdv
 from holdfast.methods.standard import Standard
 from holdfast.methods.trades import TRADES
@@ -14,8 +17,11 @@ __all__ = [
     "AT",
     "ATDA",
     "CL",
+    "NFGSM",
     "TRADES",
     "FreeAT",
+    "GradAlign",
+    "Guarded",
     "LossMethod",
     "Memory",
     "Method",

@@ -24,8 +24,8 @@ class FreeAT(Method):
     """
 
     threat: Linf = Linf()
-    m: int = 8
-    """How often each batch is replayed; paper 003 takes 10."""
+    m: int = 2
+    """How often each batch is replayed: the authors take 8 on CIFAR-10 and 4 on ImageNet, paper 003 takes 10."""
     step_size: float | None = None
     """eps where none is given, as in the authors' code."""
     begin: Literal["carried", "zero"] = "carried"

@@ -35,6 +35,8 @@ class Table:
     """A curve has numbers as column names and is drawn."""
     axis: str = ""
     """What a curve's columns count."""
+    varied: tuple[str, ...] = ()
+    """Fields in which the runs of the rows differ beside their method; everything else is the same for all."""
     notes: tuple[str, ...] = ()
     scales: Mapping[str, "Scale"] = field(default_factory=dict)
     """Scales of this table that stand in for those of its paper."""
@@ -45,6 +47,8 @@ class Scale:
     """How a machine of a given size runs a table; what is None stays as the table says."""
 
     epochs: int | None = None
+    share: float = 1.0
+    """What multiplies the epochs of every row, to one at least, where `epochs` says nothing."""
     limit: int | None = None
     test_limit: int | None = None
     seeds: tuple[int, ...] | None = None
@@ -63,7 +67,8 @@ class Scale:
     def run(self, run: Run) -> Run:
         """Return the run at this scale."""
         names = ("epochs", "limit", "batch", "model", "data", "optimizer", "schedule", "pretrained", "held_out")
-        said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        said: dict[str, Any] = {"epochs": max(1, round(self.share * run.epochs))}
+        said |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if said.get("held_out") == 0:
             said["select"] = None
         return replace(run, method=_shortened(run.method, self.train_steps), **said)

@@ -8,13 +8,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation
 from holdfast.attacks import FGSM, RFGSM, Attack
 from holdfast.attacks.presets import bim, fast, madry
 from holdfast.data import CropFlip
 from holdfast.methods import AT, ATDA, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
 from holdfast.optimization import Adam
-from holdfast.report import Paper, Scale, Table
+from holdfast.report import Figure, Paper, Scale, Study, Table
 from holdfast.report.table import Published
 from holdfast.run import Run
 from holdfast.threats import Linf
@@ -96,6 +97,20 @@ RIVALS = rows("mnist", rivals(THREATS["mnist"]))
 ON_MNIST, ON_FASHION = columns(THREATS["mnist"], 10, 40), columns(THREATS["fashion-mnist"], 10, 40)
 ON_CIFAR = columns(THREATS["cifar10"], 4, 20)
 
+LONG = bim(THREATS["mnist"], 30, 30)
+
+
+def maps(row: str, attack: Attack | None) -> dict[str, Study]:
+    """Return the only study of a panel of Figures 1 and 9: a row of Table 3 and its images under an attack."""
+    assert attack is not None, "clean images are on every map"
+    return {"": Study(MNIST[row], Embedding(attack))}
+
+
+def saturation(analysis: Analysis) -> dict[str, Study]:
+    """Return the studies of Figures 3 and 4: the network that is not defended, one by many steps, and ours."""
+    return {row: Study(MNIST[row], analysis) for row in ("Vanilla", "BIM(10,30)-Adv", "SIM(10,20)-Adv")}
+
+
 SMALL = Scale(model="digits-net", epochs=1, limit=16, test_limit=4, seeds=(0,), train_steps=1, test_steps=1, batch=16,
               data="made-up:1x28x28")  # fmt: skip
 SCALES = {
@@ -124,6 +139,36 @@ PAPER = Paper(
         "3-rivals": Table(
             "Table 3, our rows: other single-step methods on MNIST, L-inf 0.3", RIVALS, ON_MNIST,
             varied=("epochs", "optimizer"),
+        ),
+    },
+    figures={
+        "1": Figure(
+            "Figure 1: clean and attacked images of one class among the others, MNIST, t-SNE of the penultimate layer",
+            {
+                "Vanilla, BIM(30,30)": maps("Vanilla", LONG),
+                "ATDA, BIM(30,30)": maps("ATDA", LONG),
+                "ATDA, FGSM": maps("ATDA", ON_MNIST["FGSM"]),
+                "BIM(10,30)-Adv, BIM(30,30)": maps("BIM(10,30)-Adv", LONG),
+                "SIM(10,20)-Adv, BIM(30,30)": maps("SIM(10,20)-Adv", LONG),
+            },
+            notes=("the paper trains BIM(30,30)-Adv for its panel d",),
+        ),
+        "3": Figure(
+            "Figure 3: rho under BIM(n, n), MNIST, L-inf 0.3",
+            {"": saturation(BallSaturation(THREATS["mnist"]))},
+            x="n", y="rho", y_range=(0, 1.05),
+        ),
+        "4": Figure(
+            "Figure 4: rho along the way of BIM(10, 30), MNIST, L-inf 0.3",
+            {"": saturation(PathSaturation(THREATS["mnist"]))},
+            x="step", y="rho", y_range=(0, 1.05),
+        ),
+        "9": Figure(
+            "Figure 9: the map of Free-Adv, MNIST",
+            {
+                "Free-Adv, FGSM": maps(f"Free-Adv (m={M})", ON_MNIST["FGSM"]),
+                "Free-Adv, BIM(30,30)": maps(f"Free-Adv (m={M})", LONG),
+            },
         ),
     },
 )  # fmt: skip

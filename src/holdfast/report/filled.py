@@ -1,6 +1,6 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,13 +56,15 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
         by_seed = []
         for one in seeded:
             model = network(one, place)
-            test_set = images_of(one, table, place)
+            test_set = images_of(one, table.test_limit, place)
             counts.add(len(test_set))
             by_seed.append(measure(one, model, table, test_set, place))
         values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
         seconds[row] = tuple(seconds_of(run_folder(one, place)) for one in seeded)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    return Filled(name, table, scale, values, counts.pop(), seconds, conditions(place.device, table))
+    return Filled(
+        name, table, scale, values, counts.pop(), seconds, conditions(place.device, list(table.rows.values()))
+    )
 
 
 def _with_seed(run: Run, seed: int) -> Run:
@@ -87,9 +89,9 @@ def network(run: Run, place: Workplace) -> nn.Module:
     )
 
 
-def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
+def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
-    data = loaded(run.data, "test", data_root(place.data_root), place.download, table.test_limit)
+    data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
     if run.augment is not None:
         data = centered(data, run.augment)
     return data.to(place.device)
@@ -109,10 +111,9 @@ def measure(run: Run, model: nn.Module, table: Table, data: ImageSet, place: Wor
     return values
 
 
-def conditions(device: str, table: Table) -> dict[str, str]:
+def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     """Say on what the numbers were measured."""
     there = measured_on(device)
-    runs = list(table.rows.values())
     images = said("all" if run.limit is None else run.limit for run in runs)
     epochs, batch = said(run.epochs for run in runs), said(run.batch for run in runs)
     movers = said(record.brief(run.optimizer) for run in runs)

@@ -71,39 +71,26 @@ class Scale:
         said |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if said.get("held_out") == 0:
             said["select"] = None
-        return replace(run, method=_shortened(run.method, self.train_steps), **said)
+        return replace(run, method=shortened(run.method, self.train_steps), **said)
 
     def table(self, table: Table, seeds: tuple[int, ...] | None = None) -> Table:
         """Return the table at this scale, with these seeds if any are given."""
         return replace(
             table,
             rows={name: self.run(run) for name, run in table.rows.items()},
-            columns={name: _shortened(attack, self.test_steps) for name, attack in table.columns.items()},
+            columns={name: shortened(attack, self.test_steps) for name, attack in table.columns.items()},
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,
         )
 
 
-def _shortened(value: Any, steps: int | None) -> Any:
+def shortened(value: Any, steps: int | None) -> Any:
     """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far."""
     if steps is None or not is_dataclass(value) or isinstance(value, type):
         return value
-    inner = {f.name: _shortened(getattr(value, f.name), steps) for f in fields(value)}
+    inner = {f.name: shortened(getattr(value, f.name), steps) for f in fields(value)}
     if isinstance(value, Attack) and getattr(value, "steps", 0) > steps:
         inner["steps"] = steps
         if inner.get("step_size") is not None:
             inner["step_size"] = inner["step_size"] * getattr(value, "steps", steps) / steps
     return replace(value, **inner)
-
-
-@dataclass(frozen=True)
-class Paper:
-    """All that is reproduced of one paper, and the scales it can be run at."""
-
-    name: str
-    title: str
-    scales: Mapping[str, Scale]
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    figures: Mapping[str, Table] = field(default_factory=dict)
-    pictures: Attack | None = None
-    """The attack whose images the report shows."""

@@ -17,7 +17,7 @@ def attack_kinds() -> Mapping[str, type[attacks.Attack]]:
 
 def method_kinds() -> Mapping[str, type[methods.Method]]:
     """Return every method of training by name."""
-    core = ("LossMethod", "Memory", "Method", "Update")
+    core = ("Finished", "LossMethod", "Memory", "Method", "Origin", "Update")
     return {name: getattr(methods, name) for name in sorted(methods.__all__) if name not in core}
 
 

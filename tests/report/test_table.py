@@ -1,13 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from holdfast.attacks import FGSM, PGD
+from holdfast.lineage import origins
 from holdfast.methods import AT, TRADES
-from holdfast.optimization import Adam
-from holdfast.report import Scale, Table
+from holdfast.optimization import SGD, Adam, Steps
+from holdfast.report import Scale, Table, Transfer, Workplace, fill
 from holdfast.report.table import shortened
-from holdfast.run import Run
+from holdfast.run import Run, Start
 from holdfast.threats import Linf
 
 TABLE = Table(
@@ -62,3 +64,54 @@ def test_the_attack_inside_a_method_isshortened_and_the_rest_stays() -> None:
     short = shortened(TRADES(beta=3.0), 2)
     assert short.attack.steps * short.attack.step_size == pytest.approx(10 * 0.007)
     assert replace(short, attack=TRADES().attack) == TRADES(beta=3.0)
+
+
+def test_a_share_of_a_run_keeps_its_shape() -> None:
+    first = Run(epochs=None, steps=100, schedule=Steps((40, 80)))
+    run = Run(epochs=None, steps=1000, schedule=Steps((400, 800)), start=Start(first, "position"))
+    quarter = Scale(share=0.25, epochs=3, pretrained=False).run(run)
+    assert (quarter.steps, quarter.epochs, quarter.schedule) == (250, None, Steps((100, 200)))
+    assert origins(quarter) == (replace(first, steps=25, schedule=Steps((10, 20))),)
+    assert Scale(share=0.001).run(Run(epochs=10)).epochs == 1
+
+
+def test_runs_that_a_row_or_a_column_names_shrink_with_it() -> None:
+    source = Run(AT(PGD(steps=10)), start=Start(Run(limit=500)))
+    table = replace(TABLE, columns={"black box": Transfer(source, PGD(steps=20))})
+    scaled = Scale(limit=64, train_steps=2, test_steps=3).table(table).columns["black box"]
+    assert isinstance(scaled, Transfer)
+    assert scaled.attack == PGD(steps=3)
+    assert scaled.source.method == AT(PGD(steps=2))
+    assert {run.limit for run in (scaled.source, *origins(scaled.source))} == {64}
+
+
+BLACK = Run(epochs=2, batch=16, limit=64, optimizer=SGD(lr=0.05), data="made-up:1x8x8")
+
+
+def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path) -> None:
+    from holdfast import load, train
+    from holdfast.attacks import BIM
+
+    attack, source = BIM(Linf(0.1), steps=3), replace(BLACK, seed=1)
+    columns = {"white box": attack, "black box": Transfer(source, attack)}
+    filled = fill("t", Table("T", {"row": BLACK}, columns, seeds=(0, 5)), "smoke", Workplace(tmp_path))
+    data = load(BLACK.data, "test")
+    images, labels = data.take(data.labels.new_tensor(range(len(data)))), data.labels
+    for place, seed in enumerate((0, 5)):
+        judged = train(replace(BLACK, seed=seed), tmp_path / "j" / str(seed))
+        other = train(replace(BLACK, seed=seed + 1), tmp_path / "o" / str(seed))
+        for column, model in (("white box", judged), ("black box", other)):
+            right = judged(attack(model, images, labels)).argmax(1) == labels
+            assert filled.values["row"][column][place] == pytest.approx(float(right.float().mean()))
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+
+
+def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
+    from holdfast import record
+    from holdfast.report.reproduce import read_tables
+    from holdfast.report.sheet import to_json
+
+    table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))
+    filled = fill("t", table, "smoke", Workplace(tmp_path))
+    record.write_text(tmp_path / "tables" / "t.json", to_json(filled))
+    assert read_tables(tmp_path) == [filled]

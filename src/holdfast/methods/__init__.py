@@ -6,7 +6,7 @@ from holdfast.methods.cl import CL
 from holdfast.methods.free_at import FreeAT
 from holdfast.methods.grad_align import GradAlign
 from holdfast.methods.guarded import Guarded
-from holdfast.methods.method import LossMethod, Memory, Method, Update
+from holdfast.methods.method import Finished, LossMethod, Memory, Method, Origin, Update
 from holdfast.methods.mixed_at import MixedAT
 from holdfast.methods.n_fgsm import NFGSM
 from holdfast.methods.sim_adv import SIMAdv
@@ -19,6 +19,7 @@ __all__ = [
     "CL",
     "NFGSM",
     "TRADES",
+    "Finished",
     "FreeAT",
     "GradAlign",
     "Guarded",
@@ -26,6 +27,7 @@ __all__ = [
     "Memory",
     "Method",
     "MixedAT",
+    "Origin",
     "SIMAdv",
     "Standard",
     "Update",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.methods.method import LossMethod, Memory, predict
+from holdfast.methods.method import Finished, LossMethod, Memory, predict
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Labels, Logits, Terms
 
@@ -41,7 +41,7 @@ class ATDA(LossMethod):
         require(self.weight >= 0, f"ATDA: weight = {self.weight}, not 0 or more")
         require(0 <= self.beta <= 1, f"ATDA: beta = {self.beta}, not between 0 and 1")
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the center of each class in the space of logits."""
         classes = len(train_set.classes)
         return Memory(centers=torch.zeros(classes, classes, device=train_set.device))

@@ -9,7 +9,7 @@ from torch import nn
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.methods.method import Memory, Method, Update
+from holdfast.methods.method import Finished, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
@@ -36,7 +36,7 @@ class FreeAT(Method):
         require(self.m >= 1, f"FreeAT: m = {self.m}, not 1 or more")
         require(self.step_size is None or self.step_size >= 0, f"FreeAT: step_size = {self.step_size}, not 0 or more")
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the change at each place of a batch; the first batch says how many places there are."""
         return Memory(change=torch.zeros(0, *train_set.shape, device=train_set.device))
 

@@ -16,7 +16,7 @@ from holdfast.attacks.presets import fast
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.at import AT
-from holdfast.methods.method import Memory, Method, Update, predict
+from holdfast.methods.method import Finished, Memory, Method, Update, predict
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 
@@ -41,11 +41,11 @@ class Guarded(Method):
         require(self.every >= 1, f"Guarded: every = {self.every}, not 1 or more")
         require(0 < self.drop <= 1, f"Guarded: drop = {self.drop}, not above 0 and at most 1")
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps, the last weights that held, and the images that are watched."""
         device = train_set.device
         return Memory(
-            inner=self.method.remember(model, train_set),
+            inner=self.method.remember(model, train_set, finished),
             held=copy.deepcopy(model),
             images=torch.zeros(0, *train_set.shape, device=device),
             labels=torch.zeros(0, dtype=torch.int64, device=device),

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, final, runtime_checkable
 
 import torch
@@ -73,12 +74,30 @@ class Update(Protocol):
         """Step along the gradients."""
 
 
+class Origin:
+    """A run as a method names it: where another network, or images made with it, come from. Only `Run` is one."""
+
+
+@runtime_checkable
+class Finished(Protocol):
+    """The finished runs that a run names, trained before it begins."""
+
+    def network(self, origin: Origin) -> nn.Module:
+        """Return the run's network, at rest, frozen, on the device of this run."""
+
+    def folder(self, origin: Origin) -> Path:
+        """Return the run's folder, where what is made from it once for all may be kept."""
+
+    def seen(self, origin: Origin, images: Images) -> Tensor:
+        """Return images of the data set as the run's network sees them in evaluation: the middle of each."""
+
+
 @dataclass(frozen=True)
 class Method(ABC):
-    """A way to train a network."""
+    """A way to train a network; a field anywhere in it may hold a run that has to be finished first."""
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
-        """Return the memory that a run begins with."""
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Return the memory that a run begins with; it is asked again when a run goes on."""
         return Memory()
 
     def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:

@@ -9,7 +9,7 @@ from holdfast.report.panels import panels
 from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, gallery, picture
 from holdfast.report.sheet import Sheet, sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Scale, Table
+from holdfast.report.table import Scale, Table, Transfer
 
 __all__ = [
     "Figure",
@@ -21,6 +21,7 @@ __all__ = [
     "Sheet",
     "Study",
     "Table",
+    "Transfer",
     "Workplace",
     "curve",
     "fill",

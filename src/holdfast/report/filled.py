@@ -1,7 +1,7 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -11,8 +11,9 @@ from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.lineage import seeded
 from holdfast.networks import centered
-from holdfast.report.table import Table
+from holdfast.report.table import Column, Table, Transfer
 from holdfast.run import Run, seconds_of
 from holdfast.training import Tell, loaded, silent, train
 
@@ -52,23 +53,16 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     seconds: dict[str, tuple[float, ...]] = {}
     counts: set[int] = set()
     for row, run in table.rows.items():
-        seeded = [_with_seed(run, seed) for seed in table.seeds]
         by_seed = []
-        for one in seeded:
-            model = network(one, place)
-            test_set = images_of(one, table.test_limit, place)
+        for seed in table.seeds:
+            test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            by_seed.append(measure(one, model, table, test_set, place))
+            by_seed.append(measure(run, seed, table, test_set, place))
         values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
-        seconds[row] = tuple(seconds_of(run_folder(one, place)) for one in seeded)
+        seconds[row] = tuple(seconds_of(run_folder(seeded(run, seed), place)) for seed in table.seeds)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    return Filled(
-        name, table, scale, values, counts.pop(), seconds, conditions(place.device, list(table.rows.values()))
-    )
-
-
-def _with_seed(run: Run, seed: int) -> Run:
-    return replace(run, seed=seed)
+    there = conditions(place.device, list(table.rows.values()))
+    return Filled(name, table, scale, values, counts.pop(), seconds, there)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:
@@ -78,10 +72,12 @@ def run_folder(run: Run, place: Workplace) -> Path:
 
 def network(run: Run, place: Workplace) -> nn.Module:
     """Return the trained network of a run."""
-    place.tell(0, 1, f"training {record.brief(run)}")
+    folder = run_folder(run, place)
+    if not (folder / "model.safetensors").exists():
+        place.tell(0, 1, f"training {record.brief(run)}")
     return train(
         run,
-        run_folder(run, place),
+        folder,
         device=place.device,
         data_root=place.data_root,
         download=place.download,
@@ -97,30 +93,37 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     return data.to(place.device)
 
 
-def measure(run: Run, model: nn.Module, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
+def measure(run: Run, seed: int, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
     """Return the accuracy of one network in every column, and their worst case."""
-    name = record.fingerprint(run)
-    rows: dict[str, Outcomes] = {}
-    for column, attack in table.columns.items():
-        place.tell(0, 1, f"{name} under {column}")
-        cell = Cell(name, name, attack, run.seed)
-        rows[column] = outcomes(cell, {name: model}, data, place.folder / "outcomes", tell=place.tell)
+    rows = {column: evaluate(run, attack, seed, data, place, column) for column, attack in table.columns.items()}
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
     return values
 
 
+def evaluate(run: Run, column: Column, seed: int, data: ImageSet, place: Workplace, words: str) -> Outcomes:
+    """Return what the network of a run answers to a column's images, made against itself or against another's."""
+    judged = seeded(run, seed)
+    attacked = seeded(column.source, seed) if isinstance(column, Transfer) else judged
+    attack = column.attack if isinstance(column, Transfer) else column
+    named = {record.fingerprint(each): network(each, place) for each in {judged, attacked}}
+    place.tell(0, 1, f"{record.fingerprint(judged)} under {words}")
+    cell = Cell(record.fingerprint(judged), record.fingerprint(attacked), attack, seed)
+    return outcomes(cell, named, data, place.folder / "outcomes", tell=place.tell)
+
+
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     """Say on what the numbers were measured."""
     there = measured_on(device)
     images = said("all" if run.limit is None else run.limit for run in runs)
-    epochs, batch = said(run.epochs for run in runs), said(run.batch for run in runs)
+    length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
+    batch = said(run.batch for run in runs)
     movers = said(record.brief(run.optimizer) for run in runs)
     return {
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
-        "training": f"{epochs} epochs, {images} images, batch {batch}, {movers}",
+        "training": f"{length}, {images} images, batch {batch}, {movers}",
         "hardware": there["hardware"],
         "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
         "versions": there["versions"],

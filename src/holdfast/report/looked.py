@@ -1,13 +1,14 @@
 """A figure with what was seen in it: trains what is missing, looks where nobody has looked, reads the rest."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast import analysis, record
 from holdfast.analysis import Seen
 from holdfast.data import ImageSet
 from holdfast.evaluation import name_of
+from holdfast.lineage import seeded
 from holdfast.report.figure import Figure, Study
 from holdfast.report.filled import Workplace, conditions, images_of, network
 from holdfast.vocabulary import KINDS, named
@@ -52,7 +53,7 @@ def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
 
 
 def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
-    model = network(replace(study.run, seed=seed), place)
+    model = network(seeded(study.run, seed), place)
     weights = record.fingerprint_of_tensors(model.state_dict())
     name = record.fingerprint([study.analysis, seed, name_of(data), weights])
     path: Path = place.folder / "analyses" / f"{name}.json"

@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast import record
 from holdfast.errors import BadRecord, MissingData, UnknownName
+from holdfast.lineage import seeded
 from holdfast.report import filled as filling
 from holdfast.report.figure import Figure, scaled
 from holdfast.report.filled import Filled, Workplace, fill
@@ -16,7 +17,7 @@ from holdfast.report.page import page
 from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Scale, Table
+from holdfast.report.table import Scale, Table, Transfer
 from holdfast.training import Tell
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
@@ -90,7 +91,7 @@ def _pictures(request: Request, filled: Sequence[Filled | Looked], place: Workpl
     table = tables[0]
     shown = []
     for row, run in table.rows.items():
-        one = replace(run, seed=table.seeds[0])
+        one = seeded(run, table.seeds[0])
         data = filling.images_of(one, table.test_limit, place)
         shown.append(picture(row, filling.network(one, place), attack, data))
     return shown
@@ -111,7 +112,7 @@ def read_tables(folder: Path) -> list[Filled | Looked]:
     found = sorted((folder / "tables").glob("*.json"))
     if not found:
         raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
-    known = {**WORDS, "Filled": Filled, "Looked": Looked, "Table": Table, "Scale": Scale}
+    known = {**WORDS, "Filled": Filled, "Looked": Looked, "Table": Table, "Scale": Scale, "Transfer": Transfer}
     tables = []
     for path in found:
         remedy = "run holdfast reproduce again"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
-from holdfast.optimization import Optimizer, Schedule
+from holdfast.lineage import with_origins
+from holdfast.optimization import Levels, Optimizer, Schedule, Steps
 from holdfast.run import Run
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -17,13 +18,26 @@ Published = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """A column of images that are made against another run's network and shown to every row's: a black box."""
+
+    source: Run
+    attack: Attack
+
+
+Column = Attack | Transfer | None
+"""What every row of a table meets; None leaves the images as they are."""
+
+
+@dataclass(frozen=True)
 class Table:
-    """One table or figure: a row a run, a column an attack."""
+    """One table or figure: a row a run, a column an attack, from the row's own network or from another."""
 
     title: str
     rows: Mapping[str, Run]
-    columns: Mapping[str, Attack | None]
+    columns: Mapping[str, Column]
     seeds: tuple[int, ...] = (0, 1, 2)
+    """Each is added to the seeds that the runs have in the recipe."""
     top: int = 1
     """A prediction counts as right when the label is among this many classes."""
     worst: tuple[str, ...] = ()
@@ -47,8 +61,9 @@ class Scale:
     """How a machine of a given size runs a table; what is None stays as the table says."""
 
     epochs: int | None = None
-    share: float = 1.0
-    """What multiplies the epochs of every row, to one at least, where `epochs` says nothing."""
+    """A run measured in steps keeps them; `share` shortens it."""
+    share: float | None = None
+    """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
     limit: int | None = None
     test_limit: int | None = None
     seeds: tuple[int, ...] | None = None
@@ -65,28 +80,41 @@ class Scale:
     held_out: int | None = None
 
     def run(self, run: Run) -> Run:
-        """Return the run at this scale."""
+        """Return the run at this scale, and the runs that it names likewise."""
         names = ("epochs", "limit", "batch", "model", "data", "optimizer", "schedule", "pretrained", "held_out")
-        said: dict[str, Any] = {"epochs": max(1, round(self.share * run.epochs))}
-        said |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if said.get("held_out") == 0:
             said["select"] = None
-        return replace(run, method=shortened(run.method, self.train_steps), **said)
+        if run.steps is not None:
+            said.pop("epochs", None)
+        if run.start is not None:
+            said.pop("pretrained", None)
+        named: Run = with_origins(run, self.run)
+        return _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
+
+    def column(self, column: Column) -> Column:
+        """Return a column's attack, with the run that it is aimed at, at this scale."""
+        if isinstance(column, Transfer):
+            return Transfer(self.run(column.source), shortened(column.attack, self.test_steps))
+        smaller: Column = shortened(column, self.test_steps)
+        return smaller
 
     def table(self, table: Table, seeds: tuple[int, ...] | None = None) -> Table:
         """Return the table at this scale, with these seeds if any are given."""
         return replace(
             table,
             rows={name: self.run(run) for name, run in table.rows.items()},
-            columns={name: shortened(attack, self.test_steps) for name, attack in table.columns.items()},
+            columns={name: self.column(column) for name, column in table.columns.items()},
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,
         )
 
 
 def shortened(value: Any, steps: int | None) -> Any:
-    """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far."""
-    if steps is None or not is_dataclass(value) or isinstance(value, type):
+    """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far; runs stay."""
+    if isinstance(value, tuple):
+        return tuple(shortened(item, steps) for item in value)
+    if steps is None or not is_dataclass(value) or isinstance(value, type | Run):
         return value
     inner = {f.name: shortened(getattr(value, f.name), steps) for f in fields(value)}
     if isinstance(value, Attack) and getattr(value, "steps", 0) > steps:
@@ -94,3 +122,14 @@ def shortened(value: Any, steps: int | None) -> Any:
         if inner.get("step_size") is not None:
             inner["step_size"] = inner["step_size"] * getattr(value, "steps", steps) / steps
     return replace(value, **inner)
+
+
+def _shared(run: Run, share: float | None) -> Run:
+    """Return the run with this share of its length and of its schedule's milestones, at least one epoch or step."""
+    if share is None:
+        return run
+    schedule = run.schedule
+    if isinstance(schedule, Steps | Levels):
+        schedule = replace(schedule, at=tuple(round(share * milestone, 6) for milestone in schedule.at))
+    epochs, steps = (None if each is None else max(1, round(share * each)) for each in (run.epochs, run.steps))
+    return replace(run, epochs=epochs, steps=steps, schedule=schedule)

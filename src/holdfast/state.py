@@ -76,13 +76,13 @@ class Updates:
         self.backward(loss, network)
         self.apply(network)
 
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of that network's weights, and of nothing else."""
+    def backward(self, loss: Tensor, network: str = "model", beside: tuple[Tensor, ...] = ()) -> None:
+        """Replace the gradients of that network's weights, add to those of the leaves `beside`, and of nothing else."""
         require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
         self.optimizers[network].zero_grad(set_to_none=True)
         weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
         require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
-        torch.autograd.backward(loss, inputs=weights)
+        torch.autograd.backward(loss, inputs=[*weights, *beside])
 
     def apply(self, network: str = "model") -> None:
         """Step along the gradients."""

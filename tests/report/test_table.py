@@ -8,7 +8,7 @@ from holdfast.lineage import origins
 from holdfast.methods import AT, TRADES
 from holdfast.optimization import SGD, Adam, Steps
 from holdfast.report import Scale, Table, Transfer, Workplace, fill
-from holdfast.report.table import _shortened
+from holdfast.report.table import shortened
 from holdfast.run import Run, Start
 from holdfast.threats import Linf
 
@@ -45,23 +45,23 @@ def test_seeds_that_are_asked_for_win() -> None:
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_a_shorter_attack_reaches_as_far(steps: int) -> None:
     attack = PGD(Linf(0.3), steps=40, step_size=0.01)
-    short = _shortened(attack, steps)
+    short = shortened(attack, steps)
     assert short.steps == steps
     assert short.steps * short.step_size == pytest.approx(40 * 0.01)
     assert replace(short, steps=40, step_size=0.01) == attack
 
 
 def test_a_rule_for_the_step_size_stays_a_rule() -> None:
-    assert _shortened(PGD(steps=40), 5) == PGD(steps=5)
+    assert shortened(PGD(steps=40), 5) == PGD(steps=5)
 
 
 def test_short_attacks_and_no_attacks_stay_as_they_are() -> None:
     for value in (FGSM(), PGD(steps=4, step_size=0.1), None):
-        assert _shortened(value, 4) == value
+        assert shortened(value, 4) == value
 
 
-def test_the_attack_inside_a_method_is_shortened_and_the_rest_stays() -> None:
-    short = _shortened(TRADES(beta=3.0), 2)
+def test_the_attack_inside_a_method_isshortened_and_the_rest_stays() -> None:
+    short = shortened(TRADES(beta=3.0), 2)
     assert short.attack.steps * short.attack.step_size == pytest.approx(10 * 0.007)
     assert replace(short, attack=TRADES().attack) == TRADES(beta=3.0)
 

@@ -1,6 +1,7 @@
 """What a method of training is: a frozen value; model, batch and memory are handed to it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, final, runtime_checkable
@@ -39,6 +40,25 @@ class Memory(nn.Module):
         require(known, f"memory keeps no '{name}': name it in remember, so that it is saved")
         super().__setattr__(name, value)
 
+    def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Memory":
+        """Move everything but whole numbers of no shape: a count stays where reading it waits for no device."""
+        counts = {name: kept for name, kept in self._buffers.items() if kept is not None and _is_count(kept)}
+        super()._apply(move, recurse)  # type: ignore[no-untyped-call]
+        self._buffers.update(counts)
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Take saved tensors in the shape that they had grown to, not in the one that a run begins with."""
+        for name, kept in self._buffers.items():
+            saved = state_dict.get(prefix + name)
+            if kept is not None and saved is not None and saved.shape != kept.shape:
+                self._buffers[name] = kept.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def _is_count(kept: Tensor) -> bool:
+    return kept.ndim == 0 and not kept.is_floating_point()
+
 
 @runtime_checkable
 class Update(Protocol):
@@ -47,8 +67,8 @@ class Update(Protocol):
     def __call__(self, loss: Tensor, network: str = "model") -> None:
         """Go back through `loss` and step."""
 
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of the network's weights by those of `loss`."""
+    def backward(self, loss: Tensor, network: str = "model", beside: tuple[Tensor, ...] = ()) -> None:
+        """Replace the gradients of the network's weights by those of `loss`; in the same pass, find those `beside`."""
 
     def apply(self, network: str = "model") -> None:
         """Step along the gradients."""

@@ -1,6 +1,6 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,14 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     for row, run in table.rows.items():
         by_seed = []
         for seed in table.seeds:
-            test_set = images_of(run, table, place)
+            test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
             by_seed.append(measure(run, seed, table, test_set, place))
         values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
         seconds[row] = tuple(seconds_of(run_folder(seeded(run, seed), place)) for seed in table.seeds)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    return Filled(name, table, scale, values, counts.pop(), seconds, conditions(place.device, table))
+    there = conditions(place.device, list(table.rows.values()))
+    return Filled(name, table, scale, values, counts.pop(), seconds, there)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:
@@ -84,9 +85,9 @@ def network(run: Run, place: Workplace) -> nn.Module:
     )
 
 
-def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
+def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
-    data = loaded(run.data, "test", data_root(place.data_root), place.download, table.test_limit)
+    data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
     if run.augment is not None:
         data = centered(data, run.augment)
     return data.to(place.device)
@@ -112,10 +113,9 @@ def evaluate(run: Run, column: Column, seed: int, data: ImageSet, place: Workpla
     return outcomes(cell, named, data, place.folder / "outcomes", tell=place.tell)
 
 
-def conditions(device: str, table: Table) -> dict[str, str]:
+def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     """Say on what the numbers were measured."""
     there = measured_on(device)
-    runs = list(table.rows.values())
     images = said("all" if run.limit is None else run.limit for run in runs)
     length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
     batch = said(run.batch for run in runs)

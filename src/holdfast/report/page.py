@@ -9,23 +9,27 @@ from holdfast import record
 from holdfast.metrics import mean_std
 from holdfast.report.figures import band_words, curve, overview
 from holdfast.report.filled import Filled
+from holdfast.report.looked import Looked
+from holdfast.report.panels import panels
 from holdfast.report.pictures import Pictures, gallery
-from holdfast.report.sheet import sheet
+from holdfast.report.sheet import sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
 
 
-def page(title: str, tables: Sequence[Filled], figures: Sequence[Filled], pictures: Sequence[Pictures]) -> str:
+def page(title: str, measured: Sequence[Filled | Looked], pictures: Sequence[Pictures]) -> str:
     """Return one self-contained HTML page: tables, figures, pictures, and how to repeat them."""
+    tables = [each for each in measured if isinstance(each, Filled) and each.table.shown_as == "table"]
+    figures = [each for each in measured if each not in tables]
     return rendered(
         "page.html.j2",
         title=title,
         tables=[_table(filled) for filled in tables],
-        figures=[_table(filled) for filled in figures],
+        figures=[_table(each) if isinstance(each, Filled) else _figure(each) for each in figures],
         galleries=[_gallery(each) for each in pictures],
-        repeats=[_repeat(filled) for filled in (*tables, *figures)],
+        repeats=[_repeat(each) if isinstance(each, Filled) else _repeat_figure(each) for each in (*tables, *figures)],
     )
 
 
@@ -48,6 +52,21 @@ def _table(filled: Filled) -> Shown:
         "figure": data_uri(figure),
         "caption": band_words(filled),
         "words": _in_words(filled),
+    }
+
+
+def _figure(looked: Looked) -> Shown:
+    """Return a figure of panels, and its values as a table."""
+    shown = sheet_of_figure(looked)
+    words = f"{shown.title}. " + "; ".join(f"{row}: {', '.join(filter(None, cells))}" for row, *cells in shown.rows)
+    return {
+        "title": shown.title,
+        "columns": shown.header[1:],
+        "rows": [(row, [{"ours": text, "theirs": "", "heat": "0%"} for text in cells]) for row, *cells in shown.rows],
+        "notes": shown.notes,
+        "figure": data_uri(panels(looked)),
+        "caption": f"{looked.count} test images, seed {looked.figure.seed}",
+        "words": words,
     }
 
 
@@ -92,4 +111,22 @@ def _repeat(filled: Filled) -> Shown:
             (name, record.brief(attack) if attack else "clean images") for name, attack in table.columns.items()
         ],
         "worst": ", ".join(table.worst),
+    }
+
+
+def _repeat_figure(looked: Looked) -> Shown:
+    """Return what it takes to look again."""
+    studies = {
+        ": ".join(word for word in (panel, name) if word): study
+        for panel, studies in looked.figure.panels.items()
+        for name, study in studies.items()
+    }
+    return {
+        "title": f"{looked.figure.title} ({looked.scale})",
+        "name": looked.name,
+        "seeds": str(looked.figure.seed),
+        "conditions": list(looked.conditions.items()),
+        "runs": [(name, record.brief(study.run), "") for name, study in studies.items()],
+        "attacks": [(name, record.brief(study.analysis)) for name, study in studies.items()],
+        "worst": "",
     }

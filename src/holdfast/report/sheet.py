@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holdfast import metrics, record
 from holdfast.report.filled import WORST, Filled
+from holdfast.report.looked import Looked
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,34 @@ def sheet(filled: Filled) -> Sheet:
         notes.append("ours | the paper's")
     notes += [f"{name}: {words}" for name, words in filled.conditions.items()]
     return Sheet(f"{table.title} ({filled.scale})", ("", *columns), body, (*notes, *table.notes))
+
+
+def sheet_of_figure(looked: Looked) -> Sheet:
+    """Return a line for each series, with its height at each x, and a line for the numbers of each study.
+
+    Clouds of points say nothing as numbers; of them only the study's own numbers are shown.
+    """
+    lines: dict[str, dict[str, str]] = {}
+    for panel, studies in looked.seen.items():
+        for name, series in looked.labelled(panel):
+            if series.joined:
+                heights = zip(series.x, series.y, strict=True)
+                lines[_words(panel, name)] = {f"{x:g}": f"{y:.3g}" for x, y in heights}
+        for study, seen in studies.items():
+            line = lines.setdefault(_words(panel, study), {})
+            line |= {name: f"{value:.3g}" for name, value in seen.numbers.items()}
+    lines = {name: line for name, line in lines.items() if line}
+    header = list(dict.fromkeys(column for line in lines.values() for column in line))
+    body = tuple((name, *(line.get(column, "") for column in header)) for name, line in lines.items())
+    figure = looked.figure
+    axes = [f"columns: {figure.x}; values: {figure.y}"] if figure.x else []
+    counted = f"{looked.count} test images, seed {figure.seed}"
+    told = [f"{name}: {words}" for name, words in looked.conditions.items()]
+    return Sheet(f"{figure.title} ({looked.scale})", ("", *header), body, (*axes, counted, *told, *figure.notes))
+
+
+def _words(*words: str) -> str:
+    return ": ".join(word for word in words if word)
 
 
 def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
@@ -114,6 +143,6 @@ def _tex(text: str) -> str:
     return "".join(special.get(sign, sign) for sign in text)
 
 
-def to_json(filled: Filled) -> str:
+def to_json(filled: Filled | Looked) -> str:
     """Return the values of every seed, and the whole table as described, on one page of JSON."""
     return json.dumps(record.describe(filled), indent=1)

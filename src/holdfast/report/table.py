@@ -49,6 +49,8 @@ class Table:
     """A curve has numbers as column names and is drawn."""
     axis: str = ""
     """What a curve's columns count."""
+    varied: tuple[str, ...] = ()
+    """Fields in which the runs of the rows differ beside their method; everything else is the same for all."""
     notes: tuple[str, ...] = ()
     scales: Mapping[str, "Scale"] = field(default_factory=dict)
     """Scales of this table that stand in for those of its paper."""
@@ -88,14 +90,14 @@ class Scale:
         if run.start is not None:
             said.pop("pretrained", None)
         named: Run = with_origins(run, self.run)
-        return _shared(replace(named, method=_shortened(named.method, self.train_steps), **said), self.share)
+        return _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
 
     def column(self, column: Column) -> Column:
         """Return a column's attack, with the run that it is aimed at, at this scale."""
         if isinstance(column, Transfer):
-            return Transfer(self.run(column.source), _shortened(column.attack, self.test_steps))
-        shortened: Column = _shortened(column, self.test_steps)
-        return shortened
+            return Transfer(self.run(column.source), shortened(column.attack, self.test_steps))
+        smaller: Column = shortened(column, self.test_steps)
+        return smaller
 
     def table(self, table: Table, seeds: tuple[int, ...] | None = None) -> Table:
         """Return the table at this scale, with these seeds if any are given."""
@@ -108,13 +110,13 @@ class Scale:
         )
 
 
-def _shortened(value: Any, steps: int | None) -> Any:
+def shortened(value: Any, steps: int | None) -> Any:
     """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far; runs stay."""
     if isinstance(value, tuple):
-        return tuple(_shortened(item, steps) for item in value)
+        return tuple(shortened(item, steps) for item in value)
     if steps is None or not is_dataclass(value) or isinstance(value, type | Run):
         return value
-    inner = {f.name: _shortened(getattr(value, f.name), steps) for f in fields(value)}
+    inner = {f.name: shortened(getattr(value, f.name), steps) for f in fields(value)}
     if isinstance(value, Attack) and getattr(value, "steps", 0) > steps:
         inner["steps"] = steps
         if inner.get("step_size") is not None:
@@ -131,16 +133,3 @@ def _shared(run: Run, share: float | None) -> Run:
         schedule = replace(schedule, at=tuple(round(share * milestone, 6) for milestone in schedule.at))
     epochs, steps = (None if each is None else max(1, round(share * each)) for each in (run.epochs, run.steps))
     return replace(run, epochs=epochs, steps=steps, schedule=schedule)
-
-
-@dataclass(frozen=True)
-class Paper:
-    """All that is reproduced of one paper, and the scales it can be run at."""
-
-    name: str
-    title: str
-    scales: Mapping[str, Scale]
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    figures: Mapping[str, Table] = field(default_factory=dict)
-    pictures: Attack | None = None
-    """The attack whose images the report shows."""

@@ -1,5 +1,6 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import nn
 from holdfast import metrics, record
 from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
-from holdfast.errors import require
+from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.lineage import seeded
 from holdfast.networks import centered
@@ -59,7 +60,8 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
             counts.add(len(test_set))
             by_seed.append(measure(run, seed, table, test_set, place))
         values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
-        seconds[row] = tuple(seconds_of(run_folder(seeded(run, seed), place)) for seed in table.seeds)
+        folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
+        seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
     there = conditions(place.device, list(table.rows.values()))
     return Filled(name, table, scale, values, counts.pop(), seconds, there)
@@ -94,7 +96,12 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 
 
 def measure(run: Run, seed: int, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
-    """Return the accuracy of one network in every column, and their worst case."""
+    """Return the accuracy of one network in every column, and their worst case; NaN where its training diverged."""
+    try:
+        network(seeded(run, seed), place)
+    except TrainingDiverged as error:
+        place.tell(0, 1, str(error))
+        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan)
     rows = {column: evaluate(run, attack, seed, data, place, column) for column, attack in table.columns.items()}
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:

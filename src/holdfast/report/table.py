@@ -45,10 +45,12 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    shown_as: Literal["table", "curve"] = "table"
-    """A curve has numbers as column names and is drawn."""
+    shown_as: Literal["table", "curve", "sweep"] = "table"
+    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column."""
     axis: str = ""
-    """What a curve's columns count."""
+    """What the numbers count."""
+    axis_scale: Literal["linear", "log"] = "linear"
+    """A log axis begins with a linear stretch from 0 to its smallest number above."""
     varied: tuple[str, ...] = ()
     """Fields in which the runs of the rows differ beside their method; everything else is the same for all."""
     notes: tuple[str, ...] = ()

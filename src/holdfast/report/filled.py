@@ -97,27 +97,33 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 
 def measure(run: Run, seed: int, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
     """Return the accuracy of one network in every column, and their worst case; NaN where its training diverged."""
+    run = seeded(run, seed)
     try:
-        network(seeded(run, seed), place)
+        model = network(run, place)
     except TrainingDiverged as error:
         place.tell(0, 1, str(error))
         return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan)
-    rows = {column: evaluate(run, attack, seed, data, place, column) for column, attack in table.columns.items()}
+    rows = {}
+    for name, column in table.columns.items():
+        place.tell(0, 1, f"{record.fingerprint(run)} under {name}")
+        rows[name] = evaluate(run, model, column, seed, data, place)
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
     return values
 
 
-def evaluate(run: Run, column: Column, seed: int, data: ImageSet, place: Workplace, words: str) -> Outcomes:
+def evaluate(run: Run, model: nn.Module, column: Column, seed: int, data: ImageSet, place: Workplace) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
-    judged = seeded(run, seed)
-    attacked = seeded(column.source, seed) if isinstance(column, Transfer) else judged
-    attack = column.attack if isinstance(column, Transfer) else column
-    named = {record.fingerprint(each): network(each, place) for each in {judged, attacked}}
-    place.tell(0, 1, f"{record.fingerprint(judged)} under {words}")
-    cell = Cell(record.fingerprint(judged), record.fingerprint(attacked), attack, seed)
-    return outcomes(cell, named, data, place.folder / "outcomes", tell=place.tell)
+    judged = attacked = record.fingerprint(run)
+    attack, networks = column, {judged: model}
+    if isinstance(column, Transfer):
+        source = seeded(column.source, seed)
+        attacked, attack = record.fingerprint(source), column.attack
+        networks = {attacked: network(source, place), judged: model}
+    assert not isinstance(attack, Transfer)
+    cell = Cell(judged, attacked, attack, seed)
+    return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
 
 
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 from typing import Any
@@ -28,7 +29,8 @@ Axes = Any
 
 
 def curve(filled: Filled) -> str:
-    """Return the SVG of accuracy against the number that names each column, one line a row."""
+    """Return the SVG of accuracy against the number that names each column, one line a row; or the other way round."""
+    filled = turned(filled) if filled.table.shown_as == "row curve" else filled
     places = _numbers(filled.table.columns)
     names = [textwrap.fill(row, 34) for row in filled.table.rows]
     lines = max(name.count("\n") + 1 for name in names)
@@ -44,6 +46,24 @@ def curve(filled: Filled) -> str:
         heights = [_ends(filled.values[row][last], filled.count)[1] for row in filled.table.rows]
         _name_rows(axes, names, heights, high, gap=100 * LINE * lines / height)
         return svg_of(figure)
+
+
+def turned(filled: Filled) -> Filled:
+    """Return a filled table as it would be if its columns were its rows; only to be drawn."""
+    table, rows, columns = filled.table, list(filled.table.rows), list(filled.table.columns)
+    values = {column: {row: filled.values[row][column] for row in rows} for column in columns}
+    published = {
+        column: {row: printed[column] for row, printed in table.published.items() if column in printed}
+        for column in columns
+    }
+    any_run = next(iter(table.rows.values()))
+    across = replace(
+        table,
+        rows=dict.fromkeys(columns, any_run),
+        columns=dict.fromkeys(rows, None),
+        published={column: printed for column, printed in published.items() if printed},
+    )
+    return replace(filled, table=across, values=values)
 
 
 def overview(filled: Filled) -> str:
@@ -115,7 +135,7 @@ def _axes(figure: Canvas, filled: Filled, height: float) -> Axes:
     axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
     axes.set_title(textwrap.fill(f"{filled.table.title} ({filled.scale})", 70), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="both" if filled.table.shown_as == "curve" else "x", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="x" if filled.table.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     figure.text(0.1, 0.05 / total, textwrap.fill(band_words(filled), 90), color="#555555", fontsize=7.5)
     return axes
@@ -125,7 +145,7 @@ def band_words(filled: Filled) -> str:
     """Say what the bands and bars of a figure are."""
     seeds = len(filled.table.seeds)
     spread_words = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    if filled.table.shown_as != "curve":
+    if filled.table.shown_as == "table":
         return f"Bars: {spread_words}; {filled.count} test images"
     paper = "; hollow marks: the paper's" if filled.table.published else ""
     return f"Bands: {spread_words}; {filled.count} test images{paper}"

@@ -1,19 +1,21 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
 from holdfast import metrics, record
+from holdfast.attacks import Attack
 from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.lineage import seeded
 from holdfast.networks import centered
-from holdfast.report.table import Column, Table, Transfer
+from holdfast.report.audited import audited
+from holdfast.report.table import Audit, Table, Transfer
 from holdfast.run import Run, seconds_of
 from holdfast.training import Tell, loaded, silent, train
 
@@ -34,6 +36,8 @@ class Filled:
     train_seconds: Mapping[str, tuple[float, ...]]
     conditions: Mapping[str, str]
     """Hardware, versions and precision."""
+    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """row -> what its audits doubt, by name."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +55,20 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
+    doubts: dict[str, tuple[str, ...]] = {}
     counts: set[int] = set()
     for row, run in table.rows.items():
-        by_seed = []
+        measured = []
         for seed in table.seeds:
             test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            by_seed.append(measure(run, seed, table, test_set, place))
-        values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
+            measured.append(measure(run, seed, table, test_set, place))
+        values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
+        doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
         seconds[row] = tuple(seconds_of(run_folder(seeded(run, seed), place)) for seed in table.seeds)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
     there = conditions(place.device, list(table.rows.values()))
-    return Filled(name, table, scale, values, counts.pop(), seconds, there)
+    return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:
@@ -93,16 +99,28 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     return data.to(place.device)
 
 
-def measure(run: Run, seed: int, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
-    """Return the accuracy of one network in every column, and their worst case."""
-    rows = {column: evaluate(run, attack, seed, data, place, column) for column, attack in table.columns.items()}
+def measure(
+    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return the accuracy of one network in every column, with their worst case, and what its audits doubt."""
+    rows: dict[str, Outcomes] = {}
+    doubts: tuple[str, ...] = ()
+    for name, column in table.columns.items():
+        if isinstance(column, Audit):
+            model = network(seeded(run, seed), place)
+            found = audited(column, model, data, seed, place.folder / "audits", place.tell)
+            rows[name], doubts = found.rows, doubts + found.doubts
+        else:
+            rows[name] = evaluate(run, column, seed, data, place, name)
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
-    return values
+    return values, doubts
 
 
-def evaluate(run: Run, column: Column, seed: int, data: ImageSet, place: Workplace, words: str) -> Outcomes:
+def evaluate(
+    run: Run, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace, words: str
+) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
     judged = seeded(run, seed)
     attacked = seeded(column.source, seed) if isinstance(column, Transfer) else judged

@@ -43,7 +43,7 @@ def _table(filled: Filled) -> Shown:
         for row, *cells in ours.rows
     ]
     second_line = ["second line of a cell: the paper's value, with its (std)"] if published else []
-    figure = curve(filled) if filled.table.shown_as == "curve" else overview(filled)
+    figure = overview(filled) if filled.table.shown_as == "table" else curve(filled)
     return {
         "title": ours.title,
         "columns": columns,

@@ -4,7 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from holdfast.methods import AT, CL, TRADES, Kurakin, LossMethod, Memory, Standard, UnifiedEmbedding, full
+from holdfast.methods import (
+    AT,
+    CL,
+    TRADES,
+    Kurakin,
+    LossMethod,
+    Memory,
+    MixedAT,
+    Standard,
+    UnifiedEmbedding,
+    full,
+)
 from holdfast.objectives import distance
 from holdfast.types import Batch
 from tests.conftest import AsLogits, Given, as_images
@@ -23,6 +34,9 @@ PULLED = sum(
     [
         (Standard(), {"clean": 0.5439378}),
         (AT(ATTACK), {"attacked": 1.0400960}),
+        (MixedAT(ATTACK), {"clean": 0.5439378 / 2, "attacked": 1.0400960 / 2}),
+        (MixedAT(ATTACK, 0.2), {"clean": 0.8 * 0.5439378, "attacked": 0.2 * 1.0400960}),
+        (MixedAT(ATTACK, 1.0), {"attacked": 1.0400960}),
         (TRADES(ATTACK, beta=6.0), {"clean": 0.5439378, "robust": 1.3729759 - 0.5439378}),
         (CL(ATTACK, beta=3.0), {"attacked": 1.0400960, "embedding": 3 * PULLED}),
         (Kurakin((ATTACK,), share=1.0, sizes=full), {"clean": 0.0, "attacked": 1.0400960}),

@@ -170,3 +170,19 @@ def test_a_network_that_is_not_trained_is_named(tmp_path: Path) -> None:
         update(torch.zeros((), requires_grad=True), "generator")
     with pytest.raises(BadValue, match="all are frozen"):
         update(torch.zeros((), requires_grad=True))
+
+
+def test_what_has_grown_is_read_back_as_large_as_it_was() -> None:
+    grown = Memory(noise=torch.zeros(0, 2), inner=Memory(noise=torch.zeros(0, 2)))
+    grown.noise, grown.inner.noise = torch.rand(3, 2), torch.rand(4, 2)
+    fresh = Memory(noise=torch.zeros(0, 2), inner=Memory(noise=torch.zeros(0, 2)))
+    fresh.load_state_dict(grown.state_dict())
+    assert torch.equal(fresh.noise, grown.noise)
+    assert torch.equal(fresh.inner.noise, grown.inner.noise)
+
+
+def test_counts_stay_on_the_processor_and_the_rest_moves() -> None:
+    kept = Memory(count=torch.zeros((), dtype=torch.int64), centers=torch.zeros(2, 2), visits=torch.zeros(3).long())
+    moved = kept.to("meta")
+    assert moved.count.device.type == "cpu"
+    assert moved.centers.device.type == moved.visits.device.type == "meta"

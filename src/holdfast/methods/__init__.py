@@ -4,6 +4,7 @@ from holdfast.methods.at import AT
 from holdfast.methods.atda import ATDA
 from holdfast.methods.bank import Saved
 from holdfast.methods.cl import CL
+from holdfast.methods.eat import EAT
 from holdfast.methods.free_at import FreeAT
 from holdfast.methods.grad_align import GradAlign
 from holdfast.methods.guarded import Guarded
@@ -21,6 +22,7 @@ __all__ = [
     "AT",
     "ATDA",
     "CL",
+    "EAT",
     "NFGSM",
     "TRADES",
     "Finished",

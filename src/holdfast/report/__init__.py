@@ -9,9 +9,10 @@ from holdfast.report.panels import panels
 from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, gallery, picture
 from holdfast.report.sheet import Sheet, sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Scale, Table, Transfer
+from holdfast.report.table import Audit, Scale, Table, Transfer
 
 __all__ = [
+    "Audit",
     "Figure",
     "Filled",
     "Looked",

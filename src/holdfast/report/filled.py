@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
 from holdfast import metrics, record
+from holdfast.attacks import Attack
 from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.lineage import seeded
 from holdfast.networks import centered
-from holdfast.report.table import Column, Table, Transfer
+from holdfast.report.audited import audited
+from holdfast.report.table import Audit, Table, Transfer
 from holdfast.run import Run, seconds_of
 from holdfast.training import Tell, loaded, silent, train
 
@@ -35,6 +37,8 @@ class Filled:
     train_seconds: Mapping[str, tuple[float, ...]]
     conditions: Mapping[str, str]
     """Hardware, versions and precision."""
+    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """row -> what its audits doubt, by name."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,21 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
+    doubts: dict[str, tuple[str, ...]] = {}
     counts: set[int] = set()
     for row, run in table.rows.items():
-        by_seed = []
+        measured = []
         for seed in table.seeds:
             test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            by_seed.append(measure(run, seed, table, test_set, place))
-        values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
+            measured.append(measure(run, seed, table, test_set, place))
+        values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
+        doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
         folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
         seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
     there = conditions(place.device, list(table.rows.values()))
-    return Filled(name, table, scale, values, counts.pop(), seconds, there)
+    return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:
@@ -95,28 +101,40 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     return data.to(place.device)
 
 
-def measure(run: Run, seed: int, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
-    """Return the accuracy of one network in every column, and their worst case; NaN where its training diverged."""
+def measure(
+    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return the accuracy of one network in every column, with their worst case, and what its audits doubt.
+
+    Where its training diverged, the accuracies are NaN.
+    """
     run = seeded(run, seed)
     try:
         model = network(run, place)
     except TrainingDiverged as error:
         place.tell(0, 1, str(error))
-        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan)
-    rows = {}
+        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
+    rows: dict[str, Outcomes] = {}
+    doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
         place.tell(0, 1, f"{record.fingerprint(run)} under {name}")
-        rows[name] = evaluate(run, model, column, seed, data, place)
+        if isinstance(column, Audit):
+            found = audited(column, model, data, seed, place.folder / "audits", place.tell)
+            rows[name], doubts = found.rows, doubts + found.doubts
+        else:
+            rows[name] = evaluate(run, model, column, seed, data, place)
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
-    return values
+    return values, doubts
 
 
-def evaluate(run: Run, model: nn.Module, column: Column, seed: int, data: ImageSet, place: Workplace) -> Outcomes:
+def evaluate(
+    run: Run, model: nn.Module, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace
+) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
     judged = attacked = record.fingerprint(run)
-    attack, networks = column, {judged: model}
+    networks, attack = {judged: model}, column
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
         attacked, attack = record.fingerprint(source), column.attack

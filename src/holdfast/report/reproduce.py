@@ -17,7 +17,7 @@ from holdfast.report.page import page
 from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Scale, Table, Transfer
+from holdfast.report.table import Audit, Scale, Table, Transfer
 from holdfast.training import Tell
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
@@ -112,7 +112,15 @@ def read_tables(folder: Path) -> list[Filled | Looked]:
     found = sorted((folder / "tables").glob("*.json"))
     if not found:
         raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
-    known = {**WORDS, "Filled": Filled, "Looked": Looked, "Table": Table, "Scale": Scale, "Transfer": Transfer}
+    known = {
+        **WORDS,
+        "Filled": Filled,
+        "Looked": Looked,
+        "Table": Table,
+        "Scale": Scale,
+        "Transfer": Transfer,
+        "Audit": Audit,
+    }
     tables = []
     for path in found:
         remedy = "run holdfast reproduce again"

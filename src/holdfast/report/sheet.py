@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from holdfast import metrics, record
 from holdfast.report.filled import WORST, Filled
 from holdfast.report.looked import Looked
+from holdfast.report.table import Audit
 
 DIVERGED = "diverged"
 """Said of a row whose training became NaN or infinite, for any seed."""
@@ -40,7 +41,31 @@ def sheet(filled: Filled) -> Sheet:
     if table.published:
         notes.append("ours | the paper's")
     notes += [f"{name}: {words}" for name, words in filled.conditions.items()]
+    notes += [*_audits(filled), *_times(filled)]
     return Sheet(f"{table.title} ({filled.scale})", ("", *columns), body, (*notes, *table.notes))
+
+
+def _audits(filled: Filled) -> list[str]:
+    """Say what an audit in the columns is, and what it doubts."""
+    audits = {name: column for name, column in filled.table.columns.items() if isinstance(column, Audit)}
+    said = [
+        f"{name}: what holdfast.audit leaves standing with effort {column.effort}, "
+        f"on the first {min(column.limit or filled.count, filled.count)} of these images"
+        for name, column in audits.items()
+    ]
+    doubts = [f"{row} ({', '.join(names)})" for row, names in filled.doubts.items() if names]
+    nothing = [] if doubts or not audits else ["the audits doubt nothing"]
+    return [*said, *nothing, *([f"the audits doubt: {'; '.join(doubts)}"] if doubts else [])]
+
+
+def _times(filled: Filled) -> list[str]:
+    """Say how long each row trained, and how that compares with the shortest."""
+    means = {row: metrics.mean_std(seconds)[0] for row, seconds in filled.train_seconds.items() if seconds}
+    if len(means) < 2 or min(means.values()) <= 0:
+        return []
+    shortest = min(means.values())
+    told = [f"{row} {seconds:.0f} s ({seconds / shortest:.2f})" for row, seconds in means.items()]
+    return [f"mean training time, and its ratio to the shortest: {', '.join(told)}"]
 
 
 def sheet_of_figure(looked: Looked) -> Sheet:

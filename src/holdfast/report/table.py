@@ -12,6 +12,7 @@ from holdfast.attacks import Attack
 from holdfast.lineage import with_origins
 from holdfast.optimization import Levels, Optimizer, Schedule, Steps
 from holdfast.run import Run
+from holdfast.threats import Threat
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
 """row -> column -> (mean, standard deviation), in percent, as the paper prints them."""
@@ -25,7 +26,17 @@ class Transfer:
     attack: Attack
 
 
-Column = Attack | Transfer | None
+@dataclass(frozen=True)
+class Audit:
+    """A column that holds the strongest honest statement about each network: what `holdfast.audit` cannot break."""
+
+    threat: Threat
+    effort: str = "standard"
+    limit: int | None = None
+    """Audit this many of the test images only, the first ones."""
+
+
+Column = Attack | Transfer | Audit | None
 """What every row of a table meets; None leaves the images as they are."""
 
 
@@ -45,10 +56,10 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    shown_as: Literal["table", "curve", "sweep"] = "table"
-    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column."""
+    shown_as: Literal["table", "curve", "row curve"] = "table"
+    """A curve is drawn against the numbers that its columns are called, a row curve against those of its rows."""
     axis: str = ""
-    """What the numbers count."""
+    """What those numbers count."""
     axis_scale: Literal["linear", "log"] = "linear"
     """A log axis begins with a linear stretch from 0 to its smallest number above."""
     varied: tuple[str, ...] = ()
@@ -80,6 +91,8 @@ class Scale:
     schedule: Schedule | None = None
     pretrained: bool | None = None
     held_out: int | None = None
+    effort: str | None = None
+    """The effort of the audits in the columns."""
 
     def run(self, run: Run) -> Run:
         """Return the run at this scale, and the runs that it names likewise."""
@@ -98,6 +111,8 @@ class Scale:
         """Return a column's attack, with the run that it is aimed at, at this scale."""
         if isinstance(column, Transfer):
             return Transfer(self.run(column.source), shortened(column.attack, self.test_steps))
+        if isinstance(column, Audit):
+            return replace(column, effort=self.effort or column.effort)
         smaller: Column = shortened(column, self.test_steps)
         return smaller
 

@@ -17,7 +17,6 @@ from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.run import Run, trained_model
 from holdfast.state import State
-from holdfast.types import Images
 
 
 def origins(run: Run) -> tuple[Run, ...]:
@@ -78,7 +77,7 @@ class Lineage:
         """Return the run's folder."""
         return self._known(origin)[1]
 
-    def seen(self, origin: Origin, images: Images) -> Tensor:
+    def seen(self, origin: Origin, images: Tensor) -> Tensor:
         """Return images as the run's network sees them in evaluation."""
         augment = self._known(origin)[0].augment
         return images if augment is None else augment.center(images)

@@ -12,7 +12,7 @@ from torch import nn
 from holdfast import models, record
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord, BadValue, require
+from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
 from holdfast.methods import Method, Origin, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.streams import number
@@ -85,6 +85,14 @@ def check_folder(run: Run, folder: Path) -> None:
     differences = record.difference(there, record.describe(run))
     if differences:
         raise BadRecord(f"{folder} holds another run ({'; '.join(differences[:3])}): choose another folder")
+
+
+def check_hope(folder: Path) -> None:
+    """Refuse to train again what diverged before: the same run ends the same."""
+    path = folder / "diverged.json"
+    if path.exists():
+        words = record.read_json(path, "delete it to try again")["words"]
+        raise TrainingDiverged(f"{words} (so {path} says; delete it to try again)")
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

@@ -23,7 +23,7 @@ from holdfast.data import ImageSet, load
 from holdfast.errors import TrainingDiverged, require
 from holdfast.lineage import Lineage, origins
 from holdfast.methods.method import Origin, check_terms
-from holdfast.run import Run, check_folder, device_of, isolated, reseed, trained_model
+from holdfast.run import Run, check_folder, check_hope, device_of, isolated, reseed, trained_model
 from holdfast.state import State, Updates
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
@@ -57,10 +57,12 @@ def train(
     Raises:
         BadRecord: the folder holds another run, or a file in it is damaged.
         BadValue: this machine has no such device.
-        TrainingDiverged: the loss became NaN or infinite; `last.pt` holds the last state before it.
+        TrainingDiverged: the loss became NaN or infinite, now or when it was tried before; `last.pt` holds the last
+            state before it.
     """
     folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
+    check_hope(folder)
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
     if (folder / "model.safetensors").exists():
         return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
@@ -74,7 +76,11 @@ def train(
             record.write_json(folder / "run.json", run)
             resume(run, state, folder)
             tell(state.step, total_steps(run, train_set), "resumed" if state.step > state.first else "started")
-            carry_out(run, state, train_set, held_out, folder, tell)
+            try:
+                carry_out(run, state, train_set, held_out, folder, tell)
+            except TrainingDiverged as error:
+                record.write_json(folder / "diverged.json", {"words": str(error)})
+                raise
             weights = state.best_model or state.model.state_dict()
             name = record.fingerprint_of_tensors(weights)
             record.write_tensors(folder / "model.safetensors", weights, fingerprint=name)

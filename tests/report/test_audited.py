@@ -12,9 +12,8 @@ from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.evaluation import Cell, outcomes
 from holdfast.metrics import accuracy, correct
-from holdfast.report import Audit, Filled, Scale, Table, Workplace, curve, fill, sheet
+from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
 from holdfast.report.audited import audited
-from holdfast.report.figures import turned
 from holdfast.run import Run
 from holdfast.training import silent
 
@@ -64,19 +63,3 @@ def test_a_scale_chooses_the_effort() -> None:
 def test_training_times_stand_below_with_their_ratios(filled: Filled) -> None:
     timed = replace(filled, train_seconds={"AT": (1.0, 3.0), "TRADES": (5.0, 5.0)})
     assert "mean training time, and its ratio to the shortest: AT 2 s (1.00), TRADES 5 s (2.50)" in sheet(timed).notes
-
-
-def test_a_row_curve_is_drawn_against_its_rows(drawn: Filled) -> None:
-    rows = {"0.1": RUN, "0": RUN}
-    values = {"0.1": {"FGSM": (0.25,), "BIM": (0.1,)}, "0": {"FGSM": (0.5,), "BIM": (0.2,)}}
-    table = replace(
-        drawn.table, rows=rows, columns={"FGSM": FGSM(), "BIM": None}, shown_as="row curve", axis="lambda",
-        published={"0": {"FGSM": (55.0, 0.0)}},
-    )  # fmt: skip
-    filled = replace(drawn, table=table, values=values)
-    across = turned(filled)
-    assert across.values == {"FGSM": {"0.1": (0.25,), "0": (0.5,)}, "BIM": {"0.1": (0.1,), "0": (0.2,)}}
-    assert across.table.published == {"FGSM": {"0": (55.0, 0.0)}}
-    text = curve(filled)
-    assert "<!-- BIM -->" in text
-    assert "lambda" in text

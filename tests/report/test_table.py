@@ -1,13 +1,16 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from holdfast.attacks import FGSM, PGD
+from holdfast.errors import TrainingDiverged
 from holdfast.lineage import origins
 from holdfast.methods import AT, TRADES
 from holdfast.optimization import SGD, Adam, Steps
-from holdfast.report import Scale, Table, Transfer, Workplace, fill
+from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
+from holdfast.report.figures import turned
 from holdfast.report.table import shortened
 from holdfast.run import Run, Start
 from holdfast.threats import Linf
@@ -115,3 +118,35 @@ def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path
     filled = fill("t", table, "smoke", Workplace(tmp_path))
     record.write_text(tmp_path / "tables" / "t.json", to_json(filled))
     assert read_tables(tmp_path) == [filled]
+
+
+def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> None:
+    from holdfast.report import page, sheet
+    from holdfast.training import train
+
+    wild = replace(BLACK, optimizer=SGD(lr=1e38))
+    table = Table("T", {"calm": BLACK, "wild": wild}, {"clean": None, "FGSM": FGSM()}, (0,), worst=("clean", "FGSM"))
+    filled = fill("t", table, "smoke", Workplace(tmp_path))
+    rows = {row: cells for row, *cells in sheet(filled).rows}
+    assert rows["wild"] == ["diverged"] * 3
+    assert "diverged" not in rows["calm"]
+    assert len(filled.train_seconds["wild"]) == 0
+    assert "nan%" not in page("T", [filled], [])
+    with pytest.raises(TrainingDiverged, match=r"diverged\.json says; delete it to try again"):
+        train(wild, tmp_path / "runs" / next(path.parent.name for path in tmp_path.glob("runs/*/diverged.json")))
+
+
+def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
+    from xml.etree import ElementTree
+
+    rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
+    values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
+              "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
+    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
+                  published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
+    swept = replace(filled, table=table, values=values)
+    turned_round = turned(swept)
+    assert list(turned_round.table.rows) == ["clean", "PGD"]
+    assert turned_round.values["PGD"] == {"0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"]}
+    assert turned_round.table.published["clean"] == {"0": (91.0, table.published["0"]["clean"][1])}
+    assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")

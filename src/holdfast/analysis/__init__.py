@@ -2,6 +2,16 @@
 
 from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.analysis.embedding import Embedding
+from holdfast.analysis.one_step import GradientCorrelation, SoftmaxArguments
 from holdfast.analysis.saturation import BallSaturation, PathSaturation
 
-__all__ = ["Analysis", "BallSaturation", "Embedding", "PathSaturation", "Seen", "Series"]
+__all__ = [
+    "Analysis",
+    "BallSaturation",
+    "Embedding",
+    "GradientCorrelation",
+    "PathSaturation",
+    "Seen",
+    "Series",
+    "SoftmaxArguments",
+]

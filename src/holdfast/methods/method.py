@@ -88,7 +88,7 @@ class Finished(Protocol):
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder, where what is made from it once for all may be kept."""
 
-    def seen(self, origin: Origin, images: Images) -> Tensor:
+    def seen(self, origin: Origin, images: Tensor) -> Tensor:
         """Return images of the data set as the run's network sees them in evaluation: the middle of each."""
 
 

@@ -1,5 +1,6 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from holdfast import metrics, record
 from holdfast.attacks import Attack
 from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
-from holdfast.errors import require
+from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.lineage import seeded
 from holdfast.networks import centered
@@ -65,7 +66,8 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
             measured.append(measure(run, seed, table, test_set, place))
         values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
         doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
-        seconds[row] = tuple(seconds_of(run_folder(seeded(run, seed), place)) for seed in table.seeds)
+        folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
+        seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
     there = conditions(place.device, list(table.rows.values()))
     return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
@@ -102,16 +104,25 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 def measure(
     run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the accuracy of one network in every column, with their worst case, and what its audits doubt."""
+    """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
+
+    NaN where its training diverged.
+    """
+    run = seeded(run, seed)
+    try:
+        model = network(run, place)
+    except TrainingDiverged as error:
+        place.tell(0, 1, str(error))
+        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
+        place.tell(0, 1, f"{record.fingerprint(run)} under {name}")
         if isinstance(column, Audit):
-            model = network(seeded(run, seed), place)
             found = audited(column, model, data, seed, place.folder / "audits", place.tell)
             rows[name], doubts = found.rows, doubts + found.doubts
         else:
-            rows[name] = evaluate(run, column, seed, data, place, name)
+            rows[name] = evaluate(run, model, column, seed, data, place)
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
@@ -119,16 +130,17 @@ def measure(
 
 
 def evaluate(
-    run: Run, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace, words: str
+    run: Run, model: nn.Module, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace
 ) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
-    judged = seeded(run, seed)
-    attacked = seeded(column.source, seed) if isinstance(column, Transfer) else judged
-    attack = column.attack if isinstance(column, Transfer) else column
-    named = {record.fingerprint(each): network(each, place) for each in {judged, attacked}}
-    place.tell(0, 1, f"{record.fingerprint(judged)} under {words}")
-    cell = Cell(record.fingerprint(judged), record.fingerprint(attacked), attack, seed)
-    return outcomes(cell, named, data, place.folder / "outcomes", tell=place.tell)
+    judged = attacked = record.fingerprint(run)
+    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: model}
+    if isinstance(column, Transfer):
+        source = seeded(column.source, seed)
+        attacked = record.fingerprint(source)
+        networks = {attacked: network(source, place), judged: model}
+    cell = Cell(judged, attacked, attack, seed)
+    return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
 
 
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:

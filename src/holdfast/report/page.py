@@ -12,7 +12,7 @@ from holdfast.report.filled import Filled
 from holdfast.report.looked import Looked
 from holdfast.report.panels import panels
 from holdfast.report.pictures import Pictures, gallery
-from holdfast.report.sheet import sheet, sheet_of_figure
+from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
 
 Shown = dict[str, Any]
@@ -75,13 +75,19 @@ def _cell(text: str, filled: Filled, row: str, column: str) -> Shown:
     mean, std = filled.table.published.get(row, {}).get(column, (math.nan, math.nan))
     spread = "" if math.isnan(std) else f" ({std:.2f})"
     theirs = "" if math.isnan(mean) else f"{mean:.2f}{spread}"
-    return {"ours": text, "theirs": theirs, "heat": f"{100 * mean_std(filled.values[row][column])[0]:.0f}%"}
+    ours = mean_std(filled.values[row][column])[0]
+    return {"ours": text, "theirs": theirs, "heat": "0%" if math.isnan(ours) else f"{100 * ours:.0f}%"}
 
 
 def _in_words(filled: Filled) -> str:
     """Say what a figure shows, for who cannot see it."""
     ends = {row: [100 * mean_std(values)[0] for values in filled.values[row].values()] for row in filled.table.rows}
-    ranges = [f"{row} from {min(values):.1f} to {max(values):.1f} %" for row, values in ends.items()]
+    ranges = [
+        f"{row} from {min(values):.1f} to {max(values):.1f} %"
+        if not any(map(math.isnan, values))
+        else f"{row} {DIVERGED}"
+        for row, values in ends.items()
+    ]
     return f"{filled.table.title}. Accuracy of {'; '.join(ranges)}."
 
 

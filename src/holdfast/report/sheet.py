@@ -11,6 +11,9 @@ from holdfast.report.filled import WORST, Filled
 from holdfast.report.looked import Looked
 from holdfast.report.table import Audit
 
+DIVERGED = "diverged"
+"""Said of a row whose training became NaN or infinite, for any seed."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -96,6 +99,7 @@ def _words(*words: str) -> str:
 def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
     mean, std = metrics.mean_std(values)
     ours = f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
+    ours = DIVERGED if math.isnan(mean) else ours
     return ours if published is None else f"{ours} | {printed(published)}"
 
 

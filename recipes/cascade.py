@@ -245,7 +245,7 @@ def swept(runs: Mapping[str, Run], sizes: Sequence[int], scales: Mapping[str, Sc
     columns: dict[str, Column] = {"clean": None}
     for eps in sizes:
         columns |= {f"{name} {eps}": attack(name, eps) for name in ATTACKS}
-    return Table("Figure 3: accuracy against lambda_2, step_ll, Pivot", runs, columns, (0,), shown_as="row curve",
+    return Table("Figure 3: accuracy against lambda_2, step_ll, Pivot", runs, columns, (0,), shown_as="sweep",
                  axis="lambda_2", axis_scale="log", scales=scales)  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def rho(data: str) -> Mapping[str, Figure]:
 
 def dial(title: str, rows: Mapping[str, Run], columns: Mapping[str, Column], axis: str) -> Table:
     """Return a figure of accuracies against what the rows are called."""
-    return Table(title, rows, columns, shown_as="row curve", axis=axis)
+    return Table(title, rows, columns, shown_as="sweep", axis=axis)
 
 
 PAPER = Paper(

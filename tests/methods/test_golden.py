@@ -4,18 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from holdfast.methods import (
-    AT,
-    CL,
-    TRADES,
-    Kurakin,
-    LossMethod,
-    Memory,
-    MixedAT,
-    Standard,
-    UnifiedEmbedding,
-    full,
-)
+from holdfast.methods import AT, CL, TRADES, Kurakin, LossMethod, Memory, MixedAT, Standard, UnifiedEmbedding, full
 from holdfast.objectives import distance
 from holdfast.types import Batch
 from tests.conftest import AsLogits, Given, as_images

@@ -136,18 +136,17 @@ def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> Non
         train(wild, tmp_path / "runs" / next(path.parent.name for path in tmp_path.glob("runs/*/diverged.json")))
 
 
-def test_a_row_curve_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
+def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
     from xml.etree import ElementTree
 
     rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
     values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
               "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
-    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), published={"0": {"clean": (91.0, math.nan)}},
-                  shown_as="row curve", axis="price", axis_scale="log")  # fmt: skip
+    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
+                  published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
     swept = replace(filled, table=table, values=values)
     turned_round = turned(swept)
     assert list(turned_round.table.rows) == ["clean", "PGD"]
     assert turned_round.values["PGD"] == {"0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"]}
-    assert "PGD" not in turned_round.table.published
     assert turned_round.table.published["clean"] == {"0": (91.0, table.published["0"]["clean"][1])}
     assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")

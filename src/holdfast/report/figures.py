@@ -15,6 +15,8 @@ from typing import Any
 from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.report.filled import WORST, Filled
+from holdfast.report.table import Column
+from holdfast.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""
@@ -29,8 +31,8 @@ Axes = Any
 
 
 def curve(filled: Filled) -> str:
-    """Return the SVG of accuracy against the number that names each column, one line a row; or the other way round."""
-    filled = turned(filled) if filled.table.shown_as == "row curve" else filled
+    """Return the SVG of accuracy against the number that names each column, one line a row; a sweep turned round."""
+    filled = turned(filled) if filled.table.shown_as == "sweep" else filled
     places = _numbers(filled.table.columns)
     names = [textwrap.fill(row, 34) for row in filled.table.rows]
     lines = max(name.count("\n") + 1 for name in names)
@@ -54,21 +56,18 @@ def curve(filled: Filled) -> str:
 
 
 def turned(filled: Filled) -> Filled:
-    """Return a filled table as it would be if its columns were its rows; only to be drawn."""
-    table, rows, columns = filled.table, list(filled.table.rows), list(filled.table.columns)
-    values = {column: {row: filled.values[row][column] for row in rows} for column in columns}
+    """Return a sweep with rows and columns exchanged: a line for what was a column."""
+    table, some_run = filled.table, next(iter(filled.table.rows.values()))
+    values = {column: {row: filled.values[row][column] for row in table.rows} for column in table.columns}
     published = {
-        column: {row: printed[column] for row, printed in table.published.items() if column in printed}
-        for column in columns
+        column: {row: cells[column] for row, cells in table.published.items() if column in cells}
+        for column in table.columns
     }
-    any_run = next(iter(table.rows.values()))
-    across = replace(
-        table,
-        rows=dict.fromkeys(columns, any_run),
-        columns=dict.fromkeys(rows, None),
-        published={column: printed for column, printed in published.items() if printed},
+    rows: dict[str, Run] = dict.fromkeys(table.columns, some_run)
+    columns: dict[str, Column] = dict.fromkeys(table.rows, None)
+    return replace(
+        filled, values=values, table=replace(table, rows=rows, columns=columns, published=published, shown_as="curve")
     )
-    return replace(filled, table=across, values=values)
 
 
 def overview(filled: Filled) -> str:

@@ -104,9 +104,9 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 def measure(
     run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the accuracy of one network in every column, with their worst case, and what its audits doubt.
+    """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
 
-    Where its training diverged, the accuracies are NaN.
+    NaN where its training diverged.
     """
     run = seeded(run, seed)
     try:
@@ -134,12 +134,11 @@ def evaluate(
 ) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
     judged = attacked = record.fingerprint(run)
-    networks, attack = {judged: model}, column
+    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: model}
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
-        attacked, attack = record.fingerprint(source), column.attack
+        attacked = record.fingerprint(source)
         networks = {attacked: network(source, place), judged: model}
-    assert not isinstance(attack, Transfer)
     cell = Cell(judged, attacked, attack, seed)
     return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
 

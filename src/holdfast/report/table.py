@@ -56,10 +56,10 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    shown_as: Literal["table", "curve", "row curve"] = "table"
-    """A curve is drawn against the numbers that its columns are called, a row curve against those of its rows."""
+    shown_as: Literal["table", "curve", "sweep"] = "table"
+    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column."""
     axis: str = ""
-    """What those numbers count."""
+    """What the numbers count."""
     axis_scale: Literal["linear", "log"] = "linear"
     """A log axis begins with a linear stretch from 0 to its smallest number above."""
     varied: tuple[str, ...] = ()

@@ -67,6 +67,17 @@ class Hiding(LossMethod):
 
 
 @dataclass(frozen=True)
+class Remembers(LossMethod):
+    """A method that keeps the weights that it begins with."""
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        return Memory(begun=next(model.parameters()).detach().clone())
+
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        return {"clean": cross_entropy(model(batch.images), batch.labels).mean()}
+
+
+@dataclass(frozen=True)
 class Told(Schedule):
     """A schedule that writes down when it was asked."""
 
@@ -171,6 +182,13 @@ def test_beginning_with_weights_means_those_weights_and_a_new_optimizer(tmp_path
     model = train(run, tmp_path / "run")
     begun = weights(tmp_path / record.fingerprint(first))
     assert all(torch.equal(weight, begun[name]) for name, weight in model.named_parameters())
+
+
+def test_what_a_method_remembers_is_where_the_run_begins(tmp_path: Path) -> None:
+    model = train(COUNTED, tmp_path / "first")
+    train(replace(BASE, method=Remembers(), start=Start(COUNTED)), tmp_path / "run")
+    begun = record.read_state(tmp_path / "run" / "last.pt", "")["memory"]["begun"]
+    assert torch.equal(begun, next(model.parameters()))
 
 
 def test_going_on_from_a_position_is_as_if_never_stopped(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from torch import nn
 from holdfast import record
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.lineage import Lineage, begin_from
+from holdfast.lineage import Lineage, take_place, take_weights
 from holdfast.run import Run, build, reseed
 from holdfast.state import State
 from holdfast.streams import fresh, number
@@ -16,6 +16,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     device = lineage.device
     single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
+    take_weights(run, model, lineage)
     norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
     words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
     require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
@@ -31,5 +32,5 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
     name = record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels})
     state = State(model, memory, networks, optimizers, name, lineage.names())
-    begin_from(run, state, lineage)
+    take_place(run, state, lineage)
     return state

@@ -98,15 +98,19 @@ class Lineage:
         return origin, self.folders[origin]
 
 
-def begin_from(run: Run, state: State, lineage: Lineage) -> None:
-    """Take over what the run's start says from the run that it names."""
-    if run.start is None:
+def take_weights(run: Run, model: nn.Module, lineage: Lineage) -> None:
+    """Put the weights and statistics of the run that this one begins at into its network."""
+    if run.start is not None:
+        folder = lineage.folder(run.start.run)
+        path = folder / "model.safetensors"
+        record.load_weights(model, record.read_tensors(path, f"delete {folder} to train it again"), str(path))
+
+
+def take_place(run: Run, state: State, lineage: Lineage) -> None:
+    """Take over what else the run's start says: what the optimizer keeps, and the place in the schedule."""
+    if run.start is None or run.start.takes == "weights":
         return
     folder = lineage.folder(run.start.run)
-    path = folder / "model.safetensors"
-    record.load_weights(state.model, record.read_tensors(path, f"delete {folder} to train it again"), str(path))
-    if run.start.takes == "weights":
-        return
     last, remedy = folder / "last.pt", f"delete {folder} to train it again, or restore the file"
     saved = record.read_state(last, remedy)
     require(saved.get("run") == record.fingerprint(run.start.run), f"{last} is of another run: {remedy}", BadRecord)

@@ -190,3 +190,9 @@ def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identica
 def test_the_largest_eps_is_a_byte() -> None:
     with pytest.raises(BadValue, match="largest = 0"):
         Saved(SOURCE, largest=0)
+
+
+def test_a_run_that_names_a_bank_comes_back_from_its_description() -> None:
+    from holdfast.vocabulary import KINDS
+
+    assert record.restore(record.describe(P_C), KINDS) == P_C

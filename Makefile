@@ -34,6 +34,7 @@ test-slow: .venv/ready ## the tests that take long
 bench: .venv/ready ## images a second beside the bare floor, torchattacks and foolbox
 	$(BIN)/python benchmarks/attacks.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/single_steps.py
 	$(BIN)/python benchmarks/parity.py
 
 docs: .venv/ready  ## print the measured tables of runs/papers as Markdown

@@ -27,6 +27,7 @@ COLUMNS = {
     "lowest": ".3f",
     "highest": ".3f",
     "change / eps": ".7f",
+    "memory, MB": ".1f",
 }
 """What a row may hold, in the order of the table, and how it is written."""
 

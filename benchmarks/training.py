@@ -84,7 +84,7 @@ def our_step(
     """Return a step of holdfast's training loop."""
     method = AT(PGD(Linf(EPS), STEPS, STEP))
     run = Run(method, model=name, batch=len(batch.images), optimizer=OPTIMIZER, precision=precision)
-    memory = method.remember(network, None)  # AT keeps nothing of the training set
+    memory = method.remember(network, None, None)  # AT keeps nothing of the training set
     networks = method.trained(network, memory)
     state = State(network, memory, networks, {"model": OPTIMIZER.of(network.parameters())})
     update = Updates(state.networks, state.optimizers)

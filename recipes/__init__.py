@@ -1,5 +1,5 @@
 """One file a paper: its tables and figures as values, with the numbers it printed."""
 
-from recipes import cl, demo
+from recipes import cascade, cl, demo, sim
 
-PAPERS = {paper.name: paper for paper in (cl.PAPER, demo.PAPER)}
+PAPERS = {paper.name: paper for paper in (cascade.PAPER, cl.PAPER, demo.PAPER, sim.PAPER)}

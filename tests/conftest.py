@@ -61,7 +61,7 @@ def labels(small: nn.Module, images: torch.Tensor) -> torch.Tensor:
 def published(module: object, kind: type, beside: tuple[str, ...]) -> list[type]:
     """Return the classes that a folder publishes, without the abstract ones."""
     members = (getattr(module, name) for name in module.__all__ if name not in beside)  # type: ignore[attr-defined]
-    return [member for member in members if issubclass(member, kind)]
+    return [member for member in members if isinstance(member, type) and issubclass(member, kind)]
 
 
 def attack_kinds() -> list[type[Attack]]:

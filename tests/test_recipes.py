@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.report import Paper, Table
+from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.training import silent
 from recipes import PAPERS
@@ -14,6 +14,13 @@ TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")
     for paper in PAPERS.values()
     for name, table in {**paper.tables, **paper.figures}.items()
+    if isinstance(table, Table)
+]
+FIGURES = [
+    pytest.param(paper, figure, id=f"{paper.name}-{name}")
+    for paper in PAPERS.values()
+    for name, figure in paper.figures.items()
+    if isinstance(figure, Figure)
 ]
 
 
@@ -36,8 +43,15 @@ def test_rows_of_a_table_are_trained_on_equal_terms(paper: Paper, name: str, tab
     from holdfast.methods import Standard
 
     for scale in {**paper.scales, **table.scales}.values():
-        terms = {replace(run, method=Standard()) for run in scale.table(table).rows.values()}
-        assert len(terms) == 1
+        runs = list(scale.table(table).rows.values())
+        varied = {name: getattr(runs[0], name) for name in table.varied}
+        assert len({replace(run, method=Standard(), **varied) for run in runs}) == 1
+
+
+@pytest.mark.parametrize(("paper", "figure"), FIGURES)
+def test_a_figure_has_every_scale_and_looks_at_something(paper: Paper, figure: Figure) -> None:
+    assert {"smoke", "short", "full"} <= {*paper.scales, *figure.scales}
+    assert all(figure.panels.values())
 
 
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
@@ -47,5 +61,9 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
     text = page.read_text()
     for each in filled:
         assert each.count > 0
-        assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)
-        assert each.table.title in text
+        if isinstance(each, Filled):
+            assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)
+            assert each.table.title in text
+        else:
+            assert all(seen.series for studies in each.seen.values() for seen in studies.values())
+            assert each.figure.title in text

@@ -26,7 +26,7 @@ class BreaksAt(LossMethod):
 
     step_of_nan: int = 3
 
-    def remember(self, model: nn.Module, train_set: object) -> Memory:
+    def remember(self, model: nn.Module, train_set: object, finished: object) -> Memory:
         return Memory(steps=torch.zeros(()))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:

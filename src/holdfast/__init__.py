@@ -6,7 +6,7 @@ from holdfast.data import CropFlip, ImageSet, load
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
-from holdfast.run import Run
+from holdfast.run import Run, Start
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.training import train
 
@@ -27,6 +27,7 @@ __all__ = [
     "Outcomes",
     "Report",
     "Run",
+    "Start",
     "Threat",
     "attacks",
     "audit",

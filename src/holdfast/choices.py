@@ -17,8 +17,9 @@ def attack_kinds() -> Mapping[str, type[attacks.Attack]]:
 
 def method_kinds() -> Mapping[str, type[methods.Method]]:
     """Return every method of training by name."""
-    core = ("LossMethod", "Memory", "Method", "Update")
-    return {name: getattr(methods, name) for name in sorted(methods.__all__) if name not in core}
+    found = {name: getattr(methods, name) for name in sorted(methods.__all__)}
+    kinds = {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, methods.Method)}
+    return {name: kind for name, kind in kinds.items() if kind not in (methods.Method, methods.LossMethod)}
 
 
 def part_kinds() -> Mapping[str, type[Any]]:
@@ -50,12 +51,14 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
         return replace(run, schedule=kind())
     if issubclass(kind, CropFlip):
         return replace(run, augment=kind())
-    inner = getattr(run.method, "attack", None)
+    crafts: tuple[Any, ...] = getattr(run.method, "crafts", ())
+    inner = getattr(run.method, "attack", None) or (crafts[0] if len(crafts) == 1 else None)
     if inner is None:
         raise UsageError(f"{type(run.method).__name__} trains on no attack, so {kind.__name__} has no place in it")
     # What the method needs of its attack (TRADES the divergence, say) goes over to the one that was named.
     kept = {f.name for f in fields(kind)} & {"threat", "objective", "random_start"}
-    changes: dict[str, Any] = {"attack": kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})}
+    named = kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})
+    changes: dict[str, Any] = {"crafts": (named,)} if crafts else {"attack": named}
     return replace(run, method=replace(run.method, **changes))
 
 

@@ -62,8 +62,8 @@ def outcomes(
     """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`."""
     path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data)}.safetensors"
     if path is not None and path.exists():
-        return _read(path)
-    rows = _read(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
+        return read_outcomes(path)
+    rows = read_outcomes(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
     done = 0 if rows is None else len(rows.labels)
     saved = time.monotonic()
     order = torch.arange(done, len(data), device=data.labels.device)
@@ -74,11 +74,11 @@ def outcomes(
         rows = new if rows is None else _joined(rows, new)
         tell(len(rows.labels), len(data), "")
         if path is not None and time.monotonic() - saved > SAVE_EVERY:
-            _write(path.with_suffix(".part"), rows)
+            write_outcomes(path.with_suffix(".part"), rows)
             saved = time.monotonic()
     assert rows is not None, "an image set is never empty"
     if path is not None:
-        _write(path, rows)
+        write_outcomes(path, rows)
         path.with_suffix(".part").unlink(missing_ok=True)
     return rows
 
@@ -129,7 +129,8 @@ def _joined(rows: Outcomes, new: Outcomes) -> Outcomes:
     )
 
 
-def _write(path: Path, rows: Outcomes) -> None:
+def write_outcomes(path: Path, rows: Outcomes) -> None:
+    """Write outcomes, whole or not at all."""
     record.write_tensors(
         path,
         {
@@ -143,7 +144,8 @@ def _write(path: Path, rows: Outcomes) -> None:
     )
 
 
-def _read(path: Path) -> Outcomes:
+def read_outcomes(path: Path) -> Outcomes:
+    """Read outcomes back; a file that cannot be read is named."""
     remedy = "delete it; it will be computed again"
     kept = record.read_tensors(path, remedy)
     missing = sorted({field.name for field in fields(Outcomes)} - kept.keys())

@@ -4,10 +4,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
+from holdfast import record
 from holdfast.errors import require
 
 
@@ -29,18 +31,23 @@ class Optimizer(ABC):
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Stochastic gradient descent; the weight decay applies to all weights, as torch does it."""
+    """Stochastic gradient descent."""
 
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
     nesterov: bool = False
+    decayed: Literal["all", "kernels"] = record.later("all")
+    """All weights, as torch does it, or those of convolutions and linear layers without biases and batch norm."""
 
     def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return torch's SGD."""
-        return torch.optim.SGD(
-            parameters, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
-        )
+        weights = list(parameters)
+        groups: list[dict[str, Any]] = [{"params": weights}]
+        if self.decayed == "kernels":
+            kernels, others = ([each for each in weights if (each.ndim > 1) is kernel] for kernel in (True, False))
+            groups = [{"params": kernels}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.SGD(groups, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,10 @@ class AdamW(Optimizer):
 
 
 class Schedule(ABC):
-    """The learning rate as a pure function of time, so that a resumed run needs no state for it."""
+    """The learning rate as a pure function of time, so that a resumed run needs no state for it.
+
+    Time is told in epochs, or in batches in a run that is measured in batches.
+    """
 
     @abstractmethod
     def factor(self, epoch: float, epochs: float) -> float:
@@ -86,7 +96,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Steps(Schedule):
-    """The rate is multiplied by `by` at each of the given epochs."""
+    """The rate is multiplied by `by` at each of the given epochs, or batches in a run that is measured in batches."""
 
     at: tuple[float, ...] = (75, 90)
     by: float = 0.1
@@ -94,6 +104,23 @@ class Steps(Schedule):
     def factor(self, epoch: float, epochs: float) -> float:
         """Return by to the power of the milestones passed."""
         return self.by ** sum(epoch >= milestone for milestone in self.at)
+
+
+@dataclass(frozen=True)
+class Levels(Schedule):
+    """The rate is multiplied by each of `factors` from one milestone to the next: one more factor than milestones."""
+
+    at: tuple[float, ...] = (75, 90)
+    factors: tuple[float, ...] = (1.0, 0.1, 0.01)
+
+    def __post_init__(self) -> None:
+        """Refuse factors that do not fit between the milestones."""
+        words = f"{len(self.at)} milestones and {len(self.factors)} factors: there is one factor more"
+        require(len(self.factors) == len(self.at) + 1, words)
+
+    def factor(self, epoch: float, epochs: float) -> float:
+        """Return the factor behind the last milestone passed."""
+        return self.factors[sum(epoch >= milestone for milestone in self.at)]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -21,10 +21,16 @@ from holdfast.errors import BadRecord, BadValue
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
+def later(default: Any) -> Any:
+    """Return a dataclass field that came later: descriptions leave it out at its default, so older names stay valid."""
+    return field(default=default, metadata={"later": True})
+
+
 def describe(value: object) -> Described:
     """Return a value as JSON would hold it: dataclasses by kind and fields, functions by name."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"kind": type(value).__name__} | {f.name: describe(getattr(value, f.name)) for f in fields(value)}
+        said = {f.name: getattr(value, f.name) for f in fields(value) if not _unsaid(f, value)}
+        return {"kind": type(value).__name__} | {name: describe(item) for name, item in said.items()}
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -39,6 +45,10 @@ def describe(value: object) -> Described:
             raise BadValue(f"{name} has no name of its own to be written down by: define it in a module")
         return {"kind": "function", "name": name}
     raise TypeError(f"{type(value).__name__} cannot be written down")
+
+
+def _unsaid(field: "Field[Any]", value: object) -> bool:
+    return bool(field.metadata.get("later")) and getattr(value, field.name) == field.default
 
 
 def fingerprint(value: object) -> str:
@@ -156,13 +166,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **words: str) -> No
 
 
 def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
-    """Read a safetensors file onto the processor."""
+    """Read a safetensors file onto the processor; where it says the fingerprint of its tensors, it is compared."""
     if not path.exists():
         raise BadRecord(f"{path} is missing: {remedy}")
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("fingerprint")
+        tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise BadRecord(f"{path} is damaged ({error}): {remedy}") from error
+    changed = said is not None and said != fingerprint_of_tensors(tensors)
+    if changed:
+        raise BadRecord(f"{path} was changed since it was written: {remedy}")
+    return tensors
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:

@@ -12,20 +12,32 @@ from torch import nn
 from holdfast import models, record
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord, BadValue, require
-from holdfast.methods import Method, Standard
+from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
+from holdfast.methods import Method, Origin, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.streams import number
 
 
 @dataclass(frozen=True)
-class Run:
+class Start:
+    """Where a run begins: at the end of another."""
+
+    run: Origin
+    """A run of the same network; it is trained first."""
+    takes: Literal["weights", "optimizer", "position"] = "weights"
+    """Its weights and statistics; with them what its optimizer keeps; with both its place in the schedule, so that
+    its batches count as this run's first."""
+
+
+@dataclass(frozen=True)
+class Run(Origin):
     """One training run: everything that its result depends on."""
 
     method: Method = Standard()
     model: str = "digits-net"
     data: str = "digits"
-    epochs: int = 10
+    epochs: int | None = 10
+    """Passes over the training images; None where `steps` counts."""
     batch: int = 128
     optimizer: Optimizer = SGD()
     schedule: Schedule = Constant()
@@ -40,10 +52,22 @@ class Run:
     """Training images kept back, on which each epoch is measured."""
     select: Attack | None = None
     """Keep the epoch that holds best under this attack on the images held out; without it, the last epoch."""
+    steps: int | None = record.later(None)
+    """Batches, in place of epochs; the schedule then counts batches too."""
+    start: Start | None = record.later(None)
+    """Another run to begin from; fresh or public weights without it."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        require(self.epochs >= 1, f"epochs = {self.epochs}, not 1 or more")
+        length = {"epochs": self.epochs, "steps": self.steps}
+        given = {name: value for name, value in length.items() if value is not None}
+        require(
+            len(given) == 1, f"epochs = {self.epochs} and steps = {self.steps}: one of them counts, the other is None"
+        )
+        require(min(given.values()) >= 1, f"{', '.join(given)} = {min(given.values())}, not 1 or more")
+        require(
+            self.start is None or not self.pretrained, "a run begins from public weights or from another run, not both"
+        )
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.precision in ("float32", "bfloat16"), f"precision = {self.precision}, not float32 or bfloat16")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
@@ -61,6 +85,14 @@ def check_folder(run: Run, folder: Path) -> None:
     differences = record.difference(there, record.describe(run))
     if differences:
         raise BadRecord(f"{folder} holds another run ({'; '.join(differences[:3])}): choose another folder")
+
+
+def check_hope(folder: Path) -> None:
+    """Refuse to train again what diverged before: the same run ends the same."""
+    path = folder / "diverged.json"
+    if path.exists():
+        words = record.read_json(path, "delete it to try again")["words"]
+        raise TrainingDiverged(f"{words} (so {path} says; delete it to try again)")
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

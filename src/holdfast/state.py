@@ -22,7 +22,11 @@ class State:
     optimizers: dict[str, torch.optim.Optimizer]
     data: str = ""
     """The name of the images that it trains on, made of their pixels."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """The names of the runs that it needs, each with one made of its weights."""
     step: int = 0
+    first: int = 0
+    """The step that it begins at: above 0 where it takes over another run's position."""
     epochs: int = 0
     """How many epochs have their line in the metrics."""
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -39,6 +43,7 @@ class State:
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "memory": self.memory.state_dict(),
             "data": self.data,
+            "origins": self.origins,
             "step": self.step,
             "epochs": self.epochs,
             "sums": self.sums,
@@ -71,13 +76,13 @@ class Updates:
         self.backward(loss, network)
         self.apply(network)
 
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of that network's weights, and of nothing else."""
+    def backward(self, loss: Tensor, network: str = "model", beside: tuple[Tensor, ...] = ()) -> None:
+        """Replace the gradients of that network's weights, add to those of the leaves `beside`, and of nothing else."""
         require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
         self.optimizers[network].zero_grad(set_to_none=True)
         weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
         require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
-        torch.autograd.backward(loss, inputs=weights)
+        torch.autograd.backward(loss, inputs=[*weights, *beside])
 
     def apply(self, network: str = "model") -> None:
         """Step along the gradients."""

@@ -17,10 +17,13 @@ from torch import nn
 
 from holdfast import data, record
 from holdfast.attacks.attack import at_rest
+from holdfast.beginning import begin
+from holdfast.checkpoint import resume, save
 from holdfast.data import ImageSet, load
-from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.methods.method import check_terms
-from holdfast.run import Run, build, check_folder, device_of, isolated, reseed, trained_model
+from holdfast.errors import TrainingDiverged, require
+from holdfast.lineage import Lineage, origins
+from holdfast.methods.method import Origin, check_terms
+from holdfast.run import Run, check_folder, check_hope, device_of, isolated, reseed, trained_model
 from holdfast.state import State, Updates
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
@@ -48,25 +51,39 @@ def train(
 ) -> nn.Module:
     """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
 
+    Runs that it names and that are not finished are carried out first, in folders beside its own that their
+    fingerprints name.
+
     Raises:
         BadRecord: the folder holds another run, or a file in it is damaged.
         BadValue: this machine has no such device.
-        TrainingDiverged: the loss became NaN or infinite; `last.pt` holds the last state before it.
+        TrainingDiverged: the loss became NaN or infinite, now or when it was tried before; `last.pt` holds the last
+            state before it.
     """
     folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
+    check_hope(folder)
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
     if (folder / "model.safetensors").exists():
         return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
+    folders: dict[Origin, Path] = {origin: folder.parent / record.fingerprint(origin) for origin in origins(run)}
+    for origin in origins(run):
+        train(origin, folders[origin], device=device, data_root=data_root, download=download, tell=tell)
     train_set, held_out = divided(run, whole_set.to(device))
     with isolated(device):
-        state = begin(run, train_set, device)
+        state = begin(run, train_set, Lineage(folders, whole_set.shape, len(whole_set.classes), device))
         with record.alone(folder):
             record.write_json(folder / "run.json", run)
             resume(run, state, folder)
-            tell(state.step, total_steps(run, train_set), "resumed" if state.step else "started")
-            carry_out(run, state, train_set, held_out, folder, tell)
-            record.write_tensors(folder / "model.safetensors", state.best_model or state.model.state_dict())
+            tell(state.step, total_steps(run, train_set), "resumed" if state.step > state.first else "started")
+            try:
+                carry_out(run, state, train_set, held_out, folder, tell)
+            except TrainingDiverged as error:
+                record.write_json(folder / "diverged.json", {"words": str(error)})
+                raise
+            weights = state.best_model or state.model.state_dict()
+            name = record.fingerprint_of_tensors(weights)
+            record.write_tensors(folder / "model.safetensors", weights, fingerprint=name)
     return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
 
 
@@ -87,75 +104,33 @@ def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
     return whole_set.split(run.held_out, run.seed) if run.held_out else (whole_set, None)
 
 
-def begin(run: Run, train_set: ImageSet, device: torch.device) -> State:
-    """Return the state before the first step."""
-    single = len(train_set) % run.batch == 1 and run.batch > 1
-    model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
-    norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
-    words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
-    require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
-    reseed(device, number(run.seed, "memory"))
-    with fresh(run.seed, "memory"):
-        memory = run.method.remember(model, train_set).to(device)
-        networks = run.method.trained(model, memory)
-    kept = any(part is model for part in memory.modules())
-    require(not kept, "the memory holds the network that is trained: keep a copy.deepcopy of it")
-    for network in networks.values():
-        if network is not model:  # it lives in the memory, which froze it
-            network.requires_grad_(True)
-    optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
-    name = record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels})
-    return State(model, memory, networks, optimizers, name)
-
-
-def resume(run: Run, state: State, folder: Path) -> None:
-    """Go back to what `last.pt` and the metrics up to it say."""
-    path, metrics = folder / "last.pt", folder / "metrics.jsonl"
-    lines = metrics.read_text().splitlines() if metrics.exists() else []
-    if not path.exists():
-        require(not lines, f"{path} is missing: delete {folder} to train again, or restore the file", BadRecord)
-        return
-    saved = record.read_state(path, f"delete {folder} to train again, or restore the file")
-    require(saved.get("run") == record.fingerprint(run), f"{path} belongs to another run than run.json", BadRecord)
-    other = f"{path} was made from other images than {run.data} holds now: choose another folder"
-    require(saved.get("data") == state.data, other, BadRecord)
-    state.read(saved)
-    try:
-        # The last line may be torn by a power cut; it lies after what `last.pt` knows.
-        kept = [line for line in lines[:-1] if json.loads(line)["step"] <= state.step]
-        kept += [line for line in lines[-1:] if line.endswith("}") and json.loads(line)["step"] <= state.step]
-    except (ValueError, KeyError) as error:
-        raise BadRecord(f"{metrics} is damaged: delete {folder} to train again, or restore the file") from error
-    complaint = f"{metrics} lacks lines that {path} knows of: delete {folder} to train again, or restore the file"
-    require(len(kept) == state.epochs, complaint, BadRecord)
-    record.write_text(metrics, "".join(line + "\n" for line in kept))
-
-
 def total_steps(run: Run, train_set: ImageSet) -> int:
     """Return how many batches the run takes."""
-    return run.epochs * math.ceil(len(train_set) / run.batch)
+    return run.steps or (run.epochs or 0) * math.ceil(len(train_set) / run.batch)
 
 
 def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell) -> None:
-    """Train to the end of the last epoch, saving on the way."""
-    steps_per_epoch = total_steps(run, train_set) // run.epochs
+    """Train to the end of the run, saving on the way."""
+    per_epoch, total = math.ceil(len(train_set) / run.batch), total_steps(run, train_set)
+    require(state.step <= total, f"the run takes over {state.first} steps, and has {total} in all: give it more")
     update = Updates(state.networks, state.optimizers)
     saved = began = time.monotonic()
-    for epoch in range(state.step // steps_per_epoch, run.epochs):
-        order = train_set.order_of(run.seed, epoch)[(state.step - epoch * steps_per_epoch) * run.batch :]
+    for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
+        first, last = epoch * per_epoch, min((epoch + 1) * per_epoch, total)
+        order = train_set.order_of(run.seed, epoch)[(state.step - first) * run.batch : (last - first) * run.batch]
         view_seed = number(run.seed, "view", epoch)
         for batch in train_set.batches(run.batch, order, run.augment, view_seed):
-            set_rate(run, state, state.step / steps_per_epoch)
+            set_rate(run, state, state.step / (per_epoch if run.steps is None else 1))
             note(state, one_step(run, state, batch, update))
-            if state.step % CHECK_EVERY == 0 or state.step % steps_per_epoch == 0:
+            if state.step % CHECK_EVERY == 0 or state.step == last:
                 stop_if_bad(state, folder)
-            tell(state.step, run.epochs * steps_per_epoch, "")
-            if time.monotonic() - saved > SAVE_EVERY and state.step % steps_per_epoch:
+            tell(state.step, total, "")
+            if time.monotonic() - saved > SAVE_EVERY and state.step < last:
                 stop_if_bad(state, folder)
                 saved, began = save(run, state, folder, began)
-        words = finish_epoch(run, state, epoch, steps_per_epoch, held_out, folder)
+        words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out, folder)
         saved, began = save(run, state, folder, began)
-        tell(state.step, run.epochs * steps_per_epoch, words)
+        tell(state.step, total, words)
 
 
 def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:
@@ -173,11 +148,11 @@ def autocast(run: Run, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=run.precision == "bfloat16", cache_enabled=False)
 
 
-def set_rate(run: Run, state: State, epoch: float) -> None:
-    """Set the learning rate for this moment."""
+def set_rate(run: Run, state: State, moment: float) -> None:
+    """Set the learning rate for this moment, in epochs or in batches, as the run is measured."""
     for optimizer in state.optimizers.values():
         for group in optimizer.param_groups:
-            group["lr"] = run.optimizer.lr * run.schedule.factor(epoch, run.epochs)
+            group["lr"] = run.optimizer.lr * run.schedule.factor(moment, run.steps or run.epochs or 0)
 
 
 def note(state: State, terms: Terms) -> None:
@@ -201,13 +176,11 @@ def stop_if_bad(state: State, folder: Path) -> None:
         raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {where}")
 
 
-def finish_epoch(
-    run: Run, state: State, epoch: int, steps_per_epoch: int, held_out: ImageSet | None, folder: Path
-) -> str:
-    """Write the epoch's line, choose the best so far, and say how it went."""
+def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: ImageSet | None, folder: Path) -> str:
+    """Write the line of an epoch of so many steps, choose the best so far, and say how it went."""
     line: dict[str, float] = {"epoch": epoch + 1, "step": state.step}
-    line |= {name: float(total) / steps_per_epoch for name, total in state.sums.items()}
-    state.sums, state.epochs = {}, epoch + 1
+    line |= {name: float(total) / steps for name, total in state.sums.items()}
+    state.sums, state.epochs = {}, state.epochs + 1
     if held_out is not None:
         line |= measure(run, state, held_out)
         score = line.get("held_out_robust", -1.0)
@@ -218,7 +191,8 @@ def finish_epoch(
             }
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-    return f"epoch {epoch + 1}/{run.epochs}  " + "  ".join(
+    of = f"/{run.epochs}" if run.epochs else ""
+    return f"epoch {epoch + 1}{of}  " + "  ".join(
         f"{name} {value:.4f}" for name, value in line.items() if name not in ("epoch", "step")
     )
 
@@ -237,18 +211,3 @@ def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
                     robust += int((state.model(attacked).argmax(1) == batch.labels).sum())
     accuracy = {"held_out_clean": clean / len(held_out)}
     return accuracy | ({"held_out_robust": robust / len(held_out)} if run.select is not None else {})
-
-
-def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, float]:
-    """Write `last.pt` and return the time, twice: of the last saving, and from which seconds count on."""
-    now = time.monotonic()
-    state.seconds += now - began
-    weights = [weight for network in state.networks.values() for weight in network.parameters()]
-    if not bool(torch.stack([weight.detach().abs().amax() for weight in weights]).isfinite().all()):
-        last = folder / "last.pt"
-        where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
-        raise TrainingDiverged(f"a weight became NaN or infinite by step {state.step}; {where}")
-    record.write_state(folder / "last.pt", state.to_dict(run))
-    record.write_json(folder / "timing.json", {"train_seconds": state.seconds})
-    now = time.monotonic()
-    return now, now

@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast import attacks, methods, objectives, optimization, threats
 from holdfast.data import CropFlip
-from holdfast.run import Run
+from holdfast.run import Run, Start
 
 
 def named(module: Any) -> dict[str, Any]:
@@ -25,4 +25,5 @@ KINDS: Mapping[str, Any] = {
     **named(methods),
     "CropFlip": CropFlip,
     "Run": Run,
+    "Start": Start,
 }

@@ -19,7 +19,7 @@ from holdfast.methods import Method
 from holdfast.optimization import SGD, Triangle
 from tests.conftest import published
 
-KINDS = published(methods, Method, ("LossMethod", "Memory", "Method", "Update"))
+KINDS = published(methods, Method, ("LossMethod", "Method"))
 BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triangle(), data="made-up:1x8x8")
 """Five batches an epoch, the last of them smaller."""
 

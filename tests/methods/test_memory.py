@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from holdfast import CropFlip, ImageSet, Linf, Run, attacks, record, train
 from holdfast.data import read_view, write_view
 from holdfast.errors import BadValue
-from holdfast.methods import LossMethod, Memory, Method, Update
+from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD
 from holdfast.types import Batch, Terms
@@ -24,7 +24,7 @@ class Persistent(LossMethod):
 
     attack: attacks.PGD = attacks.PGD(Linf(0.1), steps=1, step_size=0.05, random_start=False)
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         return Memory(noise=torch.zeros(len(train_set), *train_set.shape, device=train_set.device))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
@@ -40,7 +40,7 @@ class Persistent(LossMethod):
 class TwoNetworks(Method):
     """A generator of noise trained against the classifier."""
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         return Memory(generator=nn.Conv2d(train_set.shape[0], train_set.shape[0], 3, padding=1))
 
     def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
@@ -117,7 +117,7 @@ class Wrong(LossMethod):
 
     mistake: str = ""
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         if self.mistake == "keeps the model":
             return Memory(other=model)
         if self.mistake == "keeps a number":
@@ -170,3 +170,19 @@ def test_a_network_that_is_not_trained_is_named(tmp_path: Path) -> None:
         update(torch.zeros((), requires_grad=True), "generator")
     with pytest.raises(BadValue, match="all are frozen"):
         update(torch.zeros((), requires_grad=True))
+
+
+def test_what_has_grown_is_read_back_as_large_as_it_was() -> None:
+    grown = Memory(noise=torch.zeros(0, 2), inner=Memory(noise=torch.zeros(0, 2)))
+    grown.noise, grown.inner.noise = torch.rand(3, 2), torch.rand(4, 2)
+    fresh = Memory(noise=torch.zeros(0, 2), inner=Memory(noise=torch.zeros(0, 2)))
+    fresh.load_state_dict(grown.state_dict())
+    assert torch.equal(fresh.noise, grown.noise)
+    assert torch.equal(fresh.inner.noise, grown.inner.noise)
+
+
+def test_counts_stay_on_the_processor_and_the_rest_moves() -> None:
+    kept = Memory(count=torch.zeros((), dtype=torch.int64), centers=torch.zeros(2, 2), visits=torch.zeros(3).long())
+    moved = kept.to("meta")
+    assert moved.count.device.type == "cpu"
+    assert moved.centers.device.type == moved.visits.device.type == "meta"

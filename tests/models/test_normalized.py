@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.errors import BadValue
 from holdfast.models import ImageNetResNet, Normalized, build
@@ -59,7 +59,7 @@ def test_colour_networks_use_the_statistics_of_cifar(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "channels"),
-    [("digits-net", 3), ("lenet", 3), ("small-cnn", 3), ("cifar-resnet-20", 3), ("resnet-18", 1), ("wrn-10-1", 1)],
+    [("digits-net", 3), ("lenet", 3), ("small-cnn", 3), ("cifar-resnet-20", 1), ("resnet-18", 1), ("wrn-10-1", 1)],
 )
 def test_others_take_pixels_as_they_are(name: str, channels: int) -> None:
     state = build(name, (channels, 28, 28), 10).state_dict()
@@ -79,7 +79,7 @@ def test_the_images_reach_the_network_normalised() -> None:
 def test_a_mean_image_fits_the_network_of_paper_002() -> None:
     mean = torch.rand(3, 24, 24)
     model = build("cifar-resnet-8", (3, 24, 24), 10, mean=mean).eval()
-    plain = build("cifar-resnet-8", (3, 24, 24), 10).eval()
+    plain = build("cifar-resnet-8", (3, 24, 24), 10, mean=0.0).eval()
     plain.load_state_dict(
         {name: value for name, value in model.state_dict().items() if "normalized" not in name}, strict=False
     )
@@ -91,3 +91,11 @@ def test_grey_images_of_the_imagenet_network_are_three_normalised_copies() -> No
     model = ImageNetResNet(channels=1).eval()
     images = torch.rand(2, 1, 28, 28)
     torch.testing.assert_close(model(images), model(images.expand(-1, 3, -1, -1)))
+
+
+def test_the_network_of_paper_002_takes_away_a_mean_and_divides_by_nothing() -> None:
+    state = build("cifar-resnet-8", (3, 24, 24), 10).state_dict()
+    torch.testing.assert_close(state["normalized.mean"].flatten(), torch.tensor(CIFAR10_MEAN))
+    assert state["normalized.std"].item() == 1
+    averaged = build("cifar-resnet-8-average-20", (3, 24, 24), 10)
+    assert {part.momentum for part in averaged.modules() if isinstance(part, nn.BatchNorm2d)} == {0.05}

@@ -47,7 +47,7 @@ def pictures() -> Pictures:
 
 @pytest.fixture
 def html(filled: Filled, drawn: Filled, pictures: Pictures) -> str:
-    return page(f"Report of {NASTY}", [filled], [drawn], [pictures])
+    return page(f"Report of {NASTY}", [filled, drawn], [pictures])
 
 
 @pytest.fixture
@@ -103,4 +103,4 @@ def test_the_page_can_be_heard(read: Reader) -> None:
 def test_an_empty_page_and_an_empty_gallery_are_pages_too() -> None:
     none = torch.zeros(0, dtype=torch.int64)
     nothing = Pictures("nothing", torch.zeros(0, 1, 8, 8), torch.zeros(0, 1, 8, 8), none, none, none, ("a", "b"))
-    assert "nothing to attack" in page("Empty", [], [], [nothing])
+    assert "nothing to attack" in page("Empty", [], [nothing])

@@ -1,13 +1,18 @@
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from holdfast.attacks import FGSM, PGD
+from holdfast.errors import TrainingDiverged
+from holdfast.lineage import origins
 from holdfast.methods import AT, TRADES
-from holdfast.optimization import Adam
-from holdfast.report import Scale, Table
-from holdfast.report.table import _shortened
-from holdfast.run import Run
+from holdfast.optimization import SGD, Adam, Steps
+from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
+from holdfast.report.figures import turned
+from holdfast.report.table import shortened
+from holdfast.run import Run, Start
 from holdfast.threats import Linf
 
 TABLE = Table(
@@ -43,22 +48,105 @@ def test_seeds_that_are_asked_for_win() -> None:
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_a_shorter_attack_reaches_as_far(steps: int) -> None:
     attack = PGD(Linf(0.3), steps=40, step_size=0.01)
-    short = _shortened(attack, steps)
+    short = shortened(attack, steps)
     assert short.steps == steps
     assert short.steps * short.step_size == pytest.approx(40 * 0.01)
     assert replace(short, steps=40, step_size=0.01) == attack
 
 
 def test_a_rule_for_the_step_size_stays_a_rule() -> None:
-    assert _shortened(PGD(steps=40), 5) == PGD(steps=5)
+    assert shortened(PGD(steps=40), 5) == PGD(steps=5)
 
 
 def test_short_attacks_and_no_attacks_stay_as_they_are() -> None:
     for value in (FGSM(), PGD(steps=4, step_size=0.1), None):
-        assert _shortened(value, 4) == value
+        assert shortened(value, 4) == value
 
 
-def test_the_attack_inside_a_method_is_shortened_and_the_rest_stays() -> None:
-    short = _shortened(TRADES(beta=3.0), 2)
+def test_the_attack_inside_a_method_isshortened_and_the_rest_stays() -> None:
+    short = shortened(TRADES(beta=3.0), 2)
     assert short.attack.steps * short.attack.step_size == pytest.approx(10 * 0.007)
     assert replace(short, attack=TRADES().attack) == TRADES(beta=3.0)
+
+
+def test_a_share_of_a_run_keeps_its_shape() -> None:
+    first = Run(epochs=None, steps=100, schedule=Steps((40, 80)))
+    run = Run(epochs=None, steps=1000, schedule=Steps((400, 800)), start=Start(first, "position"))
+    quarter = Scale(share=0.25, epochs=3, pretrained=False).run(run)
+    assert (quarter.steps, quarter.epochs, quarter.schedule) == (250, None, Steps((100, 200)))
+    assert origins(quarter) == (replace(first, steps=25, schedule=Steps((10, 20))),)
+    assert Scale(share=0.001).run(Run(epochs=10)).epochs == 1
+
+
+def test_runs_that_a_row_or_a_column_names_shrink_with_it() -> None:
+    source = Run(AT(PGD(steps=10)), start=Start(Run(limit=500)))
+    table = replace(TABLE, columns={"black box": Transfer(source, PGD(steps=20))})
+    scaled = Scale(limit=64, train_steps=2, test_steps=3).table(table).columns["black box"]
+    assert isinstance(scaled, Transfer)
+    assert scaled.attack == PGD(steps=3)
+    assert scaled.source.method == AT(PGD(steps=2))
+    assert {run.limit for run in (scaled.source, *origins(scaled.source))} == {64}
+
+
+BLACK = Run(epochs=2, batch=16, limit=64, optimizer=SGD(lr=0.05), data="made-up:1x8x8")
+
+
+def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path) -> None:
+    from holdfast import load, train
+    from holdfast.attacks import BIM
+
+    attack, source = BIM(Linf(0.1), steps=3), replace(BLACK, seed=1)
+    columns = {"white box": attack, "black box": Transfer(source, attack)}
+    filled = fill("t", Table("T", {"row": BLACK}, columns, seeds=(0, 5)), "smoke", Workplace(tmp_path))
+    data = load(BLACK.data, "test")
+    images, labels = data.take(data.labels.new_tensor(range(len(data)))), data.labels
+    for place, seed in enumerate((0, 5)):
+        judged = train(replace(BLACK, seed=seed), tmp_path / "j" / str(seed))
+        other = train(replace(BLACK, seed=seed + 1), tmp_path / "o" / str(seed))
+        for column, model in (("white box", judged), ("black box", other)):
+            right = judged(attack(model, images, labels)).argmax(1) == labels
+            assert filled.values["row"][column][place] == pytest.approx(float(right.float().mean()))
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+
+
+def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
+    from holdfast import record
+    from holdfast.report.reproduce import read_tables
+    from holdfast.report.sheet import to_json
+
+    table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))
+    filled = fill("t", table, "smoke", Workplace(tmp_path))
+    record.write_text(tmp_path / "tables" / "t.json", to_json(filled))
+    assert read_tables(tmp_path) == [filled]
+
+
+def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> None:
+    from holdfast.report import page, sheet
+    from holdfast.training import train
+
+    wild = replace(BLACK, optimizer=SGD(lr=1e38))
+    table = Table("T", {"calm": BLACK, "wild": wild}, {"clean": None, "FGSM": FGSM()}, (0,), worst=("clean", "FGSM"))
+    filled = fill("t", table, "smoke", Workplace(tmp_path))
+    rows = {row: cells for row, *cells in sheet(filled).rows}
+    assert rows["wild"] == ["diverged"] * 3
+    assert "diverged" not in rows["calm"]
+    assert len(filled.train_seconds["wild"]) == 0
+    assert "nan%" not in page("T", [filled], [])
+    with pytest.raises(TrainingDiverged, match=r"diverged\.json says; delete it to try again"):
+        train(wild, tmp_path / "runs" / next(path.parent.name for path in tmp_path.glob("runs/*/diverged.json")))
+
+
+def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
+    from xml.etree import ElementTree
+
+    rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
+    values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
+              "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
+    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
+                  published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
+    swept = replace(filled, table=table, values=values)
+    turned_round = turned(swept)
+    assert list(turned_round.table.rows) == ["clean", "PGD"]
+    assert turned_round.values["PGD"] == {"0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"]}
+    assert turned_round.table.published["clean"] == {"0": (91.0, table.published["0"]["clean"][1])}
+    assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")

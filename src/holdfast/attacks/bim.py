@@ -1,5 +1,6 @@
 """BIM, also iter_FGSM (Kurakin, Goodfellow, Bengio: "Adversarial examples in the physical world", 2017)."""
 
+import math
 from dataclasses import dataclass
 
 from holdfast.attacks.attack import Attack, Watched
@@ -8,6 +9,11 @@ from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Objective, Targets
+
+
+def iterations(eps: float) -> int:
+    """Return floor(min(eps + 4, 1.25 eps)), the paper's number of steps of 1/255 for an eps in 255ths; at least 1."""
+    return max(1, math.floor(min(eps + 4, 1.25 * eps)))
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class CropFlip:
         """Return the images as seen through `view`."""
         return self.read(images, view)
 
-    def center(self, images: Images) -> Tensor:
+    def center(self, images: Tensor) -> Tensor:
         """Return what evaluation sees: the middle of the images when crops are smaller, never mirrored."""
         rows, columns = self.crop(tuple(images.shape[1:]))
         top, left = (images.shape[2] - rows) // 2, (images.shape[3] - columns) // 2

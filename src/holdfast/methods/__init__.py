@@ -1,9 +1,47 @@
 """One file a method of training. To add one: write its file, add its line here; the shared tests find it."""
 
 from holdfast.methods.at import AT
+from holdfast.methods.atda import ATDA
+from holdfast.methods.bank import Saved
 from holdfast.methods.cl import CL
-from holdfast.methods.method import LossMethod, Memory, Method, Update
+from holdfast.methods.eat import EAT
+from holdfast.methods.free_at import FreeAT
+from holdfast.methods.grad_align import GradAlign
+from holdfast.methods.guarded import Guarded
+from holdfast.methods.kurakin import Kurakin
+from holdfast.methods.method import Finished, LossMethod, Memory, Method, Origin, Update
+from holdfast.methods.mixed_at import MixedAT
+from holdfast.methods.n_fgsm import NFGSM
+from holdfast.methods.sim_adv import SIMAdv
+from holdfast.methods.sizes import clipped_normal, full, truncated_normal, uniform
 from holdfast.methods.standard import Standard
 from holdfast.methods.trades import TRADES
+from holdfast.methods.unified_embedding import UnifiedEmbedding
 
-__all__ = ["AT", "CL", "TRADES", "LossMethod", "Memory", "Method", "Standard", "Update"]
+__all__ = [
+    "AT",
+    "ATDA",
+    "CL",
+    "EAT",
+    "NFGSM",
+    "TRADES",
+    "Finished",
+    "FreeAT",
+    "GradAlign",
+    "Guarded",
+    "Kurakin",
+    "LossMethod",
+    "Memory",
+    "Method",
+    "MixedAT",
+    "Origin",
+    "SIMAdv",
+    "Saved",
+    "Standard",
+    "UnifiedEmbedding",
+    "Update",
+    "clipped_normal",
+    "full",
+    "truncated_normal",
+    "uniform",
+]

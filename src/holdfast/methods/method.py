@@ -1,7 +1,9 @@
 """What a method of training is: a frozen value; model, batch and memory are handed to it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, final, runtime_checkable
 
 import torch
@@ -38,6 +40,25 @@ class Memory(nn.Module):
         require(known, f"memory keeps no '{name}': name it in remember, so that it is saved")
         super().__setattr__(name, value)
 
+    def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Memory":
+        """Move everything but whole numbers of no shape: a count stays where reading it waits for no device."""
+        counts = {name: kept for name, kept in self._buffers.items() if kept is not None and _is_count(kept)}
+        super()._apply(move, recurse)  # type: ignore[no-untyped-call]
+        self._buffers.update(counts)
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Take saved tensors in the shape that they had grown to, not in the one that a run begins with."""
+        for name, kept in self._buffers.items():
+            saved = state_dict.get(prefix + name)
+            if kept is not None and saved is not None and saved.shape != kept.shape:
+                self._buffers[name] = kept.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def _is_count(kept: Tensor) -> bool:
+    return kept.ndim == 0 and not kept.is_floating_point()
+
 
 @runtime_checkable
 class Update(Protocol):
@@ -46,19 +67,37 @@ class Update(Protocol):
     def __call__(self, loss: Tensor, network: str = "model") -> None:
         """Go back through `loss` and step."""
 
-    def backward(self, loss: Tensor, network: str = "model") -> None:
-        """Replace the gradients of the network's weights by those of `loss`."""
+    def backward(self, loss: Tensor, network: str = "model", beside: tuple[Tensor, ...] = ()) -> None:
+        """Replace the gradients of the network's weights by those of `loss`; in the same pass, find those `beside`."""
 
     def apply(self, network: str = "model") -> None:
         """Step along the gradients."""
 
 
+class Origin:
+    """A run as a method names it: where another network, or images made with it, come from. Only `Run` is one."""
+
+
+@runtime_checkable
+class Finished(Protocol):
+    """The finished runs that a run names, trained before it begins."""
+
+    def network(self, origin: Origin) -> nn.Module:
+        """Return the run's network, at rest, frozen, on the device of this run."""
+
+    def folder(self, origin: Origin) -> Path:
+        """Return the run's folder, where what is made from it once for all may be kept."""
+
+    def seen(self, origin: Origin, images: Tensor) -> Tensor:
+        """Return images of the data set as the run's network sees them in evaluation: the middle of each."""
+
+
 @dataclass(frozen=True)
 class Method(ABC):
-    """A way to train a network."""
+    """A way to train a network; a field anywhere in it may hold a run that has to be finished first."""
 
-    def remember(self, model: nn.Module, train_set: ImageSet) -> Memory:
-        """Return the memory that a run begins with."""
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Return the memory that a run begins with; it is asked again when a run goes on."""
         return Memory()
 
     def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:

@@ -68,7 +68,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 _FAMILIES = {
     r"wrn-(?P<depth>\d+)-(?P<width>\d+)": WideResNet,
-    r"cifar-resnet-(?P<depth>\d+)": CifarResNet,
+    r"cifar-resnet-(?P<depth>\d+)(-average-(?P<average>\d+))?": CifarResNet,
 }
 _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 
@@ -76,8 +76,9 @@ _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
-    Besides those listed: wrn-D-K, cifar-resnet-D, timm:NAME, torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn
-    from torch's global generator. `options` are arguments of the class or function behind the name.
+    Besides those listed: wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME, torchvision:NAME, and
+    FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of the class or function
+    behind the name.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")
@@ -97,7 +98,8 @@ def _architecture(name: str) -> Architecture:
     """Look a name up, or read the depth and width in it."""
     for pattern, network in _FAMILIES.items():
         if found := re.fullmatch(pattern, name):
-            return Architecture(network, {word: int(value) for word, value in found.groupdict().items()})
+            said = {word: int(value) for word, value in found.groupdict().items() if value is not None}
+            return Architecture(network, said)
     if name not in ARCHITECTURES:
         raise UnknownName("model", name, ARCHITECTURES)
     return ARCHITECTURES[name]

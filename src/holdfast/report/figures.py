@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.report.filled import WORST, Filled
+from holdfast.report.table import Column
+from holdfast.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""
@@ -28,7 +31,8 @@ Axes = Any
 
 
 def curve(filled: Filled) -> str:
-    """Return the SVG of accuracy against the number that names each column, one line a row."""
+    """Return the SVG of accuracy against the number that names each column, one line a row; a sweep turned round."""
+    filled = turned(filled) if filled.table.shown_as == "sweep" else filled
     places = _numbers(filled.table.columns)
     names = [textwrap.fill(row, 34) for row in filled.table.rows]
     lines = max(name.count("\n") + 1 for name in names)
@@ -38,12 +42,32 @@ def curve(filled: Filled) -> str:
         low, high = min(places.values()), max(places.values())
         margin = 0.03 * (high - low) or 0.5
         axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=filled.table.axis, ylabel=_quantity(filled))
+        if filled.table.axis_scale == "log":
+            least = min((place for place in places.values() if place > 0), default=1.0)
+            axes.set_xscale("symlog", linthresh=least)
+            axes.set_xlim(low - least / 4, 1.3 * high)
         for number, row in enumerate(filled.table.rows):
             _draw_row(axes, filled, row, places, number)
         last = max(places, key=lambda column: places[column])
-        heights = [_ends(filled.values[row][last], filled.count)[1] for row in filled.table.rows]
+        ends = [_ends(filled.values[row][last], filled.count)[1] for row in filled.table.rows]
+        heights = [0.0 if math.isnan(end) else end for end in ends]
         _name_rows(axes, names, heights, high, gap=100 * LINE * lines / height)
         return svg_of(figure)
+
+
+def turned(filled: Filled) -> Filled:
+    """Return a sweep with rows and columns exchanged: a line for what was a column."""
+    table, some_run = filled.table, next(iter(filled.table.rows.values()))
+    values = {column: {row: filled.values[row][column] for row in table.rows} for column in table.columns}
+    published = {
+        column: {row: cells[column] for row, cells in table.published.items() if column in cells}
+        for column in table.columns
+    }
+    rows: dict[str, Run] = dict.fromkeys(table.columns, some_run)
+    columns: dict[str, Column] = dict.fromkeys(table.rows, None)
+    return replace(
+        filled, values=values, table=replace(table, rows=rows, columns=columns, published=published, shown_as="curve")
+    )
 
 
 def overview(filled: Filled) -> str:
@@ -105,6 +129,8 @@ def _quantity(filled: Filled) -> str:
 def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
     """Return low, middle and high in percent."""
     mean, std = metrics.mean_std(values)
+    if math.isnan(mean):
+        return math.nan, math.nan, math.nan
     low, high = (mean - std, mean + std) if len(values) > 1 else metrics.interval(mean, count)
     return 100 * max(0.0, low), 100 * mean, 100 * min(1.0, high)
 
@@ -115,7 +141,7 @@ def _axes(figure: Canvas, filled: Filled, height: float) -> Axes:
     axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
     axes.set_title(textwrap.fill(f"{filled.table.title} ({filled.scale})", 70), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="both" if filled.table.shown_as == "curve" else "x", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="x" if filled.table.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     figure.text(0.1, 0.05 / total, textwrap.fill(band_words(filled), 90), color="#555555", fontsize=7.5)
     return axes
@@ -125,7 +151,7 @@ def band_words(filled: Filled) -> str:
     """Say what the bands and bars of a figure are."""
     seeds = len(filled.table.seeds)
     spread_words = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    if filled.table.shown_as != "curve":
+    if filled.table.shown_as == "table":
         return f"Bars: {spread_words}; {filled.count} test images"
     paper = "; hollow marks: the paper's" if filled.table.published else ""
     return f"Bands: {spread_words}; {filled.count} test images{paper}"

@@ -1,18 +1,22 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
 from holdfast import metrics, record
+from holdfast.attacks import Attack
 from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
-from holdfast.errors import require
+from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.lineage import seeded
 from holdfast.networks import centered
-from holdfast.report.table import Table
+from holdfast.report.audited import audited
+from holdfast.report.table import Audit, Table, Transfer
 from holdfast.run import Run, seconds_of
 from holdfast.training import Tell, loaded, silent, train
 
@@ -33,6 +37,8 @@ class Filled:
     train_seconds: Mapping[str, tuple[float, ...]]
     conditions: Mapping[str, str]
     """Hardware, versions and precision."""
+    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """row -> what its audits doubt, by name."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +56,21 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
+    doubts: dict[str, tuple[str, ...]] = {}
     counts: set[int] = set()
     for row, run in table.rows.items():
-        seeded = [_with_seed(run, seed) for seed in table.seeds]
-        by_seed = []
-        for one in seeded:
-            model = network(one, place)
-            test_set = images_of(one, table, place)
+        measured = []
+        for seed in table.seeds:
+            test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            by_seed.append(measure(one, model, table, test_set, place))
-        values[row] = {column: tuple(each[column] for each in by_seed) for column in by_seed[0]}
-        seconds[row] = tuple(seconds_of(run_folder(one, place)) for one in seeded)
+            measured.append(measure(run, seed, table, test_set, place))
+        values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
+        doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
+        folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
+        seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    return Filled(name, table, scale, values, counts.pop(), seconds, conditions(place.device, table))
-
-
-def _with_seed(run: Run, seed: int) -> Run:
-    return replace(run, seed=seed)
+    there = conditions(place.device, list(table.rows.values()))
+    return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:
@@ -76,10 +80,12 @@ def run_folder(run: Run, place: Workplace) -> Path:
 
 def network(run: Run, place: Workplace) -> nn.Module:
     """Return the trained network of a run."""
-    place.tell(0, 1, f"training {record.brief(run)}")
+    folder = run_folder(run, place)
+    if not (folder / "model.safetensors").exists():
+        place.tell(0, 1, f"training {record.brief(run)}")
     return train(
         run,
-        run_folder(run, place),
+        folder,
         device=place.device,
         data_root=place.data_root,
         download=place.download,
@@ -87,39 +93,67 @@ def network(run: Run, place: Workplace) -> nn.Module:
     )
 
 
-def images_of(run: Run, table: Table, place: Workplace) -> ImageSet:
+def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
-    data = loaded(run.data, "test", data_root(place.data_root), place.download, table.test_limit)
+    data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
     if run.augment is not None:
         data = centered(data, run.augment)
     return data.to(place.device)
 
 
-def measure(run: Run, model: nn.Module, table: Table, data: ImageSet, place: Workplace) -> dict[str, float]:
-    """Return the accuracy of one network in every column, and their worst case."""
-    name = record.fingerprint(run)
+def measure(
+    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
+
+    NaN where its training diverged.
+    """
+    run = seeded(run, seed)
+    try:
+        model = network(run, place)
+    except TrainingDiverged as error:
+        place.tell(0, 1, str(error))
+        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
     rows: dict[str, Outcomes] = {}
-    for column, attack in table.columns.items():
-        place.tell(0, 1, f"{name} under {column}")
-        cell = Cell(name, name, attack, run.seed)
-        rows[column] = outcomes(cell, {name: model}, data, place.folder / "outcomes", tell=place.tell)
+    doubts: tuple[str, ...] = ()
+    for name, column in table.columns.items():
+        place.tell(0, 1, f"{record.fingerprint(run)} under {name}")
+        if isinstance(column, Audit):
+            found = audited(column, model, data, seed, place.folder / "audits", place.tell)
+            rows[name], doubts = found.rows, doubts + found.doubts
+        else:
+            rows[name] = evaluate(run, model, column, seed, data, place)
     values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
     if table.worst:
         values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
-    return values
+    return values, doubts
 
 
-def conditions(device: str, table: Table) -> dict[str, str]:
+def evaluate(
+    run: Run, model: nn.Module, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace
+) -> Outcomes:
+    """Return what the network of a run answers to a column's images, made against itself or against another's."""
+    judged = attacked = record.fingerprint(run)
+    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: model}
+    if isinstance(column, Transfer):
+        source = seeded(column.source, seed)
+        attacked = record.fingerprint(source)
+        networks = {attacked: network(source, place), judged: model}
+    cell = Cell(judged, attacked, attack, seed)
+    return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
+
+
+def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     """Say on what the numbers were measured."""
     there = measured_on(device)
-    runs = list(table.rows.values())
     images = said("all" if run.limit is None else run.limit for run in runs)
-    epochs, batch = said(run.epochs for run in runs), said(run.batch for run in runs)
+    length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
+    batch = said(run.batch for run in runs)
     movers = said(record.brief(run.optimizer) for run in runs)
     return {
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
-        "training": f"{epochs} epochs, {images} images, batch {batch}, {movers}",
+        "training": f"{length}, {images} images, batch {batch}, {movers}",
         "hardware": there["hardware"],
         "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
         "versions": there["versions"],

@@ -9,23 +9,27 @@ from holdfast import record
 from holdfast.metrics import mean_std
 from holdfast.report.figures import band_words, curve, overview
 from holdfast.report.filled import Filled
+from holdfast.report.looked import Looked
+from holdfast.report.panels import panels
 from holdfast.report.pictures import Pictures, gallery
-from holdfast.report.sheet import sheet
+from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
 
 
-def page(title: str, tables: Sequence[Filled], figures: Sequence[Filled], pictures: Sequence[Pictures]) -> str:
+def page(title: str, measured: Sequence[Filled | Looked], pictures: Sequence[Pictures]) -> str:
     """Return one self-contained HTML page: tables, figures, pictures, and how to repeat them."""
+    tables = [each for each in measured if isinstance(each, Filled) and each.table.shown_as == "table"]
+    figures = [each for each in measured if each not in tables]
     return rendered(
         "page.html.j2",
         title=title,
         tables=[_table(filled) for filled in tables],
-        figures=[_table(filled) for filled in figures],
+        figures=[_table(each) if isinstance(each, Filled) else _figure(each) for each in figures],
         galleries=[_gallery(each) for each in pictures],
-        repeats=[_repeat(filled) for filled in (*tables, *figures)],
+        repeats=[_repeat(each) if isinstance(each, Filled) else _repeat_figure(each) for each in (*tables, *figures)],
     )
 
 
@@ -39,7 +43,7 @@ def _table(filled: Filled) -> Shown:
         for row, *cells in ours.rows
     ]
     second_line = ["second line of a cell: the paper's value, with its (std)"] if published else []
-    figure = curve(filled) if filled.table.shown_as == "curve" else overview(filled)
+    figure = overview(filled) if filled.table.shown_as == "table" else curve(filled)
     return {
         "title": ours.title,
         "columns": columns,
@@ -51,18 +55,39 @@ def _table(filled: Filled) -> Shown:
     }
 
 
+def _figure(looked: Looked) -> Shown:
+    """Return a figure of panels, and its values as a table."""
+    shown = sheet_of_figure(looked)
+    words = f"{shown.title}. " + "; ".join(f"{row}: {', '.join(filter(None, cells))}" for row, *cells in shown.rows)
+    return {
+        "title": shown.title,
+        "columns": shown.header[1:],
+        "rows": [(row, [{"ours": text, "theirs": "", "heat": "0%"} for text in cells]) for row, *cells in shown.rows],
+        "notes": shown.notes,
+        "figure": data_uri(panels(looked)),
+        "caption": f"{looked.count} test images, seed {looked.figure.seed}",
+        "words": words,
+    }
+
+
 def _cell(text: str, filled: Filled, row: str, column: str) -> Shown:
     """Return our text, the paper's, and how warm the cell is."""
     mean, std = filled.table.published.get(row, {}).get(column, (math.nan, math.nan))
     spread = "" if math.isnan(std) else f" ({std:.2f})"
     theirs = "" if math.isnan(mean) else f"{mean:.2f}{spread}"
-    return {"ours": text, "theirs": theirs, "heat": f"{100 * mean_std(filled.values[row][column])[0]:.0f}%"}
+    ours = mean_std(filled.values[row][column])[0]
+    return {"ours": text, "theirs": theirs, "heat": "0%" if math.isnan(ours) else f"{100 * ours:.0f}%"}
 
 
 def _in_words(filled: Filled) -> str:
     """Say what a figure shows, for who cannot see it."""
     ends = {row: [100 * mean_std(values)[0] for values in filled.values[row].values()] for row in filled.table.rows}
-    ranges = [f"{row} from {min(values):.1f} to {max(values):.1f} %" for row, values in ends.items()]
+    ranges = [
+        f"{row} from {min(values):.1f} to {max(values):.1f} %"
+        if not any(map(math.isnan, values))
+        else f"{row} {DIVERGED}"
+        for row, values in ends.items()
+    ]
     return f"{filled.table.title}. Accuracy of {'; '.join(ranges)}."
 
 
@@ -92,4 +117,22 @@ def _repeat(filled: Filled) -> Shown:
             (name, record.brief(attack) if attack else "clean images") for name, attack in table.columns.items()
         ],
         "worst": ", ".join(table.worst),
+    }
+
+
+def _repeat_figure(looked: Looked) -> Shown:
+    """Return what it takes to look again."""
+    studies = {
+        ": ".join(word for word in (panel, name) if word): study
+        for panel, studies in looked.figure.panels.items()
+        for name, study in studies.items()
+    }
+    return {
+        "title": f"{looked.figure.title} ({looked.scale})",
+        "name": looked.name,
+        "seeds": str(looked.figure.seed),
+        "conditions": list(looked.conditions.items()),
+        "runs": [(name, record.brief(study.run), "") for name, study in studies.items()],
+        "attacks": [(name, record.brief(study.analysis)) for name, study in studies.items()],
+        "worst": "",
     }

@@ -8,14 +8,17 @@ from typing import Any
 
 from holdfast import record
 from holdfast.errors import BadRecord, MissingData, UnknownName
+from holdfast.lineage import seeded
 from holdfast.report import filled as filling
+from holdfast.report.figure import Figure, scaled
 from holdfast.report.filled import Filled, Workplace, fill
+from holdfast.report.looked import WORDS, Looked, look
 from holdfast.report.page import page
+from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, picture
-from holdfast.report.sheet import sheet, to_json, to_latex, to_markdown, to_text
-from holdfast.report.table import Paper, Scale, Table
+from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
+from holdfast.report.table import Audit, Scale, Table, Transfer
 from holdfast.training import Tell
-from holdfast.vocabulary import KINDS
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
 
@@ -36,7 +39,7 @@ class Request:
     data_root: Path | None = None
     download: bool = False
 
-    def chosen(self) -> dict[str, Table]:
+    def chosen(self) -> dict[str, Table | Figure]:
         """Return the tables and figures asked for, at their scale, by name."""
         everything = not self.tables and not self.figures
         tables = {f"table {n}": self._scaled(n, self.paper.tables, "table") for n in self.tables}
@@ -44,72 +47,80 @@ class Request:
         if everything:
             tables = {f"table {n}": self._scaled(n, self.paper.tables, "table") for n in self.paper.tables}
             figures = {f"figure {n}": self._scaled(n, self.paper.figures, "figure") for n in self.paper.figures}
-        return tables | figures
+        return {**tables, **figures}
 
     def scale_name(self) -> str:
         """Return the scale asked for, or the paper's first."""
         return self.scale or next(iter(self.paper.scales))
 
-    def _scaled(self, number: str, known: Any, kind: str) -> Table:
+    def _scaled(self, number: str, known: Any, kind: str) -> Any:
         if number not in known:
             raise UnknownName(f"{kind} of {self.paper.name}", number, known)
-        table: Table = known[number]
+        table: Table | Figure = known[number]
         scales = {**self.paper.scales, **table.scales}
         if self.scale_name() not in scales:
             raise UnknownName("scale", self.scale_name(), scales)
         scale: Scale = scales[self.scale_name()]
         if self.data is not None:
             scale = replace(scale, data=self.data)
-        return scale.table(table, self.seeds or None)
+        return scaled(table, scale, self.seeds) if isinstance(table, Figure) else scale.table(table, self.seeds or None)
 
 
-def reproduce(request: Request, tell: Tell) -> tuple[Path, list[Filled]]:
+def reproduce(request: Request, tell: Tell) -> tuple[Path, list[Filled | Looked]]:
     """Fill what is asked for, keep each table as JSON, and write one page; return the page and the tables."""
     place = Workplace(request.folder, request.device, request.data_root, request.download, tell)
     scale, paper = request.scale_name(), request.paper
-    filled = []
+    filled: list[Filled | Looked] = []
     for name, table in request.chosen().items():
-        done = fill(f"{paper.name} {name}", table, scale, place)
+        maker: Any = look if isinstance(table, Figure) else fill
+        done = maker(f"{paper.name} {name}", table, scale, place)
         file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{record.fingerprint(table)[:6]}.json"
         record.write_text(request.folder / "tables" / file, to_json(done))
         filled.append(done)
     path = request.folder / "report.html"
-    tables = [each for each in filled if each.table.shown_as == "table"]
-    figures = [each for each in filled if each.table.shown_as == "curve"]
-    record.write_text(path, page(f"{paper.title} ({scale})", tables, figures, _pictures(request, filled, place)))
+    record.write_text(path, page(f"{paper.title} ({scale})", filled, _pictures(request, filled, place)))
     return path, filled
 
 
-def _pictures(request: Request, filled: Sequence[Filled], place: Workplace) -> list[Pictures]:
+def _pictures(request: Request, filled: Sequence[Filled | Looked], place: Workplace) -> list[Pictures]:
     """Return attacked images of every row of the first table, where the paper says which attack to show."""
     attack = request.paper.pictures
-    if attack is None or not filled:
+    tables = [each.table for each in filled if isinstance(each, Filled)]
+    if attack is None or not tables:
         return []
-    table = filled[0].table
+    table = tables[0]
     shown = []
     for row, run in table.rows.items():
-        one = replace(run, seed=table.seeds[0])
-        data = filling.images_of(one, table, place)
+        one = seeded(run, table.seeds[0])
+        data = filling.images_of(one, table.test_limit, place)
         shown.append(picture(row, filling.network(one, place), attack, data))
     return shown
 
 
-def render(filled: Sequence[Filled], form: str) -> str:
+def render(filled: Sequence[Filled | Looked], form: str) -> str:
     """Return tables in one of the formats; JSON is one object."""
     if form == "html":
-        tables, figures = ([each for each in filled if each.table.shown_as == kind] for kind in ("table", "curve"))
-        return page("holdfast", tables, figures, [])
+        return page("holdfast", filled, [])
     if form == "json":
         return json.dumps({each.name: json.loads(to_json(each)) for each in filled})
-    return "\n\n".join(FORMATS[form](sheet(each)) for each in filled)
+    sheets = [sheet(each) if isinstance(each, Filled) else sheet_of_figure(each) for each in filled]
+    return "\n\n".join(FORMATS[form](each) for each in sheets)
 
 
-def read_tables(folder: Path) -> list[Filled]:
-    """Return the tables that `reproduce` left in a folder."""
+def read_tables(folder: Path) -> list[Filled | Looked]:
+    """Return the tables and figures that `reproduce` left in a folder."""
     found = sorted((folder / "tables").glob("*.json"))
     if not found:
         raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
-    known = {**KINDS, "Filled": Filled, "Table": Table, "Scale": Scale}
+    known = {
+        **WORDS,
+        "Filled": Filled,
+        "Looked": Looked,
+        "Table": Table,
+        "Scale": Scale,
+        "Transfer": Transfer,
+        "Audit": Audit,
+    }
     tables = []
     for path in found:
         remedy = "run holdfast reproduce again"

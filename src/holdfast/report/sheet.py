@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from holdfast import metrics, record
 from holdfast.report.filled import WORST, Filled
+from holdfast.report.looked import Looked
+from holdfast.report.table import Audit
+
+DIVERGED = "diverged"
+"""Said of a row whose training became NaN or infinite, for any seed."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,65 @@ def sheet(filled: Filled) -> Sheet:
     if table.published:
         notes.append("ours | the paper's")
     notes += [f"{name}: {words}" for name, words in filled.conditions.items()]
+    notes += [*_audits(filled), *_times(filled)]
     return Sheet(f"{table.title} ({filled.scale})", ("", *columns), body, (*notes, *table.notes))
+
+
+def _audits(filled: Filled) -> list[str]:
+    """Say what an audit in the columns is, and what it doubts."""
+    audits = {name: column for name, column in filled.table.columns.items() if isinstance(column, Audit)}
+    said = [
+        f"{name}: what holdfast.audit leaves standing with effort {column.effort}, "
+        f"on the first {min(column.limit or filled.count, filled.count)} of these images"
+        for name, column in audits.items()
+    ]
+    doubts = [f"{row} ({', '.join(names)})" for row, names in filled.doubts.items() if names]
+    nothing = [] if doubts or not audits else ["the audits doubt nothing"]
+    return [*said, *nothing, *([f"the audits doubt: {'; '.join(doubts)}"] if doubts else [])]
+
+
+def _times(filled: Filled) -> list[str]:
+    """Say how long each row trained, and how that compares with the shortest."""
+    means = {row: metrics.mean_std(seconds)[0] for row, seconds in filled.train_seconds.items() if seconds}
+    if len(means) < 2 or min(means.values()) <= 0:
+        return []
+    shortest = min(means.values())
+    told = [f"{row} {seconds:.0f} s ({seconds / shortest:.2f})" for row, seconds in means.items()]
+    return [f"mean training time, and its ratio to the shortest: {', '.join(told)}"]
+
+
+def sheet_of_figure(looked: Looked) -> Sheet:
+    """Return a line for each series, with its height at each x, and a line for the numbers of each study.
+
+    Clouds of points say nothing as numbers; of them only the study's own numbers are shown.
+    """
+    lines: dict[str, dict[str, str]] = {}
+    for panel, studies in looked.seen.items():
+        for name, series in looked.labelled(panel):
+            if series.joined:
+                heights = zip(series.x, series.y, strict=True)
+                lines[_words(panel, name)] = {f"{x:g}": f"{y:.3g}" for x, y in heights}
+        for study, seen in studies.items():
+            line = lines.setdefault(_words(panel, study), {})
+            line |= {name: f"{value:.3g}" for name, value in seen.numbers.items()}
+    lines = {name: line for name, line in lines.items() if line}
+    header = list(dict.fromkeys(column for line in lines.values() for column in line))
+    body = tuple((name, *(line.get(column, "") for column in header)) for name, line in lines.items())
+    figure = looked.figure
+    axes = [f"columns: {figure.x}; values: {figure.y}"] if figure.x else []
+    counted = f"{looked.count} test images, seed {figure.seed}"
+    told = [f"{name}: {words}" for name, words in looked.conditions.items()]
+    return Sheet(f"{figure.title} ({looked.scale})", ("", *header), body, (*axes, counted, *told, *figure.notes))
+
+
+def _words(*words: str) -> str:
+    return ": ".join(word for word in words if word)
 
 
 def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
     mean, std = metrics.mean_std(values)
     ours = f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
+    ours = DIVERGED if math.isnan(mean) else ours
     return ours if published is None else f"{ours} | {printed(published)}"
 
 
@@ -114,6 +172,6 @@ def _tex(text: str) -> str:
     return "".join(special.get(sign, sign) for sign in text)
 
 
-def to_json(filled: Filled) -> str:
+def to_json(filled: Filled | Looked) -> str:
     """Return the values of every seed, and the whole table as described, on one page of JSON."""
     return json.dumps(record.describe(filled), indent=1)

@@ -9,21 +9,46 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
-from holdfast.optimization import Optimizer, Schedule
+from holdfast.lineage import with_origins
+from holdfast.optimization import Levels, Optimizer, Schedule, Steps
 from holdfast.run import Run
+from holdfast.threats import Threat
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
 """row -> column -> (mean, standard deviation), in percent, as the paper prints them."""
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """A column of images that are made against another run's network and shown to every row's: a black box."""
+
+    source: Run
+    attack: Attack
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A column that holds the strongest honest statement about each network: what `holdfast.audit` cannot break."""
+
+    threat: Threat
+    effort: str = "standard"
+    limit: int | None = None
+    """Audit this many of the test images only, the first ones."""
+
+
+Column = Attack | Transfer | Audit | None
+"""What every row of a table meets; None leaves the images as they are."""
+
+
+@dataclass(frozen=True)
 class Table:
-    """One table or figure: a row a run, a column an attack."""
+    """One table or figure: a row a run, a column an attack, from the row's own network or from another."""
 
     title: str
     rows: Mapping[str, Run]
-    columns: Mapping[str, Attack | None]
+    columns: Mapping[str, Column]
     seeds: tuple[int, ...] = (0, 1, 2)
+    """Each is added to the seeds that the runs have in the recipe."""
     top: int = 1
     """A prediction counts as right when the label is among this many classes."""
     worst: tuple[str, ...] = ()
@@ -31,10 +56,14 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    shown_as: Literal["table", "curve"] = "table"
-    """A curve has numbers as column names and is drawn."""
+    shown_as: Literal["table", "curve", "sweep"] = "table"
+    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column."""
     axis: str = ""
-    """What a curve's columns count."""
+    """What the numbers count."""
+    axis_scale: Literal["linear", "log"] = "linear"
+    """A log axis begins with a linear stretch from 0 to its smallest number above."""
+    varied: tuple[str, ...] = ()
+    """Fields in which the runs of the rows differ beside their method; everything else is the same for all."""
     notes: tuple[str, ...] = ()
     scales: Mapping[str, "Scale"] = field(default_factory=dict)
     """Scales of this table that stand in for those of its paper."""
@@ -45,6 +74,9 @@ class Scale:
     """How a machine of a given size runs a table; what is None stays as the table says."""
 
     epochs: int | None = None
+    """A run measured in steps keeps them; `share` shortens it."""
+    share: float | None = None
+    """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
     limit: int | None = None
     test_limit: int | None = None
     seeds: tuple[int, ...] | None = None
@@ -59,31 +91,49 @@ class Scale:
     schedule: Schedule | None = None
     pretrained: bool | None = None
     held_out: int | None = None
+    effort: str | None = None
+    """The effort of the audits in the columns."""
 
     def run(self, run: Run) -> Run:
-        """Return the run at this scale."""
+        """Return the run at this scale, and the runs that it names likewise."""
         names = ("epochs", "limit", "batch", "model", "data", "optimizer", "schedule", "pretrained", "held_out")
         said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if said.get("held_out") == 0:
             said["select"] = None
-        return replace(run, method=_shortened(run.method, self.train_steps), **said)
+        if run.steps is not None:
+            said.pop("epochs", None)
+        if run.start is not None:
+            said.pop("pretrained", None)
+        named: Run = with_origins(run, self.run)
+        return _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
+
+    def column(self, column: Column) -> Column:
+        """Return a column's attack, with the run that it is aimed at, at this scale."""
+        if isinstance(column, Transfer):
+            return Transfer(self.run(column.source), shortened(column.attack, self.test_steps))
+        if isinstance(column, Audit):
+            return replace(column, effort=self.effort or column.effort)
+        smaller: Column = shortened(column, self.test_steps)
+        return smaller
 
     def table(self, table: Table, seeds: tuple[int, ...] | None = None) -> Table:
         """Return the table at this scale, with these seeds if any are given."""
         return replace(
             table,
             rows={name: self.run(run) for name, run in table.rows.items()},
-            columns={name: _shortened(attack, self.test_steps) for name, attack in table.columns.items()},
+            columns={name: self.column(column) for name, column in table.columns.items()},
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,
         )
 
 
-def _shortened(value: Any, steps: int | None) -> Any:
-    """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far."""
-    if steps is None or not is_dataclass(value) or isinstance(value, type):
+def shortened(value: Any, steps: int | None) -> Any:
+    """Return an attack, or whatever holds attacks, with at most `steps` steps that reach as far; runs stay."""
+    if isinstance(value, tuple):
+        return tuple(shortened(item, steps) for item in value)
+    if steps is None or not is_dataclass(value) or isinstance(value, type | Run):
         return value
-    inner = {f.name: _shortened(getattr(value, f.name), steps) for f in fields(value)}
+    inner = {f.name: shortened(getattr(value, f.name), steps) for f in fields(value)}
     if isinstance(value, Attack) and getattr(value, "steps", 0) > steps:
         inner["steps"] = steps
         if inner.get("step_size") is not None:
@@ -91,14 +141,12 @@ def _shortened(value: Any, steps: int | None) -> Any:
     return replace(value, **inner)
 
 
-@dataclass(frozen=True)
-class Paper:
-    """All that is reproduced of one paper, and the scales it can be run at."""
-
-    name: str
-    title: str
-    scales: Mapping[str, Scale]
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    figures: Mapping[str, Table] = field(default_factory=dict)
-    pictures: Attack | None = None
-    """The attack whose images the report shows."""
+def _shared(run: Run, share: float | None) -> Run:
+    """Return the run with this share of its length and of its schedule's milestones, at least one epoch or step."""
+    if share is None:
+        return run
+    schedule = run.schedule
+    if isinstance(schedule, Steps | Levels):
+        schedule = replace(schedule, at=tuple(round(share * milestone, 6) for milestone in schedule.at))
+    epochs, steps = (None if each is None else max(1, round(share * each)) for each in (run.epochs, run.steps))
+    return replace(run, epochs=epochs, steps=steps, schedule=schedule)

@@ -1,0 +1,45 @@
+"""What every way to look at a network is: a frozen value that is called, and what it returns: numbers to be drawn."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from holdfast.data import ImageSet
+from holdfast.errors import require
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line or one cloud of points of a figure."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    """The lower edge of the band around a line; empty without a band."""
+    high: tuple[float, ...] = ()
+    joined: bool = True
+    """Whether the points are joined to a line."""
+
+    def __post_init__(self) -> None:
+        """Refuse coordinates that do not pair up."""
+        paired = len(self.x) == len(self.y) and len(self.low) == len(self.high) and len(self.low) in (0, len(self.x))
+        require(paired, f"a series of {len(self.x)} x, {len(self.y)} y, {len(self.low)} low, {len(self.high)} high")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen in one network: series by name, and single numbers by name."""
+
+    series: Mapping[str, Series]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Analysis(ABC):
+    """A way to look at one network."""
+
+    @abstractmethod
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+        """Look at the network with these test images; the same seed sees the same."""

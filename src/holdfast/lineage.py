@@ -1,0 +1,123 @@
+"""Runs that name other runs: which they are, the same run with others in their place, and what they left when finished.
+
+A method that needs another network, and a run that begins at the end of another, hold that run as a value. Its
+fingerprint is its folder, so what depends on what is known without a workflow tool.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.errors import BadRecord, require
+from holdfast.methods import Origin
+from holdfast.run import Run, trained_model
+from holdfast.state import State
+
+
+def origins(run: Run) -> tuple[Run, ...]:
+    """Return the runs that a run names itself, each once, in the order of its fields."""
+    return tuple(dict.fromkeys(_inside(run)))
+
+
+def _inside(value: Any) -> Iterator[Run]:
+    """Yield the runs anywhere in a value's fields, without those that they name in turn."""
+    items = value if isinstance(value, tuple) else _fields_of(value).values()
+    for item in items:
+        if isinstance(item, Run):
+            yield item
+        else:
+            yield from _inside(item)
+
+
+def with_origins(value: Any, change: Callable[[Run], Run]) -> Any:
+    """Return a run, or what may hold runs, with `change` of each run that it names; `change` goes on deeper itself."""
+    if isinstance(value, tuple):
+        return tuple(change(item) if isinstance(item, Run) else with_origins(item, change) for item in value)
+    inner = {
+        name: change(item) if isinstance(item, Run) else with_origins(item, change)
+        for name, item in _fields_of(value).items()
+    }
+    changed = {name: item for name, item in inner.items() if item is not getattr(value, name)}
+    return replace(value, **changed) if changed else value
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    if not is_dataclass(value) or isinstance(value, type):
+        return {}
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def seeded(run: Run, seed: int) -> Run:
+    """Return the run with `seed` added to its own, and to those of all runs that it names."""
+    named: Run = with_origins(run, lambda origin: seeded(origin, seed))
+    return replace(named, seed=run.seed + seed)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The finished runs that one run names; what `methods.Finished` promises."""
+
+    folders: Mapping[Origin, Path]
+    shape: tuple[int, int, int]
+    """Of the images in the data set."""
+    classes: int
+    device: torch.device
+
+    def network(self, origin: Origin) -> nn.Module:
+        """Return the run's network, at rest, frozen."""
+        run, folder = self._known(origin)
+        return trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
+
+    def folder(self, origin: Origin) -> Path:
+        """Return the run's folder."""
+        return self._known(origin)[1]
+
+    def seen(self, origin: Origin, images: Tensor) -> Tensor:
+        """Return images as the run's network sees them in evaluation."""
+        augment = self._known(origin)[0].augment
+        return images if augment is None else augment.center(images)
+
+    def names(self) -> dict[str, str]:
+        """Return the fingerprint of each run's weights under its own; a run begun from them is bound to them."""
+        remedy = "delete the run's folder and train it again"
+        return {
+            record.fingerprint(origin): record.fingerprint_of_tensors(
+                record.read_tensors(folder / "model.safetensors", remedy)
+            )
+            for origin, folder in self.folders.items()
+        }
+
+    def _known(self, origin: Origin) -> tuple[Run, Path]:
+        require(origin in self.folders, "a method can use only runs that are among its fields")
+        assert isinstance(origin, Run)
+        return origin, self.folders[origin]
+
+
+def take_weights(run: Run, model: nn.Module, lineage: Lineage) -> None:
+    """Put the weights and statistics of the run that this one begins at into its network."""
+    if run.start is not None:
+        folder = lineage.folder(run.start.run)
+        path = folder / "model.safetensors"
+        record.load_weights(model, record.read_tensors(path, f"delete {folder} to train it again"), str(path))
+
+
+def take_place(run: Run, state: State, lineage: Lineage) -> None:
+    """Take over what else the run's start says: what the optimizer keeps, and the place in the schedule."""
+    if run.start is None or run.start.takes == "weights":
+        return
+    folder = lineage.folder(run.start.run)
+    last, remedy = folder / "last.pt", f"delete {folder} to train it again, or restore the file"
+    saved = record.read_state(last, remedy)
+    require(saved.get("run") == record.fingerprint(run.start.run), f"{last} is of another run: {remedy}", BadRecord)
+    kinds = {type(each.optimizer).__name__ for each in (run, run.start.run) if isinstance(each, Run)}
+    require(len(kinds) == 1, f"what {' and '.join(sorted(kinds))} keep cannot be exchanged: take the weights alone")
+    optimizer = state.optimizers["model"]
+    # The rates and decays stay this run's own.
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": saved["optimizers"]["model"]["state"]})
+    if run.start.takes == "position":
+        state.step = state.first = saved["step"]

@@ -1,0 +1,145 @@
+"""A bank: the iter_FGSM images that a finished run's network was fooled with, for eps 1/255, 2/255, … (paper 002, 6).
+
+Cascade adversarial training (Na, Ko, Mukhopadhyay, 2017) shows them to another network. With steps of 1/255 from images
+in bytes they are bytes themselves, so a byte keeps them exactly: 16 eps of 60,000 images 3x24x24 take 1.66 GB, kept in
+one file in the run's folder, mapped into memory, written once and checked whenever it is opened.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.attacks import BIM
+from holdfast.attacks.bim import iterations
+from holdfast.data import ImageSet
+from holdfast.errors import BadRecord, BadValue, require
+from holdfast.methods.method import Finished, Origin
+from holdfast.threats import Linf
+from holdfast.types import Images, Index, Labels, PerImage
+
+CHUNK = 500
+"""Images attacked at once while a bank is made."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Attacked images of another run, in place of an attack: iter_FGSM on the training images' middle crops."""
+
+    run: Origin
+    """The defended run whose network is attacked; it is trained first."""
+    largest: int = 16
+    """The largest eps, in 255ths; every whole number from 1 up to it is saved."""
+
+    def __post_init__(self) -> None:
+        """Refuse eps that are none."""
+        require(1 <= self.largest <= 255, f"largest = {self.largest}, not from 1 to 255 (of 255)")
+
+
+class Bank(nn.Module):
+    """Saved images of every eps and the clean images under them, in bytes; not part of any saved state."""
+
+    saved: Tensor
+    clean: Tensor
+
+    def __init__(self, saved: Tensor, clean: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("saved", saved, persistent=False)
+        self.register_buffer("clean", clean, persistent=False)
+
+    def draw(self, index: Index, size: PerImage) -> tuple[Images, Images]:
+        """Return, for these positions of the training set, saved images and the clean ones under them.
+
+        `size` in [0, 1] is a share of the largest eps; the next whole eps above it is taken, as in the released code.
+        """
+        largest = len(self.saved)
+        level = (size * largest).long().clamp_max(largest - 1)
+        index = index.to(self.saved.device)
+        scale = torch.full((), 255.0, device=self.saved.device)
+        return self.saved[level, index].float() / scale, self.clean[index].float() / scale
+
+
+def banks(crafts: Iterable[object], train_set: ImageSet, finished: Finished) -> dict[str, Bank]:
+    """Return the bank of each `Saved`, by its place among the crafts; what is missing is made."""
+    saved = {place: craft for place, craft in enumerate(crafts) if isinstance(craft, Saved)}
+    return {f"bank{place}": bank(craft, train_set, finished) for place, craft in saved.items()}
+
+
+def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
+    """Open the bank of a run for these training images, or make it.
+
+    Raises:
+        BadRecord: its file was changed, or it was made with other weights than the run has now.
+        BadValue: the training images are not bytes.
+    """
+    if train_set.images.dtype != torch.uint8:
+        raise BadValue("images are saved as bytes, but the training images are floating point: they would be rounded")
+    clean = finished.seen(saved.run, train_set.images)
+    model = finished.network(saved.run)
+    said = {
+        "weights": record.fingerprint_of_tensors(model.state_dict()),
+        "data": record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels}),
+        "shape": [saved.largest, *clean.shape],
+    }
+    path = finished.folder(saved.run) / f"bank-{record.fingerprint([said['data'], said['shape']])}.bytes"
+    told = path.with_suffix(".json")
+    if not told.exists():
+        with record.alone(path.parent):
+            write(path, model, clean, train_set.labels, saved.largest)
+            record.write_json(told, said | {"checksum": checksum(path)})
+    check(path, record.read_json(told, f"delete it and {path.name}; they are made again"), said)
+    pixels = torch.from_file(str(path), shared=False, size=saved.largest * clean.numel(), dtype=torch.uint8)
+    return Bank(pixels.view(saved.largest, *clean.shape).to(train_set.device), clean)
+
+
+def check(path: Path, there: dict[str, Any], said: dict[str, Any]) -> None:
+    """Refuse a bank of other weights, or one whose bytes are not those that were written."""
+    remedy = f"delete {path} and its .json; they are made again"
+    other = f"{path} was made with other weights than its run has now: {remedy}"
+    require({name: there.get(name) for name in said} == said, other, BadRecord)
+    whole = path.exists() and checksum(path) == there.get("checksum")
+    require(whole, f"{path} is missing or was changed since it was written: {remedy}", BadRecord)
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> None:
+    """Write every image at every eps, whole or not at all, some images at a time."""
+    with record.whole(path) as temporary:
+        shape = (largest, *clean.shape)
+        pixels = np.memmap(temporary, np.uint8, "w+", shape=shape)
+        for first in range(0, len(clean), CHUNK):
+            part = slice(first, first + CHUNK)
+            for level, attacked in enumerate(climbs(model, clean[part], labels[part], largest)):
+                pixels[level, part] = attacked.cpu().numpy()
+        pixels.flush()
+
+
+def climbs(model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> Iterable[Tensor]:
+    """Yield the iter_FGSM images for eps 1, 2, …, in bytes.
+
+    No step of 1/255 leaves a ball before as many steps as its eps, so up to there all eps share one path.
+    """
+    images = clean.float() / torch.full((), 255.0, device=clean.device)
+    path = images
+    for eps in range(1, largest + 1):
+        threat = Linf(eps / 255)
+        path = bytes_of(BIM(threat, 1, 1 / 255)(model, images, labels, path))
+        steps = iterations(eps) - eps
+        end = bytes_of(BIM(threat, steps, 1 / 255)(model, images, labels, path)) if steps else path
+        yield (255 * end).round().byte()
+
+
+def bytes_of(images: Images) -> Images:
+    """Return the images on the bytes that they are nearest to, without what float32 adds up over many steps."""
+    return (255 * images).round() / torch.full((), 255.0, device=images.device)

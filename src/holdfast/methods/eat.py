@@ -1,0 +1,48 @@
+"""Ensemble adversarial training (Tramer et al.: "Ensemble adversarial training: attacks and defenses", 2018)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from holdfast.attacks import FGSM, Attack
+from holdfast.data import ImageSet
+from holdfast.methods.method import Finished, LossMethod, Memory, Origin, predict
+from holdfast.methods.mixed_at import check_weight, mixed_loss
+from holdfast.streams import Stream
+from holdfast.types import Batch, Terms
+
+
+@dataclass(frozen=True)
+class EAT(LossMethod):
+    """Clean images, and images attacked by one step on a network drawn for each batch: itself, or one that stays.
+
+    The authors' code attacks networks in training mode; here they are at rest.
+    """
+
+    sources: tuple[Origin, ...] = ()
+    """Runs whose networks are attacked beside the one in training; without any it is FGSM-Adv."""
+    attack: Attack = FGSM()
+    labels: Literal["true", "predicted"] = "predicted"
+    """Away from which class the attack goes: the attacked network's own answer (the authors' code), or the true one."""
+    weight: float = 0.5
+    """What the attacked images weigh; the clean ones weigh the rest."""
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is no share."""
+        check_weight(self.weight)
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Keep the networks that stay as they are."""
+        return Memory(static=nn.ModuleList([finished.network(source) for source in self.sources]))
+
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Draw the network, attack it, and train on clean and attacked images."""
+        networks = [model, *memory.static]
+        # Drawn on the processor: a batch's own stream would make the device wait.
+        drawn = Stream.at(torch.zeros(1, dtype=torch.int64), 0, "EAT").uniform((1,))
+        source = networks[int(drawn * len(networks))]
+        targets = batch.labels if self.labels == "true" else predict(source, batch.images).argmax(1)
+        attacked = self.attack(source, batch.images, targets)
+        return mixed_loss(model, batch.images, attacked, batch.labels, self.weight)

@@ -1,0 +1,82 @@
+"""A guard against catastrophic overfitting, for any method that trains by single steps.
+
+Within an epoch such training may unlearn all robustness while its own attack sees none of it. Wong, Rice and Kolter
+("Fast is better than free", 2020) look at a batch under PGD now and then and stop when it falls; here the weights go
+back to where they held, and training goes on.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from holdfast.attacks import PGD, Attack
+from holdfast.attacks.presets import fast
+from holdfast.data import ImageSet
+from holdfast.errors import require
+from holdfast.methods.at import AT
+from holdfast.methods.method import Finished, Memory, Method, Update, predict
+from holdfast.threats import Linf
+from holdfast.types import Batch, Terms
+
+
+@dataclass(frozen=True)
+class Guarded(Method):
+    """Any method, watched by PGD on its first batch; when they fall, the weights go back to where they held.
+
+    The optimizer's own state stays; what happens after the last look is not seen. The term `probe_error` is the share
+    of the watched images that PGD breaks, `collapses` how often the weights went back.
+    """
+
+    method: Method = AT(fast(Linf()))
+    probe: Attack = PGD(steps=5)
+    every: int = 100
+    """Steps between two looks; each look waits for the device."""
+    drop: float = 0.2
+    """How much less accurate than at its best the network may be before it goes back."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields out of range."""
+        require(self.every >= 1, f"Guarded: every = {self.every}, not 1 or more")
+        require(0 < self.drop <= 1, f"Guarded: drop = {self.drop}, not above 0 and at most 1")
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Keep what the method keeps, the last weights that held, and the images that are watched."""
+        device = train_set.device
+        return Memory(
+            inner=self.method.remember(model, train_set, finished),
+            held=copy.deepcopy(model),
+            images=torch.zeros(0, *train_set.shape, device=device),
+            labels=torch.zeros(0, dtype=torch.int64, device=device),
+            best=torch.zeros((), device=device),
+            error=torch.ones((), device=device),
+            steps=torch.zeros((), dtype=torch.int64),
+            collapses=torch.zeros((), dtype=torch.int64),
+        )
+
+    def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
+        """Return the networks that the method trains."""
+        return self.method.trained(model, memory.inner)
+
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        """Look, if it is time, and then let the method train."""
+        if len(memory.images) == 0:
+            memory.images, memory.labels = batch.images.clone(), batch.labels.clone()
+        if int(memory.steps) % self.every == 0:
+            self.look(model, memory)
+        memory.steps += 1
+        terms = self.method.step(model, batch, memory.inner, update)
+        return terms | {"probe_error": memory.error.clone(), "collapses": memory.collapses.to(memory.error)}
+
+    def look(self, model: nn.Module, memory: Memory) -> None:
+        """Attack the watched images; keep the weights if they hold, else put the kept ones back."""
+        attacked = self.probe(model, memory.images, memory.labels)
+        accuracy = (predict(model, attacked).argmax(1) == memory.labels).float().mean()
+        if bool(accuracy < memory.best - self.drop):
+            model.load_state_dict(memory.held.state_dict())
+            memory.collapses += 1
+        else:
+            memory.held.load_state_dict(model.state_dict())
+            memory.best = torch.maximum(memory.best, accuracy)
+        memory.error = 1 - accuracy

@@ -1,0 +1,45 @@
+"""Kurakin's adversarial training ("Adversarial machine learning at scale", 2017), as paper 002 compares with it."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from holdfast.attacks import StepLL
+from holdfast.data import ImageSet
+from holdfast.methods.bank import banks
+from holdfast.methods.method import Finished, LossMethod, Memory
+from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
+from holdfast.methods.sizes import Sizes, clipped_normal
+from holdfast.threats import Linf
+from holdfast.types import Batch, Terms
+
+
+@dataclass(frozen=True)
+class Kurakin(LossMethod):
+    """Cross-entropy on batches of which a part is attacked by one step, each image with its own random eps.
+
+    With a `Saved` among the crafts it is the K_C of cascade adversarial training (Na et al., 2017).
+    """
+
+    crafts: Crafts = (StepLL(Linf(16 / 255)),)
+    weight: float = 0.3
+    """What an attacked image counts: the paper's lambda."""
+    share: float = 0.5
+    """The part of the batch's images that is attacked."""
+    paired: bool = False
+    """Show the clean partners of the attacked images too; without it the attacked take their place."""
+    sizes: Sizes = clipped_normal
+    """How each image draws its part of eps."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no batch can be mixed from."""
+        check_crafts(self.crafts, self.share, self.weight)
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Open the banks of saved images, made first where they are missing."""
+        return Memory(**banks(self.crafts, train_set, finished))
+
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Mix the batch, show it at once, and weigh."""
+        shown = mixed(model, batch, memory, self.crafts, self.share, self.sizes, self.paired)
+        return mixed_cross_entropy(model(shown.images), shown, self.weight)

@@ -1,0 +1,87 @@
+"""Batches of clean and attacked images (Kurakin, Goodfellow, Bengio: "Adversarial machine learning at scale", 2017).
+
+Of m images in a batch k are attacked. The k places are shared out in equal parts among one or more origins of attacked
+images: attacks on the network as it is now ("step_ll", both one-step attacks), or images saved from other runs (cascade
+training, Na et al., 2017).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holdfast.attacks import Attack
+from holdfast.errors import BadValue, require
+from holdfast.methods.bank import Bank, Saved
+from holdfast.methods.method import Memory
+from holdfast.methods.sizes import Sizes
+from holdfast.objectives import cross_entropy
+from holdfast.streams import Stream
+from holdfast.threats import Linf, per_image
+from holdfast.types import Batch, Images, Labels, Logits, Network, PerImage, Terms
+
+Crafts = tuple[Attack | Saved, ...]
+"""What fills the attacked places of a batch, each an equal part."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What the network is shown at once: first `attacked` attacked images, then clean ones."""
+
+    images: Images
+    labels: Labels
+    attacked: int
+
+
+def check_crafts(crafts: Crafts, share: float, weight: float) -> None:
+    """Refuse what no batch can be mixed from."""
+    require(bool(crafts), "there is nothing to fill the attacked places: give an attack")
+    require(0 < share <= 1, f"share = {share}, not above 0 and up to 1")
+    require(weight >= 0, f"weight = {weight}, not 0 or more")
+    for craft in crafts:
+        if isinstance(craft, Attack) and not isinstance(craft.threat, Linf):
+            raise BadValue(f"{craft.threat}: eps is drawn for each image, which is defined for Linf")
+
+
+def mixed(
+    model: Network, batch: Batch, memory: Memory, crafts: Crafts, share: float, sizes: Sizes, paired: bool
+) -> Mixed:
+    """Attack the first `share` of a batch; with `paired` their clean partners are shown as well, in the same order.
+
+    The first images are as random as any, since the order of an epoch is.
+    """
+    count = round(share * len(batch.images))
+    attacked, partners = [], []
+    for place, part in enumerate(torch.arange(count, device=batch.index.device).tensor_split(len(crafts))):
+        images, labels, craft = batch.images[part], batch.labels[part], crafts[place]
+        size = sizes(Stream.of(images, 0, "size of the attack", place))
+        if isinstance(craft, Attack):
+            found = shrunk(craft(model, images, labels), images, size * craft.threat.eps)
+        else:
+            bank: Bank = getattr(memory, f"bank{place}")
+            found, images = bank.draw(batch.index[part], size)
+            same = images.shape[1:] == batch.images.shape[1:]
+            require(same, f"the saved images are {tuple(images.shape[1:])}, the run's {tuple(batch.images.shape[1:])}")
+        attacked.append(found)
+        partners.append(images)
+    clean = (partners if paired else []) + [batch.images[count:]]
+    labels = torch.cat([batch.labels[:count], batch.labels if paired else batch.labels[count:]])
+    return Mixed(torch.cat(attacked + clean), labels, count)
+
+
+def shrunk(attacked: Images, images: Images, eps: PerImage) -> Tensor:
+    """Return the images no further than `eps`, one number an image, from where they were.
+
+    After one step of signs this is the attack of that eps itself.
+    """
+    return images + (attacked - images).minimum(per_image(eps)).maximum(per_image(-eps))
+
+
+def mixed_cross_entropy(logits: Logits, batch: Mixed, weight: float) -> Terms:
+    """Return the cross-entropy where an attacked image counts `weight` times a clean one (Kurakin et al., section 3).
+
+    The denominator is (m - k) + weight k: 83.2 for 64 clean and 64 attacked images at 0.3.
+    """
+    loss, count = cross_entropy(logits, batch.labels), batch.attacked
+    total = len(loss) - count + weight * count
+    return {"clean": loss[count:].sum() / total, "attacked": weight * loss[:count].sum() / total}

@@ -1,0 +1,70 @@
+"""A unified embedding (Na, Ko, Mukhopadhyay: "Cascade adversarial machine learning regularized with a unified
+embedding", 2017, algorithm 1): paper 002."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from holdfast.attacks import StepLL
+from holdfast.data import ImageSet
+from holdfast.errors import require
+from holdfast.methods.bank import banks
+from holdfast.methods.method import Finished, LossMethod, Memory
+from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
+from holdfast.methods.sizes import Sizes, clipped_normal
+from holdfast.models import capture
+from holdfast.threats import Linf
+from holdfast.types import Batch, Terms
+
+
+@dataclass(frozen=True)
+class UnifiedEmbedding(LossMethod):
+    """Kurakin's training with each attacked image beside its clean partner, and a price on their embeddings' distance.
+
+    A batch of n images is shown as n attacked and n clean ones. With a `Saved` among the crafts it is the P_C of
+    cascade adversarial training.
+    """
+
+    crafts: Crafts = (StepLL(Linf(16 / 255)),)
+    weight: float = 0.3
+    """What an attacked image counts in the cross-entropy: the paper's lambda."""
+    price: float = 1e-4
+    """Of the distances, summed over the batch: the paper's lambda_2."""
+    pivot: bool = True
+    """The clean embedding is a constant; without it both move ("bidirectional"), as always in the released code."""
+    power: Literal[1, 2] = 2
+    """The paper's N."""
+    half: bool = True
+    """With power 2, half the square, as in the released code whose numbers belong to this price."""
+    embedding: str = "output"
+    """A named layer of the network; the paper's is the argument of the softmax."""
+    share: float = 1.0
+    """The part of the batch's images that is attacked."""
+    sizes: Sizes = clipped_normal
+    """How each image draws its part of eps."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no batch can be mixed from."""
+        check_crafts(self.crafts, self.share, self.weight)
+        require(self.price >= 0, f"price = {self.price}, not 0 or more")
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Open the banks of saved images, made first where they are missing."""
+        return Memory(**banks(self.crafts, train_set, finished))
+
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Mix the batch, show it at once, weigh, and add what the distances cost."""
+        shown = mixed(model, batch, memory, self.crafts, self.share, self.sizes, paired=True)
+        with capture(model, self.embedding) as seen:
+            logits = model(shown.images)
+            embedded = seen[self.embedding].float()
+        attacked, clean = embedded[: shown.attacked], embedded[shown.attacked : 2 * shown.attacked]
+        gap = self.distance(attacked - (clean.detach() if self.pivot else clean))
+        return mixed_cross_entropy(logits, shown, self.weight) | {"distance": self.price * gap}
+
+    def distance(self, change: Tensor) -> Tensor:
+        """Return the sum of |change| to the paper's power, over all images."""
+        if self.power == 1:
+            return change.abs().sum()
+        return change.square().sum() * (0.5 if self.half else 1.0)

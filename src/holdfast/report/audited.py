@@ -1,0 +1,42 @@
+"""The audit of a network as outcomes, one row an image, so that a table can hold it beside its attacks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast import record
+from holdfast.audit import audit
+from holdfast.data import ImageSet
+from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
+from holdfast.report.table import Audit
+from holdfast.training import Tell
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit found."""
+
+    rows: Outcomes
+    """What the network answers to the break of each image, or to the image itself where none was found."""
+    doubts: tuple[str, ...]
+    """Reasons not to believe it, by name."""
+
+
+def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: Path, tell: Tell) -> Audited:
+    """Audit a network, or read what was found; an audit that was interrupted goes on."""
+    every = torch.arange(min(column.limit or len(data), len(data)), device=data.device)
+    data = data.subset(every)
+    name = record.fingerprint([column, seed, name_of(data), record.fingerprint_of_tensors(model.state_dict())])
+    path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
+    if not path.exists():
+        images = data.take(every)
+        report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder, tell=tell)
+        record.write_json(words, [doubt.name for doubt in report.doubts])
+        logits = judge(model, report.adversarial).cpu()
+        distance = column.threat.distance(report.adversarial, images).cpu()
+        spent = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]
+        seconds, forwards, backwards = map(sum, zip(*spent, strict=True))
+        write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, seconds, forwards, backwards))
+    return Audited(read_outcomes(path), tuple(record.read_json(words, "delete it and what is called like it")))

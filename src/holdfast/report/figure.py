@@ -1,0 +1,51 @@
+"""A figure that is no table of accuracies, as a value: which networks are looked at, and in which way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from holdfast.analysis import Analysis
+from holdfast.report.table import Scale, shortened
+from holdfast.run import Run
+
+
+@dataclass(frozen=True)
+class Study:
+    """One network, looked at in one way."""
+
+    run: Run
+    analysis: Analysis
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels side by side; what the studies of a panel see is drawn into the same axes."""
+
+    title: str
+    panels: Mapping[str, Mapping[str, Study]]
+    """Title of a panel -> name of a study -> study; a line is called by its study, its own name, or both."""
+    x: str = ""
+    """What the axis says; points that are not joined have axes without numbers."""
+    y: str = ""
+    x_scale: Literal["linear", "log"] = "linear"
+    y_range: tuple[float, float] | None = None
+    seed: int = 0
+    """Of the networks and of the analyses."""
+    test_limit: int | None = None
+    """Look at this many test images only."""
+    notes: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    """Scales of this figure that stand in for those of its paper."""
+
+
+def scaled(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> Figure:
+    """Return the figure as a machine of that scale runs it, from the first of these seeds if any are given."""
+    panels = {
+        title: {
+            name: Study(scale.run(study.run), shortened(study.analysis, scale.test_steps))
+            for name, study in studies.items()
+        }
+        for title, studies in figure.panels.items()
+    }
+    seed = (seeds or scale.seeds or (figure.seed,))[0]
+    return replace(figure, panels=panels, seed=seed, test_limit=scale.test_limit or figure.test_limit)

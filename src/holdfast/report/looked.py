@@ -1,0 +1,65 @@
+"""A figure with what was seen in it: trains what is missing, looks where nobody has looked, reads the rest."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast import analysis, record
+from holdfast.analysis import Seen
+from holdfast.data import ImageSet
+from holdfast.evaluation import name_of
+from holdfast.lineage import seeded
+from holdfast.report.figure import Figure, Study
+from holdfast.report.filled import Workplace, conditions, images_of, network
+from holdfast.vocabulary import KINDS, named
+
+WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}
+"""What a figure on disk may speak of."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A figure's series and numbers, with everything needed to read and to repeat them."""
+
+    name: str
+    figure: Figure
+    scale: str
+    seen: Mapping[str, Mapping[str, Seen]]
+    """panel -> study -> what it saw."""
+    count: int
+    """Test images behind each."""
+    conditions: Mapping[str, str]
+    """Hardware, versions and precision."""
+
+    def labelled(self, panel: str) -> Iterator[tuple[str, analysis.Series]]:
+        """Yield what a series of a panel is called, and the series."""
+        for study, seen in self.seen[panel].items():
+            for name, series in seen.series.items():
+                yield ", ".join(word for word in (study, name) if word), series
+
+
+def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
+    """Return the figure with what is seen; what is in the folder already is not looked for again."""
+    seen: dict[str, dict[str, Seen]] = {}
+    counts = []
+    for panel, studies in figure.panels.items():
+        seen[panel] = {}
+        for label, study in studies.items():
+            data = images_of(study.run, figure.test_limit, place)
+            counts.append(len(data))
+            seen[panel][label] = _seen(study, figure.seed, data, place)
+    runs = [study.run for studies in figure.panels.values() for study in studies.values()]
+    return Looked(name, figure, scale, seen, min(counts), conditions(place.device, runs))
+
+
+def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
+    model = network(seeded(study.run, seed), place)
+    weights = record.fingerprint_of_tensors(model.state_dict())
+    name = record.fingerprint([study.analysis, seed, name_of(data), weights])
+    path: Path = place.folder / "analyses" / f"{name}.json"
+    if not path.exists():
+        place.tell(0, 1, f"looking by {record.brief(study.analysis)}")
+        record.write_json(path, study.analysis(model, data, seed))
+    seen = record.restore(record.read_json(path, "delete it; it will be computed again"), WORDS)
+    assert isinstance(seen, Seen), "nothing else is written there"
+    return seen

@@ -1,0 +1,70 @@
+"""A figure of panels as SVG text, the same letter for letter whenever what was seen is the same."""
+
+import math
+import textwrap
+from typing import Any
+
+from holdfast.analysis import Series
+from holdfast.report.figures import COLOURS, LINE, MARKERS, Axes, canvas, svg_of
+from holdfast.report.looked import Looked
+
+ACROSS = 3
+"""Panels in a row."""
+WIDE, HIGH = 3.1, 2.7
+"""Size of a panel, in inches."""
+
+
+def panels(looked: Looked) -> str:
+    """Return the SVG: panels side by side, one colour and marker for one name in all of them, and one legend."""
+    figure, titles = looked.figure, list(looked.figure.panels)
+    names = list(dict.fromkeys(name for title in titles for name, _ in looked.labelled(title)))
+    across = min(ACROSS, len(titles))
+    down = math.ceil(len(titles) / across)
+    height = max(down * HIGH, LINE * (len(names) + 1)) + 0.9
+    with canvas(across * WIDE + 0.6, height) as drawn:
+        drawn.suptitle(textwrap.fill(f"{figure.title} ({looked.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
+        grid = drawn.subplots(down, across, squeeze=False).flatten()
+        marks: dict[str, Any] = {}
+        for axes, title in zip(grid, titles, strict=False):
+            marks |= _draw_panel(axes, looked, title, names)
+        for axes in grid[len(titles) :]:
+            axes.set_axis_off()
+        drawn.tight_layout(rect=(0, 0, 1, 1 - 0.35 / height))
+        # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
+        drawn.legend(
+            [marks[name] for name in names], [textwrap.fill(name, 34) for name in names],
+            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
+        )  # fmt: skip
+        return svg_of(drawn)
+
+
+def _draw_panel(axes: Axes, looked: Looked, title: str, names: list[str]) -> dict[str, Any]:
+    """Draw every series of one panel and return its marks by name."""
+    figure, drawn = looked.figure, dict(looked.labelled(title))
+    axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(looked, title)]), fontsize=8.5)
+    axes.set(xlabel=figure.x, ylabel=figure.y, xscale=figure.x_scale)
+    if figure.y_range is not None:
+        axes.set_ylim(*figure.y_range)
+    axes.spines[["top", "right"]].set_visible(False)
+    if all(not series.joined for series in drawn.values()):
+        axes.set(xticks=[], yticks=[])
+    else:
+        axes.grid(color="#e4e4e4", linewidth=0.6)
+        axes.set_axisbelow(True)
+    return {name: _draw_series(axes, series, names.index(name)) for name, series in drawn.items()}
+
+
+def _numbers(looked: Looked, title: str) -> list[str]:
+    """Return the numbers of a panel's only study; those of several would not fit, and stand in the text."""
+    only = list(looked.seen[title].values())
+    numbers = only[0].numbers if len(only) == 1 else {}
+    return [", ".join(f"{name} {value:.3g}" for name, value in numbers.items())] if numbers else []
+
+
+def _draw_series(axes: Axes, series: Series, number: int) -> Any:
+    """Draw one line with its band, or one cloud, and return its mark."""
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    if series.low:
+        axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
+    style = {"linewidth": 1.4, "markersize": 3.5} if series.joined else {"linestyle": "none", "markersize": 2}
+    return axes.plot(series.x, series.y, color=colour, marker=marker, **style)[0]

@@ -1,0 +1,65 @@
+"""The audit as a column: read back, never repeated, on the first images only, with its doubts told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import holdfast as hf
+from holdfast import Linf, models
+from holdfast.attacks import FGSM
+from holdfast.data import made_up_images
+from holdfast.evaluation import Cell, outcomes
+from holdfast.metrics import accuracy, correct
+from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
+from holdfast.report.audited import audited
+from holdfast.run import Run
+from holdfast.training import silent
+
+THREAT = Linf(0.02)
+COLUMN = Audit(THREAT, effort="fast", limit=20)
+RUN = Run(data="made-up:1x8x8", epochs=2, limit=64, batch=16)
+
+
+def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, data = models.build("digits-net", (1, 8, 8), 10), made_up_images((1, 8, 8), "test")
+    found = audited(COLUMN, model, data, 3, tmp_path, silent)
+    report = hf.audit(model, data.take(torch.arange(20)), data.labels[:20], THREAT, "fast", seed=3)
+    assert accuracy(found.rows) == pytest.approx(report.robust_accuracy)
+    assert torch.equal(~correct(found.rows), report.broken)
+    assert found.doubts == tuple(doubt.name for doubt in report.doubts)
+    monkeypatch.setattr("holdfast.report.audited.audit", None)
+    again = audited(COLUMN, model, data, 3, tmp_path, silent)
+    assert torch.equal(again.rows.logits, found.rows.logits)
+    assert again.doubts == found.doubts
+
+
+def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
+    table = Table(
+        "t", {"Vanilla": RUN}, {"clean": None, "FGSM": FGSM(THREAT), "audit": COLUMN}, seeds=(0,), test_limit=30
+    )
+    filled = fill("t", table, "smoke", Workplace(tmp_path))
+    row = filled.values["Vanilla"]
+    assert 0 <= row["audit"][0] <= 1
+    assert filled.count == 30
+    notes = " ".join(sheet(filled).notes)
+    assert "effort fast, on the first 20 of these images" in notes
+    doubted = replace(filled, doubts={"Vanilla": ("zero gradients",)})
+    assert "the audits doubt: Vanilla (zero gradients)" in sheet(doubted).notes
+
+
+def test_no_audit_leaves_more_than_its_first_attack(tmp_path: Path) -> None:
+    model, data = models.build("digits-net", (1, 8, 8), 10), made_up_images((1, 8, 8), "test")
+    clean = outcomes(Cell("a", "a", None), {"a": model}, data.subset(torch.arange(20)))
+    assert accuracy(audited(COLUMN, model, data, 0, tmp_path, silent).rows) <= accuracy(clean)
+
+
+def test_a_scale_chooses_the_effort() -> None:
+    assert Scale(effort="fast").column(Audit(THREAT)) == Audit(THREAT, "fast")
+    assert Scale().column(Audit(THREAT)) == Audit(THREAT, "standard")
+
+
+def test_training_times_stand_below_with_their_ratios(filled: Filled) -> None:
+    timed = replace(filled, train_seconds={"AT": (1.0, 3.0), "TRADES": (5.0, 5.0)})
+    assert "mean training time, and its ratio to the shortest: AT 2 s (1.00), TRADES 5 s (2.50)" in sheet(timed).notes

@@ -1,0 +1,97 @@
+"""Figures of panels: drawn the same every time, read back from disk, shown as text, looked for once."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from torch import nn
+
+from holdfast import ImageSet, analysis, record
+from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series
+from holdfast.attacks import BIM
+from holdfast.errors import BadValue
+from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
+from holdfast.report.figure import scaled
+from holdfast.report.looked import WORDS
+from holdfast.run import Run
+
+from .conftest import NASTY
+
+RUN = Run(data="made-up:1x8x8", epochs=1, limit=32, batch=16)
+LINES = Seen({NASTY: Series((0.0, 1.0), (0.5, 1.0), (0.4, 0.9), (0.6, 1.1))}, {"end": 0.25})
+POINTS = Seen({"_points": Series((1.0, 2.0), (3.0, 4.0), joined=False)}, {"purity": 0.75})
+
+
+@pytest.fixture
+def looked() -> Looked:
+    study = Study(RUN, BallSaturation())
+    seen: Mapping[str, Mapping[str, Seen]] = {"lines": {"AT": LINES, "": LINES}, "cloud": {"": POINTS}}
+    figure = Figure(f"Figure 1: {NASTY}", {"lines": {"AT": study, "": study}, "cloud": {"": study}}, x="n", y="rho")
+    return Looked("cl figure 1", figure, "smoke", seen, 64, {"hardware": "2 CPU threads"})
+
+
+def test_a_figure_of_panels_is_xml_and_the_same_every_time(looked: Looked) -> None:
+    text = panels(looked)
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert panels(looked) == text
+    assert "purity 0.75" in text
+    assert "_points" in text
+
+
+def test_a_line_is_called_by_its_study_and_its_own_name(looked: Looked) -> None:
+    assert [name for name, _ in looked.labelled("lines")] == [f"AT, {NASTY}", NASTY]
+    assert [name for name, _ in looked.labelled("cloud")] == ["_points"]
+
+
+def test_what_was_seen_stands_in_text_and_on_the_page(looked: Looked) -> None:
+    shown = sheet_of_figure(looked)
+    assert shown.header == ("", "0", "1", "end", "purity")
+    assert shown.rows[0] == (f"lines: AT, {NASTY}", "0.5", "1", "", "")
+    assert ("cloud", "", "", "", "0.75") in shown.rows
+    html = page("Report", [looked], [])
+    assert "<script>alert" not in html
+    assert "data:image/svg+xml" in html
+
+
+def test_a_figure_comes_back_from_disk(looked: Looked, tmp_path: Path) -> None:
+    record.write_text(tmp_path / "figure.json", to_json(looked))
+    back = record.restore(record.read_json(tmp_path / "figure.json", ""), {**WORDS, "Looked": Looked})
+    assert back == looked
+
+
+def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def told(self: Analysis, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+        asked.append(len(data))
+        return LINES
+
+    monkeypatch.setattr(BallSaturation, "__call__", told)
+    figure = Figure("f", {"": {"": Study(RUN, BallSaturation())}}, test_limit=7)
+    for _ in range(2):
+        done = look("f", figure, "smoke", Workplace(tmp_path))
+        assert done.seen[""][""] == LINES
+        assert done.count == 7
+    assert asked == [7]
+
+
+def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:
+    figure = Figure("f", {"a": {"b": Study(RUN, Embedding(BIM(steps=30)))}})
+    small = scaled(figure, Scale(epochs=3, test_steps=2, test_limit=5, seeds=(4, 5)))
+    study = small.panels["a"]["b"]
+    assert study == Study(replace(RUN, epochs=3), Embedding(BIM(steps=2)))
+    assert (small.seed, small.test_limit) == (4, 5)
+    assert scaled(figure, Scale(), (9,)).seed == 9
+
+
+@pytest.mark.parametrize("kind", [BallSaturation, PathSaturation, Embedding])
+def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[Analysis]) -> None:
+    assert kind.__name__ in analysis.__all__
+    assert record.restore(record.describe(kind()), WORDS) == kind()
+
+
+def test_a_series_pairs_its_coordinates() -> None:
+    with pytest.raises(BadValue, match="2 x, 1 y"):
+        Series((0.0, 1.0), (0.0,))

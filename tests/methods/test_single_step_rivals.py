@@ -68,7 +68,8 @@ def test_n_fgsm_takes_balls_wider_than_the_box(network: nn.Module, batch: Batch)
 
 def test_gradients_that_do_not_turn_cost_nothing(batch: Batch) -> None:
     two = Batch(batch.images, batch.labels % 2, batch.index)
-    assert float(GradAlign(FGSM(Linf(EPS))).loss(Line(torch.randn(8, 8)), two, Memory())["turned"]) < 1e-6
+    terms = GradAlign(FGSM(Linf(EPS))).loss(Line(torch.randn(8, 8)), two, Memory())
+    assert terms["turned"].item() < 1e-6
 
 
 def test_the_price_of_turning_is_that_of_a_plain_reckoning_and_reaches_the_weights(

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from judge import judged
 from side_by_side import machine
-from torch import Tensor, nn
+from torch import nn
 
 import holdfast as hf
 from holdfast import record
@@ -47,15 +47,12 @@ def main() -> None:
     for case in cases(chosen):
         if chosen.only and case.name not in chosen.only:
             continue
-        test = hf.load(case.data, "test", root=chosen.data_root)
-        place = torch.arange(min(case.count, len(test)))
-        images, labels = test.take(place).to(chosen.device), test.labels[place].to(chosen.device)
         for who in ("judge", *OURS):
             path = chosen.folder / f"{case.name}-{who}.json".replace(" ", "-")
-            if not path.exists():
-                found = measured(case, who, images, labels, chosen)
-                record.write_text(path, json.dumps(found) + "\n")
-            rows.append((case, who, json.loads(path.read_text())))
+            if not path.exists() and not chosen.known:
+                record.write_text(path, json.dumps(measured(case, who, chosen)) + "\n")
+            if path.exists():
+                rows.append((case, who, json.loads(path.read_text())))
     print(table(rows))
     print("; ".join(machine(chosen.device).values()))
 
@@ -66,6 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--weights", help="the public TRADES network on MNIST, a .safetensors file")
     parser.add_argument("--cifar", help="CIFAR-10 as JPEG, a folder or a zip")
+    parser.add_argument("--known", action="store_true", help="measure nothing; print what is known")
     parser.add_argument("--only", nargs="+", help="names of networks")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench/audit"))
     parser.add_argument("--device", default="cpu")
@@ -108,8 +106,11 @@ def trained(name: str, run: hf.Run, chosen: argparse.Namespace) -> Callable[[], 
     return lambda: hf.train(run, folder, device=chosen.device, data_root=chosen.data_root)
 
 
-def measured(case: Case, who: str, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
     """Return what one judge says of one network."""
+    test = hf.load(case.data, "test", root=chosen.data_root)
+    place = torch.arange(min(case.count, len(test)))
+    images, labels = test.take(place).to(chosen.device), test.labels[place].to(chosen.device)
     model = case.model().to(chosen.device).eval()
     print(f"{case.name}: {who}", flush=True)
     if who == "judge":

@@ -82,7 +82,9 @@ def assert_same(copied: nn.Module, model: nn.Module, images: Tensor) -> None:
     rest = copy.deepcopy(model).eval()
     mismatch = compare(ask(copied, images), ask(rest, images))
     assert mismatch.within(Mismatch(1e-5, 1e-4)), mismatch
-    torch.testing.assert_close(judge(copied, images), judge(rest, images), rtol=1e-3, atol=1e-4)
+    answers = judge(rest, images)
+    rounding = 1e-4 + 1e-5 * float(answers.max() - answers.min())  # a hundred layers may make answers of many thousands
+    torch.testing.assert_close(judge(copied, images), answers, rtol=1e-3, atol=rounding)
 
 
 def everything(model: nn.Module) -> list[Any]:

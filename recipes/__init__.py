@@ -1,4 +1,4 @@
-"""One file a paper: its tables and figures as values, with the numbers it printed."""
+"""One file a paper: its tables and figures as values, with its numbers; `_runs` beside it if they are many."""
 
 from recipes import cascade, cl, demo, sim
 

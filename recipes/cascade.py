@@ -1,8 +1,8 @@
 """Paper 002: "Cascade adversarial machine learning regularized with a unified embedding" (Na, Ko, Mukhopadhyay, 2017).
 
 Tables 1 to 10 and Figures 3 to 6; Figures 1 and 2 are drawings. Networks are called as in the paper: B baseline, K
-Kurakin's, P pivot, _C cascade; 1 and 2 have 20 layers, 3 and 4 have 110; one number is one initialisation. What the
-paper leaves open and what its code does otherwise stands in docs/papers/cascade.md.
+Kurakin's, P pivot, _C cascade; 1 and 2 have 20 layers, 3 and 4 have 110; one number is one initialisation. They
+stand in cascade_runs.py; what the paper leaves open and what its code does otherwise in docs/papers/cascade.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,38 +12,34 @@ from typing import Any
 
 from holdfast.analysis import Analysis, GradientCorrelation, SoftmaxArguments
 from holdfast.analysis.one_step import UNIT
-from holdfast.attacks import BIM, FGSM, Attack, IterLL, RandomSign, StepLL
-from holdfast.attacks.bim import iterations
-from holdfast.data import CropFlip
-from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
-from holdfast.methods.mixed_batch import Crafts
-from holdfast.optimization import SGD, Levels, Steps
+from holdfast.attacks import FGSM, RandomSign
+from holdfast.methods import UnifiedEmbedding
 from holdfast.report import Audit, Figure, Paper, Scale, Study, Table, Transfer
 from holdfast.report.table import Column, Published
-from holdfast.run import Run, Start
-from holdfast.threats import Linf
+from holdfast.run import Run
+from recipes.cascade_runs import (
+    DEEP_SCALES,
+    LL,
+    MANY,
+    MNIST,
+    MNIST_CHOICES,
+    MNIST_LL,
+    MNIST_SCALES,
+    NETS,
+    PRICES,
+    SCALES,
+    WHITE_BOX,
+    attack,
+    cifar,
+    mnist,
+    threat,
+)
 
 ATTACKS = ("step_ll", "step_FGSM", "iter_ll", "iter_FGSM")
 TERMS = ("batch",)
 """A batch is 128 images as the network sees them: 128 of the data, or with a distance 64 and the same 64 attacked."""
 VARIED = ("batch", "model", "seed", "start")
 """What differs besides, where networks of several initialisations or depths stand in one table."""
-
-
-def threat(eps: int) -> Linf:
-    """Return the paper's threat, whose eps is of 255."""
-    return Linf(eps / 255)
-
-
-def attack(name: str, eps: int) -> Attack:
-    """Return one of the paper's attacks: steps of 1/255, min(eps + 4, 1.25 eps) of them, from the image itself."""
-    steps = iterations(eps)
-    return {
-        "step_ll": StepLL(threat(eps)),
-        "step_FGSM": FGSM(threat(eps)),
-        "iter_ll": IterLL(threat(eps), steps, 1 / 255),
-        "iter_FGSM": BIM(threat(eps), steps, 1 / 255),
-    }[name]
 
 
 def white_box(sizes: Sequence[int]) -> dict[str, Column]:
@@ -69,79 +65,11 @@ def printed(columns: Mapping[str, Column], rows: Mapping[str, str]) -> Published
     return found
 
 
-def begun(first: Run, method: Method) -> Run:
-    """Return a training that goes on where the shared pre-training ends."""
-    batch = 64 if isinstance(method, UnifiedEmbedding) else 128
-    return replace(first, method=method, start=Start(first, "position"), batch=batch)
-
-
-MOVED = SGD(lr=0.1, momentum=0.9, weight_decay=1e-4, decayed="kernels")
-
-# MNIST
-MNIST_FIRST = Run(Standard(), "cifar-resnet-20", "mnist", epochs=None, steps=938, optimizer=MOVED,
-                  schedule=Steps((4_000, 6_000)))  # fmt: skip
-MNIST_LL: Crafts = (StepLL(threat(32)),)
-
-
-def mnist(methods: Mapping[str, Method]) -> dict[str, Run]:
-    """Return a run on MNIST for each method."""
-    return {row: replace(begun(MNIST_FIRST, method), steps=8_000) for row, method in methods.items()}
-
-
-MNIST = mnist({
-    "Baseline": Standard(),
-    "Kurakin": Kurakin(MNIST_LL),
-    "Bidirection": UnifiedEmbedding(MNIST_LL, pivot=False),
-    "Pivot": UnifiedEmbedding(MNIST_LL),
-})  # fmt: skip
-MNIST_CHOICES = mnist({
-    "Pivot": UnifiedEmbedding(MNIST_LL),
-    "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, price=0.0),
-    "N = 1": UnifiedEmbedding(MNIST_LL, power=1),
-    "the square, not its half": UnifiedEmbedding(MNIST_LL, half=False),
-    "penultimate layer": UnifiedEmbedding(MNIST_LL, embedding="penultimate"),
-    "eps from a truncated normal": UnifiedEmbedding(MNIST_LL, sizes=truncated_normal),
-})  # fmt: skip
 MNIST_COLUMNS = white_box((16, 32))
 
-# CIFAR-10
-WARMED = Levels((400, 48_000, 72_000), (0.1, 1.0, 0.1, 0.01))
-CIFAR_FIRST = Run(Standard(), "cifar-resnet-20", "cifar10", epochs=None, steps=3_910, optimizer=MOVED, schedule=WARMED,
-                  augment=CropFlip(pad=0, size=24))  # fmt: skip
-LL, FAST = StepLL(threat(16)), FGSM(threat(16))
-
-
-def cifar(number: int, method: Method) -> Run:
-    """Return a run on CIFAR-10 whose initialisation, pre-training and depth have the paper's number."""
-    first = replace(CIFAR_FIRST, model=f"cifar-resnet-{20 if number <= 2 else 110}", seed=1_000 * (number - 1))
-    return replace(begun(first, method), steps=93_840)
-
-
-PLAIN = {
-    f"{letter}{number}": cifar(number, method)
-    for number in (1, 2, 3)
-    for letter, method in {"B": Standard(), "K": Kurakin((LL,)), "P": UnifiedEmbedding((LL,))}.items()
-}
-BANK = Saved(PLAIN["P2"], largest=16)
-CASCADE = {
-    f"{letter}{number}_C": cifar(number, method)
-    for number in (1, 2, 3, 4)
-    for letter, method in {"K": Kurakin((LL, BANK)), "P": UnifiedEmbedding((LL, BANK))}.items()
-}
-NETS = PLAIN | CASCADE
 SIZES = (2, 4, 8, 16)
 CIFAR_COLUMNS = white_box(SIZES)
 
-WHITE_BOX = {
-    "Baseline": NETS["B1"],
-    "step_ll Kurakin": NETS["K1"],
-    "step_ll Bidirection": cifar(1, UnifiedEmbedding((LL,), pivot=False)),
-    "step_ll Pivot": NETS["P1"],
-    "step_FGSM Kurakin": cifar(1, Kurakin((FAST,))),
-    "step_FGSM Pivot": cifar(1, UnifiedEmbedding((FAST,))),
-    "step_both Kurakin": cifar(1, Kurakin((LL, FAST))),
-    "step_both Pivot": cifar(1, UnifiedEmbedding((LL, FAST))),
-}
 WHITE_BOX_LINES = {
     "Baseline":
         "90.9 44.5 26.0 14.2 11.5 28.7 20.6 15.7 12.2 47.7 33.3 12.5 9.1 14.0 0.4 0.0 0.0",
@@ -160,12 +88,6 @@ WHITE_BOX_LINES = {
     "step_both Pivot":
         "90.8 87.2 88.5 89.1 88.2 82.2 87.1 91.8 92.3 76.6 69.7 44.0 25.5 55.0 13.1 0.2 0.0",
 }  # fmt: skip
-LATER = Levels((400, 60_000, 90_000), (0.1, 1.0, 0.1, 0.01))
-MANY = {
-    row: replace(NETS[name], steps=120_000, schedule=LATER,
-                 start=Start(replace(CIFAR_FIRST, schedule=LATER), "position"))
-    for row, name in {"Kurakin": "K1", "Pivot": "P1"}.items()
-}  # fmt: skip
 CASCADE_LINES = {
     "B1": WHITE_BOX_LINES["Baseline"],
     "K1": WHITE_BOX_LINES["step_ll Kurakin"],
@@ -177,21 +99,6 @@ DEEP_LINES = {
     "P3": "92.3 86.0 86.8 89.3 89.4 81.6 84.5 90.1 91.6 79.6 66.2 48.6 34.1 64.1 20.9 2.6 0.1",
     "P3_C": "91.4 85.6 83.9 81.4 76.8 81.2 79.3 74.3 67.2 83.8 77.8 69.8 61.6 69.9 45.9 30.4 19.5",
     "K3_C": "92.2 85.4 83.7 80.6 73.9 81.4 80.1 75.8 66.8 84.6 75.6 56.4 33.5 69.9 35.2 9.8 1.2",
-}
-
-SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made-up:3x32x32", test_limit=4, seeds=(0,),
-              test_steps=2, effort="fast")  # fmt: skip
-# Batch norm's averages reach back over a share of the run, not over the paper's 1,000 batches.
-SCALES = {
-    "short": Scale(share=0.01, limit=20_000, model="cifar-resnet-20-average-50", test_limit=500, seeds=(0,)),
-    "smoke": SMALL,
-    "full": Scale(),
-}
-DEEP_SCALES = SCALES | {"short": replace(SCALES["short"], model=None)}
-MNIST_SCALES = {
-    "short": Scale(share=0.2, model="cifar-resnet-20-average-200", test_limit=1_000, seeds=(0,)),
-    "smoke": replace(SMALL, share=2.5e-4, data="made-up:1x12x12"),
-    "full": Scale(),
 }
 
 
@@ -223,7 +130,6 @@ def panels(rows: Mapping[str, Run], looking: Mapping[str, Analysis]) -> dict[str
 
 THREE = {"Baseline": NETS["B1"], "Kurakin": NETS["K1"], "Pivot": NETS["P1"]}
 MNIST_THREE = {row: MNIST[row] for row in THREE}
-PRICES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 LOGITS: dict[str, Any] = {
     "x": "eps, of 255; below zero the other way", "y": "argument of the softmax", "y_range": (-10, 25),
 }  # fmt: skip
@@ -343,8 +249,8 @@ PAPER = Paper(
         "6": Figure("Figure 6: arguments of the softmax along three attacks, CIFAR-10",
                     panels(THREE, {
                         "step_ll": SoftmaxArguments(),
-                        "step_FGSM": SoftmaxArguments(FGSM(UNIT)),
-                        "random sign": SoftmaxArguments(RandomSign(UNIT)),
+                        "step_FGSM": SoftmaxArguments(attack=FGSM(UNIT)),
+                        "random sign": SoftmaxArguments(attack=RandomSign(UNIT)),
                     }), **LOGITS),
         "leaking": leaking(LEAKING_ROWS, (2, 4, 8, 16), varied=VARIED, published={
             row: {"0": cells["clean"]} | {str(eps): cells[f"step_FGSM {eps}"] for eps in SIZES}

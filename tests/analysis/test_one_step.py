@@ -46,7 +46,7 @@ def test_the_step_made_longer_is_the_attack_of_that_eps(attack: type[FGSM]) -> N
 
 def test_logits_along_the_line_of_a_linear_network_are_straight() -> None:
     model, data = Linear().eval(), grey()
-    seen = SoftmaxArguments(FGSM(UNIT), eps=(-20.0, 0.0, 20.0), images=6)(model, data, 0)
+    seen = SoftmaxArguments(attack=FGSM(UNIT), eps=(-20.0, 0.0, 20.0), images=6)(model, data, 0)
     images, labels = some(data, 6, 0)
     logits = model(images).detach()
     true = logits.gather(1, labels[:, None])[:, 0]
@@ -103,7 +103,7 @@ def test_correlation_is_pearsons() -> None:
 
 def test_the_same_seed_sees_the_same_and_another_other_images() -> None:
     model, data = Linear().eval(), grey(40)
-    looking = SoftmaxArguments(RandomSign(UNIT), eps=(0.0, 8.0), images=8)
+    looking = SoftmaxArguments(attack=RandomSign(UNIT), eps=(0.0, 8.0), images=8)
     assert looking(model, data, 1) == looking(model, data, 1)
     assert looking(model, data, 1) != looking(model, data, 2)
 

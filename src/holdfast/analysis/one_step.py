@@ -36,23 +36,35 @@ def grid(*parts: tuple[float, float, float]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-@dataclass(frozen=True)
-class SoftmaxArguments(Analysis):
-    """The true class's logit and the mean of the others, along a one-step attack and against it (Figures 4 and 6)."""
+@dataclass(frozen=True, kw_only=True)
+class AlongAStep(Analysis):
+    """A look at some images at every point of a line, drawn as means with bands."""
 
-    attack: Attack = StepLL(UNIT)
-    """A one-step attack of eps 1/255, whose step is scaled."""
-    eps: tuple[float, ...] = grid((-60, -30, 5), (-28, -10, 2), (-9, 10, 1), (12, 30, 2), (35, 60, 5))
-    """Of 255, rising; below zero the step is turned round. The released grid, less its crowd around zero."""
+    eps: tuple[float, ...] = (0.0,)
+    """Of 255, rising; below zero the step is turned round."""
     band: float = 1.0
-    """Standard deviations over the images; the paper says 1, its code draws a half."""
+    """Standard deviations over the images."""
     images: int = 128
     clipped: bool = True
     """Keep pixels in [0, 1], as an attacker must; the released code does not."""
 
     def __post_init__(self) -> None:
-        """Refuse fields out of range."""
-        check(self)
+        """Refuse eps that do not rise, no images, a band below zero."""
+        name = type(self).__name__
+        rising = bool(self.eps) and all(low < high for low, high in pairwise(self.eps))
+        require(rising, f"{name}: eps = {self.eps}: numbers that rise")
+        require(self.images >= 1, f"{name}: images = {self.images}, not 1 or more")
+        require(self.band >= 0, f"{name}: band = {self.band}, not 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftmaxArguments(AlongAStep):
+    """The true class's logit and the mean of the others, along a one-step attack and against it (Figures 4 and 6)."""
+
+    eps: tuple[float, ...] = grid((-60, -30, 5), (-28, -10, 2), (-9, 10, 1), (12, 30, 2), (35, 60, 5))
+    """The released grid, less its crowd around zero. Of the band the paper says 1, its code draws a half."""
+    attack: Attack = StepLL(UNIT)
+    """A one-step attack of eps 1/255, whose step is scaled."""
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Ask for the logits at each point of the line."""
@@ -66,23 +78,16 @@ class SoftmaxArguments(Analysis):
         return Seen(lines, {"lowest accuracy on the line": min(right)})
 
 
-@dataclass(frozen=True)
-class GradientCorrelation(Analysis):
+@dataclass(frozen=True, kw_only=True)
+class GradientCorrelation(AlongAStep):
     """Pearson's correlation of the gradients at the clean image and along one-step attacks (Figure 5).
 
     All gradients are of the true label's cross-entropy, towards the pixels, with the network at rest.
     """
 
     eps: tuple[float, ...] = (0.01, *grid((0.02, 0.98, 0.02), (1.0, 10.0, 0.2)))
-    """Of 255, rising: the released grid."""
+    """The released grid."""
     band: float = 0.5
-    """Standard deviations over the images."""
-    images: int = 128
-    clipped: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse fields out of range."""
-        check(self)
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Find the gradients at each point of the three lines, and compare."""
@@ -100,15 +105,6 @@ class GradientCorrelation(Analysis):
             found.setdefault("step_ll, step_FGSM", []).append(correlation(there["step_ll"], there["step_FGSM"]))
         lines = {name: line(self.eps, each, self.band) for name, each in found.items()}
         return Seen(lines, {"lowest, clean and step_FGSM": min(lines["clean, step_FGSM"].y)})
-
-
-def check(looking: SoftmaxArguments | GradientCorrelation) -> None:
-    """Refuse eps that do not rise, no images, a band below zero."""
-    name = type(looking).__name__
-    rising = bool(looking.eps) and all(low < high for low, high in pairwise(looking.eps))
-    require(rising, f"{name}: eps = {looking.eps}: numbers that rise")
-    require(looking.images >= 1, f"{name}: images = {looking.images}, not 1 or more")
-    require(looking.band >= 0, f"{name}: band = {looking.band}, not 0 or more")
 
 
 def some(data: ImageSet, count: int, seed: int) -> tuple[Images, Labels]:

@@ -1,0 +1,121 @@
+"""The networks of paper 002 (cascade.py): how they are trained, and what a smaller machine makes of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from holdfast.attacks import BIM, FGSM, Attack, IterLL, StepLL
+from holdfast.attacks.bim import iterations
+from holdfast.data import CropFlip
+from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
+from holdfast.methods.mixed_batch import Crafts
+from holdfast.optimization import SGD, Levels, Steps
+from holdfast.report import Scale
+from holdfast.run import Run, Start
+from holdfast.threats import Linf
+
+
+def threat(eps: int) -> Linf:
+    """Return the paper's threat, whose eps is of 255."""
+    return Linf(eps / 255)
+
+
+def attack(name: str, eps: int) -> Attack:
+    """Return one of the paper's attacks: steps of 1/255, min(eps + 4, 1.25 eps) of them, from the image itself."""
+    steps = iterations(eps)
+    return {
+        "step_ll": StepLL(threat(eps)),
+        "step_FGSM": FGSM(threat(eps)),
+        "iter_ll": IterLL(threat(eps), steps, 1 / 255),
+        "iter_FGSM": BIM(threat(eps), steps, 1 / 255),
+    }[name]
+
+
+def begun(first: Run, method: Method) -> Run:
+    """Return a training that goes on where the shared pre-training ends."""
+    batch = 64 if isinstance(method, UnifiedEmbedding) else 128
+    return replace(first, method=method, start=Start(first, "position"), batch=batch)
+
+
+MOVED = SGD(lr=0.1, momentum=0.9, weight_decay=1e-4, decayed="kernels")
+
+# MNIST
+MNIST_FIRST = Run(Standard(), "cifar-resnet-20", "mnist", epochs=None, steps=938, optimizer=MOVED,
+                  schedule=Steps((4_000, 6_000)))  # fmt: skip
+MNIST_LL: Crafts = (StepLL(threat(32)),)
+
+
+def mnist(methods: Mapping[str, Method]) -> dict[str, Run]:
+    """Return a run on MNIST for each method."""
+    return {row: replace(begun(MNIST_FIRST, method), steps=8_000) for row, method in methods.items()}
+
+
+MNIST = mnist({
+    "Baseline": Standard(),
+    "Kurakin": Kurakin(MNIST_LL),
+    "Bidirection": UnifiedEmbedding(MNIST_LL, pivot=False),
+    "Pivot": UnifiedEmbedding(MNIST_LL),
+})  # fmt: skip
+MNIST_CHOICES = mnist({
+    "Pivot": UnifiedEmbedding(MNIST_LL),
+    "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, price=0.0),
+    "N = 1": UnifiedEmbedding(MNIST_LL, power=1),
+    "the square, not its half": UnifiedEmbedding(MNIST_LL, half=False),
+    "penultimate layer": UnifiedEmbedding(MNIST_LL, embedding="penultimate"),
+    "eps from a truncated normal": UnifiedEmbedding(MNIST_LL, sizes=truncated_normal),
+})  # fmt: skip
+# CIFAR-10
+WARMED = Levels((400, 48_000, 72_000), (0.1, 1.0, 0.1, 0.01))
+CIFAR_FIRST = Run(Standard(), "cifar-resnet-20", "cifar10", epochs=None, steps=3_910, optimizer=MOVED, schedule=WARMED,
+                  augment=CropFlip(pad=0, size=24))  # fmt: skip
+LL, FAST = StepLL(threat(16)), FGSM(threat(16))
+
+
+def cifar(number: int, method: Method) -> Run:
+    """Return a run on CIFAR-10 whose initialisation, pre-training and depth have the paper's number."""
+    first = replace(CIFAR_FIRST, model=f"cifar-resnet-{20 if number <= 2 else 110}", seed=1_000 * (number - 1))
+    return replace(begun(first, method), steps=93_840)
+
+
+PLAIN = {
+    f"{letter}{number}": cifar(number, method)
+    for number in (1, 2, 3)
+    for letter, method in {"B": Standard(), "K": Kurakin((LL,)), "P": UnifiedEmbedding((LL,))}.items()
+}
+BANK = Saved(PLAIN["P2"], largest=16)
+CASCADE = {
+    f"{letter}{number}_C": cifar(number, method)
+    for number in (1, 2, 3, 4)
+    for letter, method in {"K": Kurakin((LL, BANK)), "P": UnifiedEmbedding((LL, BANK))}.items()
+}
+NETS = PLAIN | CASCADE
+WHITE_BOX = {
+    "Baseline": NETS["B1"],
+    "step_ll Kurakin": NETS["K1"],
+    "step_ll Bidirection": cifar(1, UnifiedEmbedding((LL,), pivot=False)),
+    "step_ll Pivot": NETS["P1"],
+    "step_FGSM Kurakin": cifar(1, Kurakin((FAST,))),
+    "step_FGSM Pivot": cifar(1, UnifiedEmbedding((FAST,))),
+    "step_both Kurakin": cifar(1, Kurakin((LL, FAST))),
+    "step_both Pivot": cifar(1, UnifiedEmbedding((LL, FAST))),
+}
+LATER = Levels((400, 60_000, 90_000), (0.1, 1.0, 0.1, 0.01))
+MANY = {
+    row: replace(NETS[name], steps=120_000, schedule=LATER,
+                 start=Start(replace(CIFAR_FIRST, schedule=LATER), "position"))
+    for row, name in {"Kurakin": "K1", "Pivot": "P1"}.items()
+}  # fmt: skip
+PRICES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made-up:3x32x32", test_limit=4, seeds=(0,),
+              test_steps=2, effort="fast")  # fmt: skip
+# Batch norm's averages reach back over a share of the run, not over the paper's 1,000 batches.
+SCALES = {
+    "short": Scale(share=0.01, limit=20_000, model="cifar-resnet-20-average-50", test_limit=500, seeds=(0,)),
+    "smoke": SMALL,
+    "full": Scale(),
+}
+DEEP_SCALES = SCALES | {"short": replace(SCALES["short"], model=None)}
+MNIST_SCALES = {
+    "short": Scale(share=0.2, model="cifar-resnet-20-average-200", test_limit=1_000, seeds=(0,)),
+    "smoke": replace(SMALL, share=2.5e-4, data="made-up:1x12x12"),
+    "full": Scale(),
+}

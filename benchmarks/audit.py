@@ -35,7 +35,7 @@ class Case:
     name: str
     model: Callable[[], nn.Module]
     data: str
-    threat: hf.Linf
+    threat: hf.Threat
     count: int
 
 
@@ -86,18 +86,21 @@ def cases(chosen: argparse.Namespace) -> Iterator[Case]:
     for name, method in methods.items():
         threat = ball if name != "digits smoothed" and name != "digits Standard" else hf.Linf(0.05)
         yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 500)
+    hardened = trained("digits AT", replace(digits, method=methods["digits AT"]), chosen)
+    yield Case("digits AT in L2", hardened, "digits", hf.L2(0.6), 500)
+    yield Case("digits AT in L1", hardened, "digits", hf.L1(1.0), 500)
     if chosen.weights:
         public = lambda: network(chosen.weights, "small-cnn", (1, 28, 28), 10)  # noqa: E731
-        yield Case("MNIST TRADES (public)", public, "mnist", hf.Linf(0.3), 150)
+        yield Case("MNIST TRADES (public)", public, "mnist", hf.Linf(0.3), 500)
     if chosen.data_root:
         run = hf.Run(AT(PGD(hf.Linf(0.2), steps=5)), model="small-cnn", data="mnist", epochs=2, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("MNIST AT", trained("MNIST AT", run, chosen), "mnist", hf.Linf(0.2), 100)
+        yield Case("MNIST AT", trained("MNIST AT", run, chosen), "mnist", hf.Linf(0.2), 500)
     if chosen.cifar:
         source = f"folder:{chosen.cifar}"
         run = hf.Run(AT(PGD(hf.Linf(8 / 255), steps=3)), model="small-cnn", data=source, epochs=6, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 150)
+        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 1000)
 
 
 def trained(name: str, run: hf.Run, chosen: argparse.Namespace) -> Callable[[], nn.Module]:
@@ -114,7 +117,7 @@ def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
     model = case.model().to(chosen.device).eval()
     print(f"{case.name}: {who}", flush=True)
     if who == "judge":
-        found = judged(model, images, labels, "Linf", case.threat.eps)
+        found = judged(model, images, labels, type(case.threat).__name__, case.threat.eps)
         forwards, backwards = (sum(cost[kind] for cost in found["spent"].values()) for kind in (0, 1))
         return {"broken": found["broken"], "seconds": found["seconds"], "forwards": forwards, "backwards": backwards}
     report = hf.audit(model, images, labels, case.threat, effort=who)

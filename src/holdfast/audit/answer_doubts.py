@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from holdfast.attacks.attack import at_rest
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt
+from holdfast.audit.verdict import Doubt, above
 from holdfast.passes import spend
 from holdfast.streams import Stream
 from holdfast.types import Images, Logits, Network, PerImage
@@ -58,13 +58,11 @@ def random_output(subject: Subject) -> Doubt | None:
     """Doubt a network that answers differently when asked again."""
     first, *others = (ask(subject.model, subject.images) for _ in range(REPEATS))
     figure = max(float(apart(first, other).max()) for other in others)
-    if figure <= RANDOM + 8 * resolution(first):
-        return None
     meaning = (
         "the same image gets different answers: an attack that succeeds once may have been lucky, and one that fails "
         "may have followed noise; audit expectation(model, draws=20)"
     )
-    return Doubt("random output", figure, meaning)
+    return above(RANDOM + 8 * resolution(first), Doubt("random output", figure, meaning))
 
 
 PROBABILITIES = 1e-5
@@ -139,13 +137,11 @@ def batch_dependence(subject: Subject) -> Doubt | None:
     # White companions move the mean of a batch further than images of the same kind do.
     beside_white = ask(subject.model, torch.cat([few, torch.ones_like(few)]))[: len(few)]
     figure = max(float(apart(among, alone).max()), float(apart(among, beside_white).max()))
-    if figure <= COMPANY + 8 * resolution(among):
-        return None
     meaning = (
         "the answer to an image depends on its batch, as with batch norm that stays in training mode: robust accuracy "
         "of single images means nothing here; fix the statistics, or audit in batches of one"
     )
-    return Doubt("answers depend on the batch", figure, meaning)
+    return above(COMPANY + 8 * resolution(among), Doubt("answers depend on the batch", figure, meaning))
 
 
 PLACES, NUDGE, END = 16, 1e-4, 0.02
@@ -168,13 +164,11 @@ def hidden_steps(subject: Subject) -> Doubt | None:
         answers = (ask(subject.model, torch.where(chosen, values, x)) for values in (one, other))
         shares.append(float((next(answers) == next(answers)).all(1).float().mean()))
     figure = max(shares)
-    if figure <= UNMOVED:
-        return None
     meaning = (
         "small changes of the pixels leave the answer exactly as it was: the network rounds or clamps its input, and "
         "gradients do not see over the steps; wrap that part in straight_through"
     )
-    return Doubt("input rounded or clamped", figure, meaning)
+    return above(UNMOVED, Doubt("input rounded or clamped", figure, meaning))
 
 
 GAP, CERTAIN = 50.0, 0.1

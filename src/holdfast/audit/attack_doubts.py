@@ -14,7 +14,7 @@ import torch
 from holdfast.attacks import APGD, FGSM, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt
+from holdfast.audit.verdict import Doubt, above
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
 from holdfast.passes import spend
@@ -105,13 +105,11 @@ def unbounded_fails(subject: Subject, threat: Threat) -> Doubt | None:
     free = of_radius(threat, size_of_box(threat, subject.images))
     by_margin = APGD(free, steps=UNBOUNDED_STEPS, objective=margin)
     figure = len(standing(subject, by_margin, APGD(free, steps=UNBOUNDED_STEPS))) / len(subject.images)
-    if figure <= UNBOUNDED:
-        return None
     meaning = (
         "even an attack that may turn any image into any other leaves some right: the search fails, not the attacker; "
         "the robust accuracy says nothing until another attack reaches zero here"
     )
-    return Doubt("unbounded attack fails", figure, meaning)
+    return above(UNBOUNDED, Doubt("unbounded attack fails", figure, meaning))
 
 
 FACTORS = (0.5, 1.0, 2.0, 4.0)

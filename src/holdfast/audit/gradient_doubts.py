@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.audit.answer_doubts import ask, inside, resolution
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt
+from holdfast.audit.verdict import Doubt, above
 from holdfast.objectives import cross_entropy, margin
 from holdfast.passes import spend
 from holdfast.streams import Stream
@@ -60,14 +60,12 @@ def zero_gradients(subject: Subject, threat: Threat) -> Doubt | None:
         gradients = [slope(subject.model, x, subject.labels, objective) for x in (subject.images, start)]
         shares[name] = max(float((g.abs().flatten(1).amax(1) < TINY).float().mean()) for g in gradients)
     figure = max(shares.values())
-    if figure <= ZERO:
-        return None
     which = ", ".join(f"{share:.0%} with the {name}" for name, share in shares.items())
     meaning = (
         f"the gradient is zero for some images ({which}): attacks stand still there. With the cross-entropy alone it "
         "is underflow: believe attacks on the margin; with both it is a flat part: replace it by a smooth one"
     )
-    return Doubt("zero gradients", figure, meaning)
+    return above(ZERO, Doubt("zero gradients", figure, meaning))
 
 
 CHECKED = 32
@@ -91,13 +89,11 @@ def wrong_gradients(subject: Subject) -> Doubt | None:
     directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)
     errors = torch.stack([prediction_error(model, x, labels, gradient, d) for d in directions]).amax(0)
     figure = float((errors > WRONG).float().mean())
-    if figure <= OF_IMAGES:
-        return None
     meaning = (
         "the gradient does not say how the answer changes, as with a backward pass of one's own or a straight-through "
         "estimate: attacks by gradient are misled, unless the stand-in was chosen for them; believe black-box ones too"
     )
-    return Doubt("wrong gradients", figure, meaning)
+    return above(OF_IMAGES, Doubt("wrong gradients", figure, meaning))
 
 
 def exact(model: Network, x: Images) -> tuple[Network, Tensor]:

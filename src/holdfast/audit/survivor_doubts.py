@@ -9,7 +9,7 @@ from holdfast.attacks import APGD, APGDT, PGD, MultiTargeted, Square
 from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import STANDS, Progress, most_fragile
-from holdfast.audit.verdict import Doubt, Stage
+from holdfast.audit.verdict import Doubt, Stage, above
 from holdfast.evaluation import judge
 from holdfast.metrics import interval
 from holdfast.objectives import margin
@@ -34,13 +34,11 @@ def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tu
     short = APGD(threat, steps=RETRY_STEPS)
     left = standing(again, replace(short, objective=margin), short)
     figure = len(rows) / len(subject.images) * len(left) / len(again.images)
-    if figure <= BLACK_BOX:
-        return None
     meaning = (
         "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "
         "break more; give Square more queries, and look for what hides the gradients"
     )
-    return Doubt("black-box beats white-box", figure, meaning)
+    return above(BLACK_BOX, Doubt("black-box beats white-box", figure, meaning))
 
 
 SEARCHED, QUERIES = 64, 80
@@ -55,13 +53,11 @@ def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Dou
         return None
     black_box = replace(subject, crafted_on=subject.model)
     figure = float(broken(black_box, Square(threat, queries=QUERIES)).float().mean())
-    if figure <= LUCKY:
-        return None
     meaning = (
         f"{QUERIES} random squares broke images that all attacks left: the attacks fail, and the robust accuracy is "
         "too high; audit with effort 'thorough', and look for what hides the gradients"
     )
-    return Doubt("random search beats the attacks", figure, meaning)
+    return above(LUCKY, Doubt("random search beats the attacks", figure, meaning))
 
 
 FRAGILE, MORE_STEPS = 32, 50
@@ -119,13 +115,11 @@ def surrogate_differs(subject: Subject, threat: Threat) -> Doubt | None:
     answers = torch.cat([judge(subject.model, some) for some in torch.split(points, subject.batch)])
     unconfirmed = claimed & (margin(answers, subject.labels) < -TIE * answers.abs().amax(1))
     figure = float(unconfirmed.sum() / claimed.sum())
-    if figure <= SURROGATE:
-        return None
     meaning = (
         "images that break the fast copy, on which the attacks are made, do not break the network itself: attacks stop "
         "at breaks that are none; attack the network itself, in float32"
     )
-    return Doubt("surrogate differs", figure, meaning)
+    return above(SURROGATE, Doubt("surrogate differs", figure, meaning))
 
 
 HALF_WIDTH = 0.05
@@ -137,10 +131,8 @@ def too_few_images(found: Progress) -> Doubt | None:
     count = len(found.broken_by)
     low, high = interval(float((found.broken_by == STANDS).float().mean()), count)
     figure = (high - low) / 2
-    if figure <= HALF_WIDTH:
-        return None
     meaning = (
         f"{count} images leave the robust accuracy open by {figure:.1%} either way: audit more of them before you "
         "compare it with another"
     )
-    return Doubt("too few images", figure, meaning)
+    return above(HALF_WIDTH, Doubt("too few images", figure, meaning))

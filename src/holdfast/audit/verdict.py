@@ -27,6 +27,11 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
+def above(criterion: float, doubt: Doubt) -> Doubt | None:
+    """Return the doubt where its figure is above the criterion, or no number."""
+    return None if doubt.figure <= criterion else doubt
+
+
 @dataclass(frozen=True)
 class Stage:
     """One attack of an audit: what it was shown, what it broke, what it spent."""

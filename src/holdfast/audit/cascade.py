@@ -10,7 +10,7 @@ from holdfast.audit.autoattack import published
 from holdfast.audit.ensemble import Move
 from holdfast.errors import UnknownName
 from holdfast.objectives import cross_entropy, dlr
-from holdfast.threats import L1, Threat
+from holdfast.threats import L1, L2, Threat
 
 EFFORTS = ("fast", "standard", "thorough", "autoattack")
 
@@ -44,10 +44,8 @@ def sweep(threat: Threat) -> dict[str, Move]:
 
 def hunt(threat: Threat) -> dict[str, Move]:
     """Return what `standard` adds: long climbs, many queries where a few broke an image, many starts for the last."""
-    # In L1 APGD's sparse points break what the ways to the corners do not, and the margin tells little of which.
-    targets = Move(APGDT(threat, steps=30), 0.5) if isinstance(threat, L1) else Move(MultiTargeted(threat), 0.1)
     return {
-        "targets 2": targets,
+        "targets 2": targets(threat),
         "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), share=0.05),
         "squares 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True, after="squares"),
         "targets 3": Move(MultiTargeted(threat, steps=40), share=0.05),
@@ -55,6 +53,18 @@ def hunt(threat: Threat) -> dict[str, Move]:
         "last starts": Move(APGD(threat, restarts=5, objective=dlr), share=0.01),
         "last climbs": Move(ODI(threat, steps=50, restarts=10), share=0.01),
     }
+
+
+def targets(threat: Threat) -> Move:
+    """Return a way towards every class unlike the one before: in L2 and L1 APGD breaks what cosines do not.
+
+    In L1 its points are sparse, those of the ways to the corners are not, and the margin tells little of which will break.
+    """
+    if isinstance(threat, L1):
+        return Move(APGDT(threat, steps=30), share=0.5)
+    if isinstance(threat, L2):
+        return Move(APGDT(threat, steps=20), share=0.2)
+    return Move(MultiTargeted(threat), share=0.1)
 
 
 def escalation(threat: Threat) -> dict[str, Move]:

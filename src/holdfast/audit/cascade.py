@@ -58,7 +58,7 @@ def hunt(threat: Threat) -> dict[str, Move]:
 def targets(threat: Threat) -> Move:
     """Return a way towards every class unlike the one before: in L2 and L1 APGD breaks what cosines do not.
 
-    In L1 its points are sparse, those of the ways to the corners are not, and the margin tells little of which will break.
+    In L1 its points are sparse, those of the ways to the corners are not, and the margin tells little of who breaks.
     """
     if isinstance(threat, L1):
         return Move(APGDT(threat, steps=30), share=0.5)

@@ -137,8 +137,8 @@ def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
 
 def table(rows: list[tuple[Case, str, dict]]) -> str:
     """Return a line for each network and judge, as Markdown; the processor's own seconds leave other work out."""
-    heads = ("network", "images", "judge", "stand", "seconds", "x less", "processor, s", "x less", "forwards", "backwards", "broken by both",
-             "ours only", "theirs only", "doubts")  # fmt: skip
+    heads = ("network", "images", "judge", "stand", "seconds", "x less", "processor, s", "x less", "forwards",
+             "backwards", "broken by both", "ours only", "theirs only", "doubts")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     judge = {case.name: found for case, who, found in rows if who == "judge"}
     for case, who, found in rows:

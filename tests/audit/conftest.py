@@ -1,0 +1,21 @@
+"""What every test of the fast copy is run under."""
+
+import inspect
+
+import pytest
+
+from holdfast.audit import surrogate
+from holdfast.models import build
+
+
+@pytest.fixture
+def slow_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every machine behave as one without bfloat16, whose choice no clock decides."""
+    monkeypatch.setattr(surrogate, "multiplies_bfloat16", lambda device: False)
+
+
+@pytest.fixture
+def unchecked_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the tests' type checker off a method, which would refuse to be traced; forwards are read without theirs."""
+    block = type(build("cifar-resnet-8", (3, 8, 8), 2).block1[0])
+    monkeypatch.setattr(block, "shortcut", inspect.unwrap(block.shortcut))

@@ -26,7 +26,7 @@ LEVELS = (
     ("metrics",),
     ("audit", "analysis", "export"),
     ("report", "progress", "options", "audit_request"),
-    ("cli_audit",),
+    ("cli_attack", "cli_audit", "cli_papers"),
     ("cli",),
 )
 HEIGHT = {name: height for height, level in enumerate(LEVELS) for name in level}

@@ -4,14 +4,28 @@ import contextlib
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import tyro
 
-from holdfast.errors import UsageError
+from holdfast.errors import UnknownName, UsageError
 
 Options = TypeVar("Options")
+
+
+def first_word(args: Sequence[str], verb: str, what: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:
+    """Return the name that a verb's first word means, whatever its case, and the words after it."""
+    names = {name.lower(): name for name in known}
+    usage = f"usage: holdfast {verb} {what} [options]; {what} is one of {', '.join(sorted(known))}"
+    if args and args[0] in ("-h", "--help"):
+        print(f"{usage}\nholdfast {verb} {next(iter(known))} --help lists the options")
+        raise SystemExit(0)
+    if not args or args[0].startswith("-"):
+        raise UsageError(usage)
+    if args[0].lower() not in names:
+        raise UnknownName(what.lower(), args[0], known)
+    return names[args[0].lower()], args[1:]
 
 
 def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:

@@ -1,0 +1,70 @@
+"""holdfast attack ATTACK NETWORK: attack a network and write the attacked images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast import attacks
+from holdfast.choices import attack_kinds, known
+from holdfast.data import load
+from holdfast.errors import UsageError
+from holdfast.export import export, judge_of
+from holdfast.networks import centered, network, read_run
+from holdfast.options import first_word, parse
+from holdfast.progress import Teller
+from holdfast.run import device_of
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Attack a network and write the attacked images."""
+
+    attack: attacks.Attack
+    data: str | None = None
+    """A data set; the one that the network was trained on, or digits, where none is given."""
+    limit: int | None = None
+    """Attack this many images only."""
+    out: Path = Path("attacked.npz")
+    """An .npz file, or a folder for PNG pictures."""
+    model: str | None = None
+    """The architecture, where the network is a .safetensors file."""
+    judge: str | None = None
+    """Another network, whose answers are counted instead: transfer."""
+    judge_model: str | None = None
+    """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
+    pretrained: bool = True
+    """Attack timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
+    batch: int = 250
+    device: str = "cpu"
+    data_root: Path | None = None
+    download: bool = False
+    """Fetch the data set, or the public weights, if they are missing."""
+
+    def __call__(self, name: str) -> int:
+        """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
+        device, run = device_of(self.device), read_run(Path(name)) if Path(name).is_dir() else None
+        source = self.data or (run.data if run else "digits")
+        whole = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
+        images = whole if run is None or run.augment is None else centered(whole, run.augment)
+        public = (self.pretrained, self.download)
+        model = network(name, self.model, images.shape, len(images.classes), *public).to(device)
+        judged = model
+        if self.judge is not None:
+            judged = judge_of(self.judge, self.judge_model or self.model, whole, images, *public).to(device)
+        with Teller() as tell:
+            print(export(model, judged, self.attack, images.to(device), self.out, self.batch, tell))
+        return 0
+
+
+def run_attack(args: Sequence[str]) -> int:
+    """holdfast attack ATTACK NETWORK [options]."""
+    name, rest = first_word(args, "attack", "ATTACK", attack_kinds())
+    kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
+    if not rest or rest[0].startswith("-"):
+        if rest and rest[0] in ("-h", "--help"):
+            parse(Attack, f"attack {name} NETWORK", rest, Attack(kind()))
+        raise UsageError(
+            f"holdfast attack {name} needs a network: a run's folder, a .safetensors file, timm:NAME, "
+            "torchvision:NAME or FILE.py:FUNCTION"
+        )
+    return parse(Attack, f"attack {name} NETWORK", rest[1:], Attack(kind()))(rest[0])

@@ -1,0 +1,75 @@
+"""holdfast reproduce PAPER, and holdfast report FOLDER: a paper's tables and figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from holdfast import record
+from holdfast.errors import UsageError
+from holdfast.options import first_word, parse
+from holdfast.progress import Teller
+from holdfast.report.reproduce import Request, read_tables, render, reproduce
+from recipes import PAPERS
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Run a paper's tables and figures: train what is missing, evaluate what is missing, print ours beside theirs."""
+
+    table: tuple[str, ...] = ()
+    """Numbers of tables; all tables and figures where neither is given."""
+    figure: tuple[str, ...] = ()
+    scale: str | None = None
+    """smoke (made-up or embedded data, a minute or two), short, or full (the paper's own size)."""
+    seeds: tuple[int, ...] = ()
+    folder: Path = Path("runs/papers")
+    device: str = "cpu"
+    data: str | None = None
+    """Another data set than the paper's, for every row."""
+    data_root: Path | None = None
+    download: bool = False
+    json: bool = False
+    """Print one JSON object and nothing else."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Print again what a folder of `reproduce` holds."""
+
+    form: Annotated[Literal["text", "markdown", "latex", "json", "html"], tyro.conf.arg(name="format")] = "text"
+    out: Path | None = None
+    """Write to this file."""
+
+
+def run_reproduce(args: Sequence[str]) -> int:
+    """holdfast reproduce PAPER [options]."""
+    name, rest = first_word(args, "reproduce", "PAPER", PAPERS)
+    options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
+    request = Request(
+        PAPERS[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
+        options.device, options.data_root, options.download,
+    )  # fmt: skip
+    with Teller(quiet=options.json) as tell:
+        page, filled = reproduce(request, tell)
+    print(render(filled, "json" if options.json else "text"))
+    if not options.json:
+        print(f"\nreport: {page}")
+    return 0
+
+
+def run_report(args: Sequence[str]) -> int:
+    """holdfast report FOLDER [options]."""
+    if args and args[0] in ("-h", "--help"):
+        parse(Report, "report FOLDER", args, Report())
+    if not args or args[0].startswith("-"):
+        raise UsageError("holdfast report needs the folder that holdfast reproduce wrote to")
+    options = parse(Report, "report FOLDER", args[1:], Report())
+    text = render(read_tables(Path(args[0])), options.form)
+    if options.out is None:
+        print(text)
+    else:
+        record.write_text(options.out, text + "\n")
+    return 0

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast import CropFlip, Run, record
+from holdfast import CropFlip, Run, Start, record
 from holdfast.choices import attack_kinds
 from holdfast.cli import VERBS, main
+from holdfast.methods import EAT, Kurakin, Saved
 from holdfast.models import build
+from holdfast.networks import read_run
 from holdfast.options import in_decimals
 
 
@@ -81,6 +83,20 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
     assert described["optimizer"] == {"kind": "AdamW", "lr": 0.002, "weight_decay": 0.01}
     assert described["schedule"]["kind"] == "Triangle"
     assert described["augment"]["pad"] == 1
+
+
+def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("--data", "made-up:1x8x8", "--limit", "32", "--batch", "16", "--epochs", "1")
+    assert said(capsys, "train", "standard", *small, "--folder", tmp_path / "first")[0] == 0
+    begun = ("--begin", tmp_path / "first", "--takes", "optimizer", "--others", tmp_path / "first")
+    assert said(capsys, "train", "kurakin", *small, *begun, "--folder", tmp_path / "second")[0] == 0
+    assert said(capsys, "train", "EAT", *small, *begun[4:], "--folder", tmp_path / "third")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"first", "second", "third"}  # none was trained again
+    first, second, third = (read_run(tmp_path / name) for name in ("first", "second", "third"))
+    assert second.start == Start(first, "optimizer")
+    assert second.method == Kurakin(crafts=(*Kurakin().crafts, Saved(first)))
+    assert third.method == EAT((first,))
+    assert list((tmp_path / "first").glob("bank-*.bytes"))
 
 
 def test_attack_writes_images_that_stay_in_the_ball(
@@ -178,6 +194,9 @@ MISTAKES = [
     (("train", "AT", "--model", "wrn-27-10", "--folder", "{tmp}/c"), "6n + 4"),
     (("train", "AT", "--data", "npz:{tmp}/none.npz", "--folder", "{tmp}/d"), "none.npz"),
     (("train", "AT", "--device", "gpu", "--folder", "{tmp}/e"), "device 'gpu' cannot be used here"),
+    (("train", "AT", "--others", "{run}"), "AT uses no other runs"),
+    (("train", "EAT", "--others", "{run}", "--folder", "{tmp}/f"), "does not lie beside {tmp}/f"),
+    (("train", "standard", "--begin", "{tmp}/nowhere"), "run.json is missing"),
     (("attack", "PGD"), "needs a network"),
     (("attack", "PGD", "{run}", "--device", "cuda:77"), "device 'cuda:77' cannot be used here"),
     (("attack", "PDG", "{run}"), "did you mean 'PGD'"),
@@ -220,7 +239,7 @@ def test_a_mistake_is_one_line_and_status_2(
     filled = [word.format(tmp=tmp_path, run=folder, other=other) for word in words]
     status, out, err = said(capsys, *filled)
     assert status == 2
-    assert answer in (err or out)
+    assert answer.format(tmp=tmp_path) in (err or out)
     if words:
         complaints = [line for line in err.splitlines() if line.startswith("holdfast: ")]
         assert len(complaints) == 1

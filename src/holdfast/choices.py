@@ -62,6 +62,23 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
     return replace(run, method=replace(run.method, **changes))
 
 
+def with_others(run: Run, others: Sequence[Run]) -> Run:
+    """Return the run with a method that uses other runs: their networks, or images saved from them.
+
+    Raises:
+        UsageError: its method uses none.
+    """
+    if not others:
+        return run
+    method = run.method
+    if isinstance(method, methods.EAT):
+        return replace(run, method=replace(method, sources=tuple(others)))
+    if isinstance(method, methods.Kurakin | methods.UnifiedEmbedding):
+        saved = tuple(methods.Saved(other) for other in others)
+        return replace(run, method=replace(method, crafts=(*method.crafts, *saved)))
+    raise UsageError(f"{type(method).__name__} uses no other runs; EAT, Kurakin and UnifiedEmbedding do")
+
+
 def known(kinds: Mapping[str, type[Any]], what: str, name: str) -> type[Any]:
     """Return the kind of that name, whatever its case."""
     by_word = {word.lower(): kind for word, kind in kinds.items()}

@@ -7,23 +7,24 @@ mistake is one line and status 2; an interruption is status 130; a training that
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from holdfast import record
-from holdfast.choices import attack_kinds, chosen_run, method_kinds
+from holdfast.choices import attack_kinds, chosen_run, method_kinds, with_others
 from holdfast.cli_attack import run_attack
 from holdfast.cli_audit import run_audit
 from holdfast.cli_papers import run_report, run_reproduce
 from holdfast.data import SOURCES
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
+from holdfast.networks import read_run
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
-from holdfast.run import Run
+from holdfast.run import Run, Start
 from holdfast.training import train
 
 Flat = tyro.conf.arg(name="")
@@ -36,6 +37,13 @@ class Train:
     run: Annotated[Run, Flat]
     folder: Path | None = None
     """Where the run is kept; runs/FINGERPRINT where none is given."""
+    begin: Path | None = None
+    """The folder of another run, beside this one's, at whose end this one begins."""
+    takes: Literal["weights", "optimizer", "position"] = "weights"
+    """What is taken over from it: with its weights what its optimizer keeps, with both its place in the schedule."""
+    others: tuple[Path, ...] = ()
+    """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, Kurakin and
+    UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
     device: str = "cpu"
     data_root: Path | None = None
     """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
@@ -44,11 +52,20 @@ class Train:
 
     def __call__(self) -> int:
         """Train and say where the network is."""
-        folder = self.folder or Path("runs") / record.fingerprint(self.run)
+        run = self.whole()
+        folder = self.folder or Path("runs") / record.fingerprint(run)
+        for other in filter(None, (self.begin, *self.others)):
+            words = f"{other} does not lie beside {folder}, where the runs that a run names are looked for"
+            require(other.resolve().parent == folder.resolve().parent, words, UsageError)
         with Teller() as tell:
-            train(self.run, folder, device=self.device, data_root=self.data_root, download=self.download, tell=tell)
+            train(run, folder, device=self.device, data_root=self.data_root, download=self.download, tell=tell)
         print(folder)
         return 0
+
+    def whole(self) -> Run:
+        """Return the run with those that it names."""
+        run = with_others(self.run, [read_run(other) for other in self.others])
+        return run if self.begin is None else replace(run, start=Start(read_run(self.begin), self.takes))
 
 
 def run_train(args: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ fingerprint is its folder, so what depends on what is known without a workflow t
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ def seeded(run: Run, seed: int) -> Run:
     """Return the run with `seed` added to its own, and to those of all runs that it names."""
     named: Run = with_origins(run, lambda origin: seeded(origin, seed))
     return replace(named, seed=run.seed + seed)
+
+
+def folder_of(origin: Run, beside: Path) -> Path:
+    """Return the folder in `beside` that says it holds a run; where none does, the one that its fingerprint names."""
+    place, described = beside / record.fingerprint(origin), record.describe(origin)
+    for path in () if place.exists() else sorted(beside.glob("*/run.json")):
+        with suppress(BadRecord):  # a stranger's folder may hold anything
+            if not record.difference(record.read_json(path, ""), described):
+                return path.parent
+    return place
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,8 @@ def read_json(path: Path, remedy: str) -> Any:
     """Read JSON; a file that cannot be read is named, with what to do."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadRecord(f"{path} is missing: {remedy}") from error
     except (OSError, ValueError) as error:
         raise BadRecord(f"{path} is damaged ({type(error).__name__}): {remedy}") from error
 

@@ -21,7 +21,7 @@ from holdfast.beginning import begin
 from holdfast.checkpoint import resume, save
 from holdfast.data import ImageSet, load
 from holdfast.errors import TrainingDiverged, require
-from holdfast.lineage import Lineage, origins
+from holdfast.lineage import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
 from holdfast.run import Run, check_folder, check_hope, device_of, isolated, reseed, trained_model
 from holdfast.state import State, Updates
@@ -51,8 +51,8 @@ def train(
 ) -> nn.Module:
     """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
 
-    Runs that it names and that are not finished are carried out first, in folders beside its own that their
-    fingerprints name.
+    Runs that it names and that are not finished are carried out first, in folders beside its own: those that hold them
+    already, else those that their fingerprints name.
 
     Raises:
         BadRecord: the folder holds another run, or a file in it is damaged.
@@ -66,7 +66,7 @@ def train(
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
     if (folder / "model.safetensors").exists():
         return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
-    folders: dict[Origin, Path] = {origin: folder.parent / record.fingerprint(origin) for origin in origins(run)}
+    folders: dict[Origin, Path] = {origin: folder_of(origin, folder.parent) for origin in origins(run)}
     for origin in origins(run):
         train(origin, folders[origin], device=device, data_root=data_root, download=download, tell=tell)
     train_set, held_out = divided(run, whole_set.to(device))

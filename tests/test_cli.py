@@ -172,6 +172,10 @@ def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.Ca
         status, out, _ = said(capsys, "report", tmp_path, "--format", form)
         assert status == 0
         assert mark in out
+    assert said(capsys, "report", tmp_path, "--figures", tmp_path / "figures")[0] == 0
+    drawn = [path.read_text() for path in (tmp_path / "figures").glob("*.svg")]
+    assert len(drawn) == len(list((tmp_path / "tables").glob("*.json")))
+    assert all("</svg>" in svg for svg in drawn)
     status, out, _ = said(capsys, "reproduce", "demo", *place, "--table", "1", "--json")
     assert status == 0
     assert json.loads(out)["demo table 1"]["values"]["Standard"].keys() >= {"clean", "PGD-20", "worst case"}

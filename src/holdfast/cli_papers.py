@@ -11,6 +11,7 @@ from holdfast import record
 from holdfast.errors import UsageError
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
+from holdfast.report.drawing import drawing, file_name
 from holdfast.report.reproduce import Request, read_tables, render, reproduce
 from recipes import PAPERS
 
@@ -42,6 +43,8 @@ class Report:
     form: Annotated[Literal["text", "markdown", "latex", "json", "html"], tyro.conf.arg(name="format")] = "text"
     out: Path | None = None
     """Write to this file."""
+    figures: Path | None = None
+    """Write the figure of each table as well, as SVG, into this folder."""
 
 
 def run_reproduce(args: Sequence[str]) -> int:
@@ -67,7 +70,11 @@ def run_report(args: Sequence[str]) -> int:
     if not args or args[0].startswith("-"):
         raise UsageError("holdfast report needs the folder that holdfast reproduce wrote to")
     options = parse(Report, "report FOLDER", args[1:], Report())
-    text = render(read_tables(Path(args[0])), options.form)
+    measured = read_tables(Path(args[0]))
+    if options.figures is not None:
+        for each in measured:
+            record.write_text(options.figures / file_name(each), drawing(each))
+    text = render(measured, options.form)
     if options.out is None:
         print(text)
     else:

@@ -1,5 +1,6 @@
 """What was measured, as people read it: tables, figures, pictures, and one page with all of them."""
 
+from holdfast.report.drawing import drawing
 from holdfast.report.figure import Figure, Study
 from holdfast.report.figures import curve, overview
 from holdfast.report.filled import Filled, Workplace, fill
@@ -25,6 +26,7 @@ __all__ = [
     "Transfer",
     "Workplace",
     "curve",
+    "drawing",
     "fill",
     "gallery",
     "look",

@@ -7,10 +7,10 @@ from typing import Any
 
 from holdfast import record
 from holdfast.metrics import mean_std
-from holdfast.report.figures import band_words, curve, overview
+from holdfast.report.drawing import drawing
+from holdfast.report.figures import band_words
 from holdfast.report.filled import Filled
 from holdfast.report.looked import Looked
-from holdfast.report.panels import panels
 from holdfast.report.pictures import Pictures, gallery
 from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
@@ -43,13 +43,12 @@ def _table(filled: Filled) -> Shown:
         for row, *cells in ours.rows
     ]
     second_line = ["second line of a cell: the paper's value, with its (std)"] if published else []
-    figure = overview(filled) if filled.table.shown_as == "table" else curve(filled)
     return {
         "title": ours.title,
         "columns": columns,
         "rows": rows,
         "notes": [*ours.notes, *second_line],
-        "figure": data_uri(figure),
+        "figure": data_uri(drawing(filled)),
         "caption": band_words(filled),
         "words": _in_words(filled),
     }
@@ -64,7 +63,7 @@ def _figure(looked: Looked) -> Shown:
         "columns": shown.header[1:],
         "rows": [(row, [{"ours": text, "theirs": "", "heat": "0%"} for text in cells]) for row, *cells in shown.rows],
         "notes": shown.notes,
-        "figure": data_uri(panels(looked)),
+        "figure": data_uri(drawing(looked)),
         "caption": f"{looked.count} test images, seed {looked.figure.seed}",
         "words": words,
     }

@@ -21,7 +21,7 @@ def panels(looked: Looked) -> str:
     across = min(ACROSS, len(titles))
     down = math.ceil(len(titles) / across)
     height = max(down * HIGH, LINE * (len(names) + 1)) + 0.9
-    with canvas(across * WIDE + 0.6, height) as drawn:
+    with canvas(across * WIDE + 0.6, height, dpi=200) as drawn:
         drawn.suptitle(textwrap.fill(f"{figure.title} ({looked.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
         grid = drawn.subplots(down, across, squeeze=False).flatten()
         marks: dict[str, Any] = {}
@@ -67,4 +67,5 @@ def _draw_series(axes: Axes, series: Series, number: int) -> Any:
     if series.low:
         axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
     style = {"linewidth": 1.4, "markersize": 3.5} if series.joined else {"linestyle": "none", "markersize": 2}
-    return axes.plot(series.x, series.y, color=colour, marker=marker, **style)[0]
+    # Thousands of points are a small picture; as shapes they would be most of the page.
+    return axes.plot(series.x, series.y, color=colour, marker=marker, rasterized=not series.joined, **style)[0]

@@ -5,8 +5,10 @@ import torch
 from scipy.optimize import linprog
 
 import holdfast as hf
-from holdfast import L1, Linf, Threat
+from holdfast import L1, L2, Linf, Threat
 from holdfast.audit.cascade import moves_of
+from holdfast.evaluation import judge
+from holdfast.objectives import margin
 from tests.audit.tiny import linear
 
 
@@ -53,3 +55,17 @@ def test_thorough_is_all_of_standard_and_then_all_of_autoattack() -> None:
     thorough = moves_of("thorough", Linf(0.1))
     assert list(thorough) == [*standard, *trusted]
     assert thorough == standard | trusted
+
+
+@pytest.mark.parametrize("threat", [Linf(0.03), L2(0.2), L1(0.6)], ids=str)
+def test_the_nearest_points_are_those_whose_margins_are_told(threat: Threat) -> None:
+    test, model = hf.load("digits", "test"), linear()
+    images, labels = test.take(torch.arange(60)), test.labels[:60]
+    report = hf.audit(model, images, labels, threat, effort="fast")
+    assert report.best is not None
+    assert report.margin is not None
+    assert float(threat.distance(report.best, images).max()) <= threat.eps * (1 + 1e-5)
+    torch.testing.assert_close(margin(judge(model, report.best), labels), report.margin)
+    found = report.broken_by > 0
+    assert torch.equal(report.best[found], report.adversarial[found])
+    assert bool((report.margin[~report.broken] < 0).all())

@@ -61,5 +61,6 @@ def audit(
     checks = Stage("doubts", 0, 0, spent.forwards + later.forwards, spent.backwards + later.backwards, seconds)
     adversaries = adversarial(found, images)
     return Report(
-        threat, effort, seed, adversaries, found.broken_by, (*stages, checks), doubts, copy.words, found.margin
-    )
+        threat, effort, seed, adversaries, found.broken_by, (*stages, checks), doubts, copy.words, found.margin,
+        found.best.to(images.device),
+    )  # fmt: skip

@@ -64,6 +64,8 @@ class Report:
     """What the attacks saw, in words: the network itself, or what was done to a fast copy of it."""
     margin: PerImage | None = None
     """The highest margin that an attack reached on each image: how near the network came to being wrong."""
+    best: Images | None = None
+    """Where it was reached: for an image that was broken its break, for one that stands the point nearest to one."""
 
     @property
     def broken(self) -> Flags:

@@ -9,8 +9,8 @@ from holdfast.audit import Report
 from holdfast.audit.comparison import Comparison
 from holdfast.audit.written import LOOKED_FOR, Origin
 from holdfast.data import ImageSet
-from holdfast.report.pictures import Pictures, gallery
-from holdfast.report.survivors import STEPS, course, looked_at, pictures_of, survivors
+from holdfast.report.pictures import gallery
+from holdfast.report.survivors import course, looked_at, pictures_of, survivors
 from holdfast.report.template import data_uri, rendered
 from holdfast.types import Network, Rows
 
@@ -109,7 +109,7 @@ def _galleries(audited: Audited) -> list[Shown]:
     return [
         {
             "title": TITLES[kind],
-            "words": _said(kind, report, rows[kind], pictures),
+            "words": _said(kind, report, rows[kind]),
             "image": gallery(pictures),
             "count": len(pictures.images),
             "gain": f"{pictures.gain:.3g}",
@@ -119,20 +119,15 @@ def _galleries(audited: Audited) -> list[Shown]:
     ]
 
 
-def _said(kind: str, report: Report, rows: Rows, pictures: Pictures) -> str:
-    """Say how the images of a gallery were chosen, and what was done to them."""
+def _said(kind: str, report: Report, rows: Rows) -> str:
+    """Say how the images of a gallery were chosen."""
     if kind == "first to fall":
         by = sorted(set(report.broken_by.cpu()[rows].tolist()))
         return f"As the audit broke them, by {', '.join(report.stages[stage].name for stage in by)}."
-    margins = (
-        ""
-        if report.margin is None
-        else "Highest margins reached, from {:.3g} to {:.3g}; 0 is a break. ".format(
-            *report.margin.cpu()[rows].aminmax()
-        )
-    )
-    again = f"Attacked once more for this picture, by {STEPS} steps of APGD towards a higher margin: "
-    return f"{margins}{again}{pictures.fooled or 'none'} of them fell to that."
+    if report.margin is None:
+        return "As the audit left them."
+    low, high = report.margin.cpu()[rows].aminmax()
+    return f"Where the audit came nearest to a break: highest margins from {low:.3g} to {high:.3g}; 0 is a break."
 
 
 def _repeat(report: Report, origin: Origin) -> Shown:

@@ -6,22 +6,17 @@ from typing import Any
 
 import torch
 
-from holdfast.attacks import APGD
-from holdfast.attacks.attack import with_seed
 from holdfast.audit import Report
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.data import ImageSet
 from holdfast.evaluation import judge
 from holdfast.metrics import interval
-from holdfast.objectives import margin
 from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, svg_of
 from holdfast.report.pictures import Pictures
 from holdfast.types import Network, Rows
 
 SHOWN = 8
 """Images of a kind that are shown."""
-STEPS = 50
-"""Of the attack that is made again on images that stand, so that there is something to see."""
 
 
 def survivors(reports: Mapping[str, Report]) -> str:
@@ -82,17 +77,14 @@ def looked_at(report: Report) -> dict[str, Rows]:
 
 
 def pictures_of(report: Report, model: Network, data: ImageSet) -> dict[str, Pictures]:
-    """Return what the attacks did to these images; those that stand are attacked once more, towards a higher margin."""
-    attack = with_seed(APGD(report.threat, steps=STEPS, objective=margin), report.seed)
+    """Return what the attacks did to these images: their breaks, or the points that came nearest to one."""
     shown = {}
+    points = report.adversarial if report.best is None else report.best
     for kind, rows in looked_at(report).items():
         if len(rows) == 0:
             continue
         rows = rows.to(data.device)
-        images, labels = data.take(rows), data.labels[rows]
-        attacked = (
-            report.adversarial.to(data.device)[rows] if kind == "first to fall" else attack(model, images, labels)
-        )
+        images, labels, attacked = data.take(rows), data.labels[rows], points.to(data.device)[rows]
         after = judge(model, attacked).argmax(1).cpu()
         shown[kind] = Pictures(kind, images.cpu(), attacked.cpu(), labels.cpu(), labels.cpu(), after, data.classes)
     return shown

@@ -1,11 +1,14 @@
 """The bank of saved images: what is in it, that it is written once, when it is refused; cascade training from it."""
 
+import importlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from holdfast import CropFlip, ImageSet, Linf, Run, load, record, train
 from holdfast.attacks import BIM, FGSM, StepLL
@@ -90,6 +93,31 @@ def test_a_bank_is_written_once_and_shared(tmp_path: Path) -> None:
     assert written == {path: path.stat().st_mtime_ns for path in files(tmp_path)}
     train(replace(P_C, limit=40), tmp_path / "other images")
     assert len(files(tmp_path)) == 4
+
+
+def test_an_interrupted_bank_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineage, data = finished(tmp_path)
+    whole = bank(SAVED, data, lineage).saved.clone()
+    for path in files(tmp_path):
+        path.unlink()
+    module = importlib.import_module("holdfast.methods.bank")
+    shown: list[int] = []
+
+    def watched(model: nn.Module, clean: Tensor, labels: Tensor, largest: int) -> Iterator[Tensor]:
+        if len(shown) == 2:
+            raise KeyboardInterrupt
+        shown.append(len(clean))
+        yield from climbs(model, clean, labels, largest)
+
+    monkeypatch.setattr(module, "CHUNK", 10)
+    monkeypatch.setattr(module, "climbs", watched)
+    with pytest.raises(KeyboardInterrupt):
+        bank(SAVED, data, lineage)
+    assert {path.suffix for path in files(tmp_path)} == {".part", ".json"}
+    monkeypatch.setattr(module, "climbs", lambda *given: shown.append(len(given[1])) or climbs(*given))
+    assert torch.equal(bank(SAVED, data, lineage).saved, whole)
+    assert shown == [10, 10, 10, 10, 8]
+    assert {path.suffix for path in files(tmp_path)} == {".bytes", ".json"}
 
 
 def test_a_damaged_bank_is_refused(tmp_path: Path) -> None:

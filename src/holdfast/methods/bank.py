@@ -2,7 +2,8 @@
 
 Cascade adversarial training (Na, Ko, Mukhopadhyay, 2017) shows them to another network. With steps of 1/255 from images
 in bytes they are bytes themselves, so a byte keeps them exactly: 16 eps of 60,000 images 3x24x24 take 1.66 GB, kept in
-one file in the run's folder, mapped into memory, written once and checked whenever it is opened.
+one file in the run's folder, mapped into memory, written once (in several sittings, if need be) and checked whenever
+it is opened.
 """
 
 import hashlib
@@ -91,7 +92,7 @@ def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
     told = path.with_suffix(".json")
     if not told.exists():
         with record.alone(path.parent):
-            write(path, model, clean, train_set.labels, saved.largest)
+            write(path, model, clean, train_set.labels, said)
             record.write_json(told, said | {"checksum": checksum(path)})
     check(path, record.read_json(told, f"delete it and {path.name}; they are made again"), said)
     pixels = torch.from_file(str(path), shared=False, size=saved.largest * clean.numel(), dtype=torch.uint8)
@@ -113,16 +114,27 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> None:
-    """Write every image at every eps, whole or not at all, some images at a time."""
-    with record.whole(path) as temporary:
-        shape = (largest, *clean.shape)
-        pixels = np.memmap(temporary, np.uint8, "w+", shape=shape)
-        for first in range(0, len(clean), CHUNK):
-            part = slice(first, first + CHUNK)
-            for level, attacked in enumerate(climbs(model, clean[part], labels[part], largest)):
-                pixels[level, part] = attacked.cpu().numpy()
+def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dict[str, Any]) -> None:
+    """Write every image at every eps, some images at a time; one that was interrupted goes on where it was."""
+    part, told = path.with_suffix(".part"), path.with_suffix(".part.json")
+    done = begun(part, told, said)
+    pixels = np.memmap(part, np.uint8, "r+" if done else "w+", shape=tuple(said["shape"]))
+    for first in range(done, len(clean), CHUNK):
+        some = slice(first, first + CHUNK)
+        for level, attacked in enumerate(climbs(model, clean[some], labels[some], len(pixels))):
+            pixels[level, some] = attacked.cpu().numpy()
         pixels.flush()
+        record.write_json(told, said | {"done": first + CHUNK})
+    part.replace(path)
+    told.unlink()
+
+
+def begun(part: Path, told: Path, said: dict[str, Any]) -> int:
+    """Return how many images an interrupted bank of the same weights and images holds already."""
+    if not (part.exists() and told.exists()):
+        return 0
+    there = record.read_json(told, "delete it; the bank begins anew")
+    return int(there["done"]) if said.items() <= there.items() else 0
 
 
 def climbs(model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> Iterable[Tensor]:

@@ -26,6 +26,8 @@ SHAPES = {"resnet-18": ((3, 32, 32), 50_000), "lenet": ((1, 28, 28), 60_000)}
 BATCHES = {"cpu": {"resnet-18": 8, "lenet": 64}, "cuda": {"resnet-18": 128, "lenet": 128}}
 STEPS = {"cpu": 4, "cuda": 40}
 """Steps that are timed at once: the epoch of a set of that many batches."""
+LOOK = 2
+"""Steps between two looks of the guard, so that each timed epoch has one or more; its default is 100."""
 THREAT = Linf(0.1)
 OPTIMIZER = SGD(lr=0.01)
 CONTENDERS: dict[str, Method] = {
@@ -36,7 +38,7 @@ CONTENDERS: dict[str, Method] = {
     "ATDA": ATDA(FGSM(THREAT)),
     "Free-AT, 1 replay": FreeAT(THREAT, m=1),
     "Fast-AT": AT(fast(THREAT)),
-    "Fast-AT, guarded": Guarded(AT(fast(THREAT)), probe=madry(THREAT, 4, 10)),
+    "Fast-AT, guarded": Guarded(AT(fast(THREAT)), probe=madry(THREAT, 4, 10), every=LOOK),
     "N-FGSM": NFGSM(THREAT),
     "GradAlign": GradAlign(FGSM(THREAT)),
     "Vanilla": Standard(),

@@ -19,18 +19,16 @@ from holdfast.run import Run
 from holdfast.threats import Linf
 from recipes.sim_runs import (
     CIFAR,
-    CIFAR_SCALES,
     FASHION,
     MNIST,
     NAMES,
-    RATE_SCALES,
     RIVALS,
-    SCALES,
     THREATS,
     M,
     by_rate,
     by_reach,
     by_weight,
+    scales,
 )
 
 
@@ -94,15 +92,15 @@ def rho(data: str) -> Mapping[str, Figure]:
         number: Figure(
             f"Figure {number}: {title}",
             {"": {row: Study(run, analysis) for row, run in shown.items()}},
-            x=x, y="rho", y_range=(0, 1.05), scales=CIFAR_SCALES if data == "cifar10" else SCALES,
+            x=x, y="rho", y_range=(0, 1.05), scales=scales(data),
         )
         for number, (title, x, analysis) in kinds.items()
     }  # fmt: skip
 
 
-def dial(title: str, rows: Mapping[str, Run], columns: Mapping[str, Column], axis: str) -> Table:
+def dial(title: str, data: str, rows: Mapping[str, Run], columns: Mapping[str, Column], axis: str) -> Table:
     """Return a figure of accuracies against what the rows are called."""
-    return Table(title, rows, columns, shown_as="sweep", axis=axis)
+    return Table(title, rows, columns, shown_as="sweep", axis=axis, scales=scales(data))
 
 
 def two_rates(title: str, data: str, row: str, method: Method, budget: tuple[int, int], *lines: Line) -> Table:
@@ -110,7 +108,7 @@ def two_rates(title: str, data: str, row: str, method: Method, budget: tuple[int
     rows, columns = by_rate(data, row, method), attacks(THREATS[data], *budget)
     return Table(
         f"{title} at two learning rates, {NAMES[data]}", rows, columns, published=printed(rows, columns, *lines),
-        varied=("optimizer",), scales=RATE_SCALES,
+        varied=("optimizer",), scales=scales(data, own_rates=True),
     )  # fmt: skip
 
 
@@ -118,26 +116,26 @@ def against(data: str, eps: str, rows: Mapping[str, Run], columns: Mapping[str, 
     """Return Table 3 on one data set: the six methods under every attack."""
     return Table(
         f"Table 3: {NAMES[data]}, L-inf {eps}", rows, columns, published=printed(rows, columns, *lines),
-        varied=ROWS_DIFFER,
+        varied=ROWS_DIFFER, scales=scales(data),
     )  # fmt: skip
 
 
 def weights(data: str, eps: str) -> Table:
     """Return Figure 2 on one data set."""
     title = f"Figure 2: weight of the domain losses, {NAMES[data]}, L-inf {eps}"
-    return dial(title, by_weight(data), by_steps(THREATS[data], 30, 30), "lambda")
+    return dial(title, data, by_weight(data), by_steps(THREATS[data], 30, 30), "lambda")
 
 
 def reaches(data: str, eps: str) -> Table:
     """Return Figure 7 on one data set."""
     title = f"Figure 7: Madry(n1,30)-Adv from over- to under-perturbation, {NAMES[data]}, L-inf {eps}"
-    return dial(title, by_reach(data), by_steps(THREATS[data], 10, 40), "n1")
+    return dial(title, data, by_reach(data), by_steps(THREATS[data], 10, 40), "n1")
 
 
 PAPER = Paper(
     name="sim",
     title="Using single-step adversarial training to defend iterative adversarial examples",
-    scales=SCALES,
+    scales=scales("mnist"),
     tables={
         "1": two_rates("Table 1: ATDA", "mnist", "ATDA", ATDA(FGSM(THREATS["mnist"])), (30, 30),
                        (96.37, 73.97, 54.75), (98.03, 19.91, 1.23)),
@@ -162,13 +160,14 @@ PAPER = Paper(
                 (91.74, 17.89, 5.56, 4.82), (73.96, 48.96, 38.68, 38.63), (89.11, 65.77, 8.02, 8.32),
                 (77.21, 54.12, 43.69, 43.78), (80.83, 56.32, 46.77, 46.80), (81.08, 56.08, 46.73, 46.74),
             ),
-            scales=CIFAR_SCALES,
             notes=("the paper does not print n1 and n2 of its CIFAR-10 rows: here SIM(4,20), and 10 steps of eps / 4",),
         ),
-        "4": two_rates("Table 4: SIM-Adv", "mnist", "SIM(10,20)-Adv", SIMAdv(THREATS["mnist"]), (10, 40),
+        "4": two_rates("Table 4: SIM-Adv", "mnist", "SIM(10,20)-Adv", SIMAdv(THREATS["mnist"], n1=10), (10, 40),
                        (93.87, 89.93, 90.11), (96.57, 92.55, 92.89)),
-        "4-fmnist": two_rates("Table 4: SIM-Adv", "fashion-mnist", "SIM(10,20)-Adv", SIMAdv(THREATS["fashion-mnist"]),
-                              (10, 40), (74.68, 61.07, 61.46), (79.78, 65.93, 66.88)),
+        "4-fmnist": two_rates(
+            "Table 4: SIM-Adv", "fashion-mnist", "SIM(10,20)-Adv", SIMAdv(THREATS["fashion-mnist"], n1=10), (10, 40),
+            (74.68, 61.07, 61.46), (79.78, 65.93, 66.88),
+        ),
         "5": Table(
             "Table 5: training time, MNIST (the note below), and clean accuracy", MNIST, {"clean": None},
             varied=ROWS_DIFFER, notes=(SECONDS,),

@@ -100,7 +100,11 @@ def by_reach(data: str) -> dict[str, Run]:
 
 SMALL = Scale(model="digits-net", epochs=1, limit=16, test_limit=4, seeds=(0,), train_steps=1, test_steps=1, batch=16,
               data="made-up:1x8x8", effort="fast")  # fmt: skip
-SHORT = Scale(share=1 / 3, limit=3_000, batch=50, test_limit=1_000, seeds=(0, 1), train_steps=7)
-SCALES = {"short": replace(SHORT, optimizer=QUICK), "smoke": SMALL, "full": Scale()}
-RATE_SCALES = SCALES | {"short": SHORT}
-CIFAR_SCALES = SCALES | {"smoke": replace(SMALL, data="made-up:3x8x8")}
+SHORT = Scale(limit=3_000, batch=50, test_limit=1_000, seeds=(0, 1), train_steps=7)
+
+
+def scales(data: str, own_rates: bool = False) -> dict[str, Scale]:
+    """Return the scales of a table on one data set; `short` is a whole cycle of SIM(n1, 20), at lr 1e-3 or its own."""
+    short = replace(SHORT, share=20 / EPOCHS[data], optimizer=None if own_rates else QUICK)
+    smoke = replace(SMALL, data="made-up:3x8x8") if data == "cifar10" else SMALL
+    return {"short": short, "smoke": smoke, "full": Scale()}

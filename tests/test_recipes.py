@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast import Run, record
 from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.training import silent
@@ -34,6 +35,21 @@ def test_published_numbers_belong_to_rows_and_columns(paper: Paper, name: str, t
             assert math.isnan(std) or 0 <= std <= 100
     assert set(table.worst) <= set(table.columns)
     assert {"smoke", "short", "full"} <= {*paper.scales, *table.scales}
+
+
+@pytest.mark.parametrize("scale", ["short", "full"])
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
+def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:
+    """A folder is named by the words of a run: 10 and 10.0 are equal numbers, but other words."""
+    names: dict[Run, set[str]] = {}
+    for table in {**paper.tables, **paper.figures}.values():
+        small = {**paper.scales, **table.scales}[scale]
+        panels = [] if isinstance(table, Table) else table.panels.values()
+        studied = [study.run for studies in panels for study in studies.values()]
+        runs = table.rows.values() if isinstance(table, Table) else studied
+        for run in map(small.run, runs):
+            names.setdefault(run, set()).add(record.fingerprint(run))
+    assert [found for found in names.values() if len(found) > 1] == []
 
 
 @pytest.mark.parametrize(("paper", "name", "table"), TABLES)

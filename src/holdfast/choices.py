@@ -39,7 +39,8 @@ def chosen_run(names: Sequence[str]) -> Run:
     """
     run = Run(known(method_kinds(), "method", names[0])())
     for name in names[1:]:
-        kind = known(part_kinds(), "attack, optimizer, schedule or augmentation", name)
+        inner = method_kinds() if isinstance(run.method, methods.Guarded) else {}
+        kind = known({**part_kinds(), **inner}, "attack, optimizer, schedule or augmentation", name)
         run = _with_part(run, kind)
     return run
 
@@ -51,6 +52,10 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
         return replace(run, schedule=kind())
     if issubclass(kind, CropFlip):
         return replace(run, augment=kind())
+    if isinstance(run.method, methods.Guarded):
+        bare = replace(run, method=run.method.method)
+        guarded = kind() if issubclass(kind, methods.Method) else _with_part(bare, kind).method
+        return replace(run, method=replace(run.method, method=guarded))
     crafts: tuple[Any, ...] = getattr(run.method, "crafts", ())
     inner = getattr(run.method, "attack", None) or (crafts[0] if len(crafts) == 1 else None)
     if inner is None:

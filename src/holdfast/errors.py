@@ -14,6 +14,8 @@ HoldfastError
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 class HoldfastError(Exception):
@@ -60,6 +62,21 @@ class ModelFault(HoldfastError):
 
 class TrainingDiverged(HoldfastError):
     """The loss became NaN or infinite."""
+
+
+def check_choices(value: object) -> None:
+    """Refuse fields of a dataclass that hold none of the words, or numbers, that their type lists."""
+    kind: Any = type(value)
+    for name, allowed in _choices(kind).items():
+        given = getattr(value, name)
+        listed = ", ".join(map(str, allowed))
+        require(given in allowed, f"{kind.__name__}: {name} = {given!r}: it is one of {listed}")
+
+
+@cache
+def _choices(kind: Any) -> dict[str, tuple[object, ...]]:
+    """Return what each field whose type is a Literal may hold."""
+    return {name: get_args(hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Literal}
 
 
 def require(condition: bool, message: str, error: type[HoldfastError] = BadValue) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from holdfast import record
-from holdfast.errors import require
+from holdfast.errors import check_choices, require
 
 
 class Optimizer(ABC):
@@ -21,6 +21,7 @@ class Optimizer(ABC):
 
     def __post_init__(self) -> None:
         """Refuse rates below zero."""
+        check_choices(self)
         require(self.lr >= 0, f"lr = {self.lr}, not 0 or more")
         require(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}, not 0 or more")
 

@@ -12,7 +12,7 @@ from torch import nn
 from holdfast import models, record
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
+from holdfast.errors import BadRecord, BadValue, TrainingDiverged, check_choices, require
 from holdfast.methods import Method, Origin, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.streams import number
@@ -27,6 +27,10 @@ class Start:
     takes: Literal["weights", "optimizer", "position"] = "weights"
     """Its weights and statistics; with them what its optimizer keeps; with both its place in the schedule, so that
     its batches count as this run's first."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not offered."""
+        check_choices(self)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Run(Origin):
             self.start is None or not self.pretrained, "a run begins from public weights or from another run, not both"
         )
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
-        require(self.precision in ("float32", "bfloat16"), f"precision = {self.precision}, not float32 or bfloat16")
+        check_choices(self)
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
         require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
 

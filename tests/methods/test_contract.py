@@ -9,12 +9,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
 from torch import Tensor
 
 from holdfast import CropFlip, Run, methods, record, train
+from holdfast.errors import BadValue
 from holdfast.methods import Method
 from holdfast.optimization import SGD, Triangle
 from tests.conftest import published
@@ -126,6 +128,17 @@ def test_leaves_the_global_random_state_alone(kind: type[Method], tmp_path: Path
     state = torch.random.get_rng_state()
     train(replace(BASE, method=kind(), epochs=1), tmp_path)
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
+    for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is not Literal:
+            continue
+        assert all(kind(**{name: offered}) is not None for offered in get_args(hint))
+        method: Any = kind()
+        object.__setattr__(method, name, "Others")  # past the tests' type checker, which users do not have
+        with pytest.raises(BadValue, match=f"{kind.__name__}: {name} = 'Others'"):
+            method.__post_init__()
 
 
 def test_is_a_value_that_comes_back_from_its_description(kind: type[Method]) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
+from holdfast.errors import check_choices
 from holdfast.methods.method import Finished, LossMethod, Memory, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.streams import Stream
@@ -30,7 +31,8 @@ class EAT(LossMethod):
     """What the attacked images weigh; the clean ones weigh the rest."""
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is no share."""
+        """Refuse fields out of range."""
+        check_choices(self)
         check_weight(self.weight)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:

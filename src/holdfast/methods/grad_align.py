@@ -14,6 +14,9 @@ from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.types import Batch, Images, Labels, Terms
 
+TINY = 1e-30
+"""A gradient without any larger entry counts as none."""
+
 
 @dataclass(frozen=True)
 class GradAlign(LossMethod):
@@ -39,8 +42,22 @@ class GradAlign(LossMethod):
         here, there = gradient(model, images, labels), gradient(model, elsewhere, labels)
         return {
             "attacked": cross_entropy(model(attacked), labels).mean(),
-            "turned": self.weight * (1 - F.cosine_similarity(here.flatten(1), there.flatten(1))).mean(),
+            "turned": self.weight * turned(here.flatten(1), there.flatten(1)),
         }
+
+
+def turned(here: Tensor, there: Tensor) -> Tensor:
+    """Return the mean of 1 - cosine over the images that have a gradient at both points; 0 where none has.
+
+    A network that is sure of an image has a tiny gradient there, which is brought to unit length, not compared with a
+    floor: a floor would charge for being sure.
+    """
+    largest = [each.detach().abs().amax(1, keepdim=True) for each in (here, there)]
+    known = (torch.cat(largest, 1) > TINY).all(1)
+    # Their squares would underflow: each is divided by its largest entry first.
+    one, other = (each / most.clamp_min(TINY) for each, most in zip((here, there), largest, strict=True))
+    price = 1 - F.cosine_similarity(one, other)
+    return torch.where(known, price, torch.zeros_like(price)).sum() / known.sum().clamp_min(1)
 
 
 def gradient(model: nn.Module, images: Images, labels: Labels) -> Tensor:

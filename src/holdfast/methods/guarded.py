@@ -26,11 +26,12 @@ class Guarded(Method):
     """Any method, watched by PGD on its first batch; when they fall, the weights go back to where they held.
 
     The optimizer's own state stays; what happens after the last look is not seen. The term `probe_error` is the share
-    of the watched images that PGD breaks, `collapses` how often the weights went back.
+    of the watched images that PGD breaks, `collapses` the share of the steps before which the weights went back.
     """
 
     method: Method = AT(fast(Linf()))
-    probe: Attack = PGD(steps=5)
+    probe: Attack | None = None
+    """Five steps of PGD in the method's own ball where none is given."""
     every: int = 100
     """Steps between two looks; each look waits for the device."""
     drop: float = 0.2
@@ -40,6 +41,13 @@ class Guarded(Method):
         """Refuse fields out of range."""
         require(self.every >= 1, f"Guarded: every = {self.every}, not 1 or more")
         require(0 < self.drop <= 1, f"Guarded: drop = {self.drop}, not above 0 and at most 1")
+        kind = type(self.method).__name__
+        require(self.watch() is not None, f"Guarded: give a probe: {kind} has no threat of its own")
+
+    def watch(self) -> Attack | None:
+        """Return the attack that looks."""
+        threat = getattr(getattr(self.method, "attack", self.method), "threat", None)
+        return self.probe or (None if threat is None else PGD(threat, steps=5))
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps, the last weights that held, and the images that are watched."""
@@ -52,7 +60,6 @@ class Guarded(Method):
             best=torch.zeros((), device=device),
             error=torch.ones((), device=device),
             steps=torch.zeros((), dtype=torch.int64),
-            collapses=torch.zeros((), dtype=torch.int64),
         )
 
     def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
@@ -63,20 +70,22 @@ class Guarded(Method):
         """Look, if it is time, and then let the method train."""
         if len(memory.images) == 0:
             memory.images, memory.labels = batch.images.clone(), batch.labels.clone()
-        if int(memory.steps) % self.every == 0:
-            self.look(model, memory)
+        fell = int(memory.steps) % self.every == 0 and self.look(model, memory)
         memory.steps += 1
         terms = self.method.step(model, batch, memory.inner, update)
-        return terms | {"probe_error": memory.error.clone(), "collapses": memory.collapses.to(memory.error)}
+        return terms | {"probe_error": memory.error.clone(), "collapses": torch.full_like(memory.error, float(fell))}
 
-    def look(self, model: nn.Module, memory: Memory) -> None:
-        """Attack the watched images; keep the weights if they hold, else put the kept ones back."""
-        attacked = self.probe(model, memory.images, memory.labels)
+    def look(self, model: nn.Module, memory: Memory) -> bool:
+        """Attack the watched images; keep the weights if they hold, else put the kept ones back and say so."""
+        watch = self.watch()
+        assert watch is not None, "checked when it was made"
+        attacked = watch(model, memory.images, memory.labels)
         accuracy = (predict(model, attacked).argmax(1) == memory.labels).float().mean()
-        if bool(accuracy < memory.best - self.drop):
+        fell = bool(accuracy < memory.best - self.drop)
+        if fell:
             model.load_state_dict(memory.held.state_dict())
-            memory.collapses += 1
         else:
             memory.held.load_state_dict(model.state_dict())
             memory.best = torch.maximum(memory.best, accuracy)
         memory.error = 1 - accuracy
+        return fell

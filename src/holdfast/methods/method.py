@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.threats import Linf, Threat
 from holdfast.types import Batch, Images, Outputs, Terms
 
 
@@ -123,6 +124,11 @@ class LossMethod(Method):
         terms = check_terms(self, self.loss(model, batch, memory))
         update(torch.stack(list(terms.values())).sum())
         return terms
+
+
+def check_linf(threat: Threat, name: str) -> None:
+    """Refuse a threat of another norm for a method that steps and clamps pixel by pixel."""
+    require(isinstance(threat, Linf), f"{name} is defined for Linf, not {threat}")
 
 
 def check_terms(method: Method, terms: Any) -> Terms:

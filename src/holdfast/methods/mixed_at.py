@@ -46,4 +46,4 @@ def mixed_loss(model: nn.Module, images: Images, attacked: Images, labels: Label
 
 def check_weight(weight: float) -> None:
     """Refuse a weight that is no share."""
-    require(0 <= weight <= 1, f"weight = {weight}: the attacked images weigh 0 to 1")
+    require(0 <= weight <= 1, f"weight = {weight}: the attacked images weigh from 0 to 1, the clean ones the rest")

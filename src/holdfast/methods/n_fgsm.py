@@ -6,7 +6,7 @@ from torch import nn
 
 from holdfast.attacks import BIM
 from holdfast.errors import require
-from holdfast.methods.method import LossMethod, Memory
+from holdfast.methods.method import LossMethod, Memory, check_linf
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf
@@ -17,7 +17,8 @@ from holdfast.types import Batch, Terms
 class NFGSM(LossMethod):
     """Cross-entropy after strong noise and one step of eps from there, which no ball holds back.
 
-    The attacked image may lie as far as (noise + 1) eps from the image; tests are still made at eps.
+    The attacked image may lie as far as (noise + reach) eps from the image; tests are still made at eps. The network
+    is attacked at rest.
     """
 
     threat: Linf = Linf()
@@ -28,6 +29,7 @@ class NFGSM(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
+        check_linf(self.threat, "NFGSM")
         require(self.noise >= 0, f"NFGSM: noise = {self.noise}, not 0 or more")
         require(self.reach >= 0, f"NFGSM: reach = {self.reach}, not 0 or more")
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from holdfast import CropFlip, Run, Start, record
-from holdfast.choices import attack_kinds
+from holdfast.attacks import FGSM
+from holdfast.choices import attack_kinds, chosen_run
 from holdfast.cli import VERBS, main
-from holdfast.methods import EAT, Kurakin, Saved
+from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
 from holdfast.models import build
 from holdfast.networks import read_run
 from holdfast.options import in_decimals
@@ -83,6 +84,11 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
     assert described["optimizer"] == {"kind": "AdamW", "lr": 0.002, "weight_decay": 0.01}
     assert described["schedule"]["kind"] == "Triangle"
     assert described["augment"]["pad"] == 1
+
+
+def test_a_guard_takes_the_names_of_what_it_guards() -> None:
+    assert chosen_run(["guarded", "simadv"]).method == Guarded(SIMAdv())
+    assert chosen_run(["Guarded", "AT", "FGSM"]).method == Guarded(AT(FGSM(AT().attack.threat)))
 
 
 def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,15 @@ def test_steps_that_fill_the_ball_all_reach_its_end() -> None:
     assert seen.numbers["error at the end"] == 0.5
 
 
+def test_rho_begins_at_the_clean_error() -> None:
+    data = set_of(0.45, 0.35, 0.2, 0.4)
+    misread = ImageSet(data.images, torch.tensor([0, 0, 0, 1]), data.classes)  # the last is wrong from the start
+    for looking in (BallSaturation(Linf(0.2), counts=(0, 30)), PathSaturation(Linf(0.2), n1=10, counts=(0, 30))):
+        seen = looking(Threshold(), misread, 0)
+        assert seen.series[""].y == (pytest.approx(1 / 3), 1.0)
+        assert seen.numbers["error at the end"] == 0.75
+
+
 def test_stopping_on_the_way_walks_the_same_way(small: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
     data = ImageSet(images, labels, tuple(map(str, range(10))))
     seen = PathSaturation(Linf(0.1), n1=4, counts=(0, 3, 8))(small, data, 0)

@@ -67,6 +67,17 @@ def plain_loop(network: nn.Module, data: ImageSet, epochs: int, n1: int, n2: int
     return torch.cat(changes)
 
 
+def test_several_steps_an_epoch_go_on_from_each_other(network: nn.Module, data: ImageSet) -> None:
+    slow, fast = SIMAdv(Linf(EPS), n1=4, n2=6), SIMAdv(Linf(EPS), n1=4, n2=3, steps=2)
+    memories = [begun(method, network, data) for method in (slow, fast)]
+    for number in range(4):
+        epoch(slow, network, data, memories[0], number)
+    for number in range(2):
+        epoch(fast, network, data, memories[1], number)
+    assert torch.allclose(memories[0].change, memories[1].change, atol=1e-6)
+    assert (memories[1].visits == 2).all()
+
+
 @pytest.mark.parametrize("size", [1, 5, 18])
 def test_the_state_follows_the_image_under_shuffling(network: nn.Module, data: ImageSet, size: int) -> None:
     method = SIMAdv(Linf(EPS), n1=3, n2=4)

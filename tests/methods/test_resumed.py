@@ -1,0 +1,46 @@
+"""Methods whose memory turns over during a run: stopped behind a turn and resumed, they end as if nothing had been."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from holdfast import Linf, Run, record, train
+from holdfast.attacks import PGD
+from holdfast.methods import AT, Guarded, Method, SIMAdv
+from holdfast.optimization import SGD
+
+BASE = Run(epochs=5, batch=16, limit=72, optimizer=SGD(lr=0.1), data="made-up:1x8x8")
+"""Five batches an epoch."""
+TURNING: dict[str, Method] = {
+    "images that begin anew every two epochs": SIMAdv(Linf(0.1), n1=2, n2=2),
+    "half a memory": SIMAdv(Linf(0.1), n1=2, n2=3, kept_as="float16"),
+    "a guard that looks at every other step": Guarded(AT(PGD(Linf(0.2), steps=1)), every=2, drop=0.02),
+}
+
+
+@pytest.mark.parametrize("at", [11, 13, 21])
+@pytest.mark.parametrize("method", TURNING.values(), ids=TURNING.keys())
+def test_stopped_behind_a_turn_and_resumed_is_bit_identical(
+    method: Method, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = replace(BASE, method=method)
+    train(run, tmp_path / "straight")
+
+    def cut(done: int, total: int, words: str) -> None:
+        if done == at and not words:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)  # last.pt is written after every step
+    with pytest.raises(KeyboardInterrupt):
+        train(run, tmp_path / "broken", tell=cut)
+    train(run, tmp_path / "broken")
+    straight, broken = (
+        record.read_tensors(tmp_path / name / "model.safetensors", "") for name in ("straight", "broken")
+    )
+    assert all(torch.equal(straight[name], broken[name]) for name in straight)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("straight", "broken")]
+    assert lines[0] == lines[1]
+    if isinstance(method, Guarded):
+        assert '"collapses": 0.2' in lines[0]  # it went back at least once

@@ -220,6 +220,11 @@ def test_a_run_longer_than_what_it_takes_over_is_asked_for(tmp_path: Path) -> No
         train(replace(COUNTED, steps=3, start=Start(COUNTED, "position")), tmp_path / "run")
 
 
+def test_a_run_that_would_take_no_step_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="takes over 4 steps, and has 4 in all: give it more"):
+        train(replace(COUNTED, start=Start(COUNTED, "position")), tmp_path / "run")
+
+
 def test_another_kind_of_optimizer_cannot_be_taken_over(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="what Adam and SGD keep cannot be exchanged"):
         train(replace(COUNTED, optimizer=Adam(), start=Start(COUNTED, "optimizer")), tmp_path / "run")

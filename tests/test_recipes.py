@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from holdfast import Run, record
+from holdfast.methods import Kurakin, Saved, UnifiedEmbedding
 from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.training import silent
 from recipes import PAPERS
+from recipes.cascade_runs import NETS
 
 TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")
@@ -83,3 +85,19 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
         else:
             assert all(seen.series for studies in each.seen.values() for seen in studies.values())
             assert each.figure.title in text
+
+
+def test_cascade_networks_share_what_the_paper_says_they_share() -> None:
+    """Initialisation and pre-training by number; the cascade of every network from the images that fooled P2."""
+    for number, names in {1: "B1 K1 P1 K1_C P1_C", 2: "B2 K2 P2 K2_C P2_C", 3: "B3 K3 P3 K3_C P3_C"}.items():
+        assert len({NETS[name].start for name in names.split()}) == 1
+        assert all(f"-{20 if number < 3 else 110}" in NETS[name].model for name in names.split())
+    assert len({NETS[name].start for name in ("B1", "B2", "B3", "P4_C")}) == 4
+    cascaded = [run.method for name, run in NETS.items() if name.endswith("_C")]
+    assert len(cascaded) == 8
+    for method in cascaded:
+        assert isinstance(method, Kurakin | UnifiedEmbedding)
+        assert [craft for craft in method.crafts if isinstance(craft, Saved)] == [Saved(NETS["P2"], largest=16)]
+    for name in ("short", "full"):
+        scale = PAPERS["cascade"].scales[name]
+        assert scale.run(NETS["P3_C"]).steps == scale.run(NETS["P2"]).steps

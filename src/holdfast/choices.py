@@ -1,5 +1,6 @@
 """From names on the command line to a run: `TRADES FGSM AdamW Triangle CropFlip` chooses each part by its kind."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -79,7 +80,10 @@ def with_others(run: Run, others: Sequence[Run]) -> Run:
     if isinstance(method, methods.EAT):
         return replace(run, method=replace(method, sources=tuple(others)))
     if isinstance(method, methods.Kurakin | methods.UnifiedEmbedding):
-        saved = tuple(methods.Saved(other) for other in others)
+        # Saved up to the largest eps that the method itself attacks with.
+        sizes = [craft.threat.eps for craft in method.crafts if isinstance(craft, attacks.Attack)]
+        largest = math.ceil(255 * max(sizes, default=16 / 255) - 1e-6)
+        saved = tuple(methods.Saved(other, largest) for other in others)
         return replace(run, method=replace(method, crafts=(*method.crafts, *saved)))
     raise UsageError(f"{type(method).__name__} uses no other runs; EAT, Kurakin and UnifiedEmbedding do")
 

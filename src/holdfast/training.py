@@ -20,7 +20,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.beginning import begin
 from holdfast.checkpoint import resume, save
 from holdfast.data import ImageSet, load
-from holdfast.errors import TrainingDiverged, require
+from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.lineage import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
 from holdfast.run import Run, check_folder, check_hope, device_of, isolated, reseed, trained_model
@@ -112,7 +112,8 @@ def total_steps(run: Run, train_set: ImageSet) -> int:
 def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell) -> None:
     """Train to the end of the run, saving on the way."""
     per_epoch, total = math.ceil(len(train_set) / run.batch), total_steps(run, train_set)
-    require(state.step <= total, f"the run takes over {state.first} steps, and has {total} in all: give it more")
+    words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
+    require(state.first == 0 or state.first < total, words)
     update = Updates(state.networks, state.optimizers)
     saved = began = time.monotonic()
     for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
@@ -121,7 +122,11 @@ def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | 
         view_seed = number(run.seed, "view", epoch)
         for batch in train_set.batches(run.batch, order, run.augment, view_seed):
             set_rate(run, state, state.step / (per_epoch if run.steps is None else 1))
-            note(state, one_step(run, state, batch, update))
+            try:
+                note(state, one_step(run, state, batch, update))
+            except ModelFault as fault:
+                stop_if_lost(state, batch, folder, fault)
+                raise
             if state.step % CHECK_EVERY == 0 or state.step == last:
                 stop_if_bad(state, folder)
             tell(state.step, total, "")
@@ -171,9 +176,23 @@ def stop_if_bad(state: State, folder: Path) -> None:
     """Raise if any loss since the last look was not finite."""
     step = int(state.first_bad) if state.first_bad is not None else 0
     if step:
-        last = folder / "last.pt"
-        where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
-        raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {where}")
+        raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {last_good(folder)}")
+
+
+def stop_if_lost(state: State, batch: Batch, folder: Path, fault: ModelFault) -> None:
+    """Raise if an attack of the method refused the network because its answers are not finite any more."""
+    stop_if_bad(state, folder)
+    with at_rest(state.model), torch.no_grad():
+        finite = bool(state.model(batch.images).isfinite().all())
+    if not finite:
+        words = f"the network's answers became NaN or infinite by step {state.step + 1}; {last_good(folder)}"
+        raise TrainingDiverged(words) from fault
+
+
+def last_good(folder: Path) -> str:
+    """Say where the state before a divergence is."""
+    last = folder / "last.pt"
+    return f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
 
 
 def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: ImageSet | None, folder: Path) -> str:

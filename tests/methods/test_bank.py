@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import CropFlip, ImageSet, Linf, Run, load, record, train
-from holdfast.attacks import BIM, FGSM, StepLL
+from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.errors import BadRecord, BadValue
 from holdfast.lineage import Lineage
@@ -19,6 +19,7 @@ from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
 from holdfast.optimization import SGD
+from holdfast.passes import counting
 from holdfast.types import Batch
 from tests.conftest import Small
 
@@ -59,6 +60,20 @@ def test_every_image_is_the_attack_of_its_eps_in_whole_bytes() -> None:
         assert found.dtype == torch.uint8
         assert float((255 * plain - found).abs().max()) < 1e-3  # the attack itself lies on whole bytes
         assert int((found.int() - clean.int()).abs().max()) == eps
+
+
+@pytest.mark.parametrize("eps", [2, 5, 16])
+def test_the_least_likely_class_too_is_walked_to_in_whole_bytes(eps: int) -> None:
+    model, images = Small().eval(), torch.randint(0, 256, (20, 1, 8, 8)).float() / 255
+    attacked = 255 * IterLL(Linf(eps / 255), iterations(eps), 1 / 255)(model, images, torch.zeros(20).long())
+    assert float((attacked - attacked.round()).abs().max()) < 1e-3
+
+
+def test_a_bank_of_16_eps_costs_44_gradients_an_image() -> None:
+    model, clean = Small().eval(), torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
+    with counting() as spent:
+        assert len(list(climbs(model, clean, torch.zeros(4).long(), 16))) == 16
+    assert spent.backwards == 4 * 44
 
 
 def test_a_bank_holds_what_its_run_was_fooled_with(tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def test_an_embedding_may_be_any_layer() -> None:
         (lambda: Kurakin(()), "nothing to fill"),
         (lambda: Kurakin((LL,), share=0.0), "share = 0"),
         (lambda: Kurakin((LL,), weight=-1.0), "weight = -1"),
+        (lambda: Kurakin((LL,), share=1.0, weight=0.0), "no clean image is shown"),
         (lambda: UnifiedEmbedding((FGSM(L2(0.5)),)), "defined for Linf"),
         (lambda: UnifiedEmbedding((LL,), price=-1.0), "price = -1"),
     ],

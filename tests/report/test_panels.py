@@ -9,9 +9,10 @@ import pytest
 from torch import nn
 
 from holdfast import ImageSet, analysis, record
-from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series
+from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
 from holdfast.errors import BadValue
+from holdfast.optimization import SGD
 from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
 from holdfast.report.figure import scaled
 from holdfast.report.looked import WORDS
@@ -75,6 +76,21 @@ def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert done.seen[""][""] == LINES
         assert done.count == 7
     assert asked == [7]
+
+
+def test_a_figure_counts_the_images_that_are_looked_at(tmp_path: Path) -> None:
+    looking = SoftmaxArguments(eps=(0.0, 1.0), images=5)
+    done = look("f", Figure("f", {"": {"": Study(RUN, looking)}}), "smoke", Workplace(tmp_path))
+    assert done.count == 5
+
+
+def test_a_network_that_diverged_is_an_empty_panel(tmp_path: Path) -> None:
+    wild, looking = replace(RUN, epochs=4, optimizer=SGD(lr=1e38)), SoftmaxArguments(eps=(0.0, 1.0), images=5)
+    figure = Figure("f", {"calm": {"": Study(RUN, looking)}, "wild": {"": Study(wild, looking)}}, x="eps")
+    done = look("f", figure, "smoke", Workplace(tmp_path))
+    assert done.seen["wild"][""] == Seen({}, {"training diverged": 1.0})
+    assert "training diverged 1" in panels(done)
+    assert any(row[0] == "wild" and "1" in row for row in sheet_of_figure(done).rows)
 
 
 def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:

@@ -7,7 +7,7 @@ import pytest
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
 from holdfast.lineage import origins
-from holdfast.methods import AT, TRADES
+from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
 from holdfast.optimization import SGD, Adam, Steps
 from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
 from holdfast.report.figures import turned
@@ -134,6 +134,44 @@ def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> Non
     assert "nan%" not in page("T", [filled], [])
     with pytest.raises(TrainingDiverged, match=r"diverged\.json says; delete it to try again"):
         train(wild, tmp_path / "runs" / next(path.parent.name for path in tmp_path.glob("runs/*/diverged.json")))
+
+
+WILD: dict[str, Method] = {"no attack": Standard(), "attacks the network": AT(FGSM()), "distance": UnifiedEmbedding()}
+
+
+@pytest.mark.parametrize("method", WILD.values(), ids=WILD.keys())
+@pytest.mark.parametrize("rate", [1e3, 1e6, 1e30])
+def test_whatever_the_method_a_divergence_is_one(method: Method, rate: float, tmp_path: Path) -> None:
+    wild = replace(BLACK, method=method, epochs=20, optimizer=SGD(lr=rate))
+    filled = fill("t", Table("T", {"wild": wild}, {"clean": None}, (0,)), "smoke", Workplace(tmp_path))
+    diverged = list(tmp_path.glob("runs/*/diverged.json"))
+    assert math.isnan(filled.values["wild"]["clean"][0]) == bool(diverged)
+    assert bool(diverged) or rate < 1e30
+
+
+def test_a_black_box_whose_source_diverged_is_one_column(tmp_path: Path) -> None:
+    wild = replace(BLACK, optimizer=SGD(lr=1e38))
+    columns = {"calm box": Transfer(replace(BLACK, seed=1), FGSM()), "wild box": Transfer(wild, FGSM())}
+    filled = fill("t", Table("T", {"row": BLACK}, columns, (0,), worst=tuple(columns)), "smoke", Workplace(tmp_path))
+    values = {column: each[0] for column, each in filled.values["row"].items()}
+    assert math.isnan(values["wild box"])
+    assert values["worst case"] == values["calm box"]
+
+
+def test_the_worst_black_box_leaves_out_the_rows_own_network(tmp_path: Path) -> None:
+    from holdfast.attacks import PGD
+
+    own, other = Transfer(BLACK, PGD(Linf(1.0))), Transfer(replace(BLACK, seed=1), FGSM(Linf(0.01)))
+    table = Table("T", {"row": BLACK}, {"own": own, "other": other}, (0, 3), worst=("own", "other"))
+    values = fill("t", table, "smoke", Workplace(tmp_path)).values["row"]
+    assert values["worst case"] == values["other"]
+    assert values["own"] != values["other"]
+
+
+def test_a_scale_may_name_a_network_for_each() -> None:
+    scale = Scale(model={"cifar-resnet-20": "cifar-resnet-20-average-9"})
+    models = [scale.run(Run(model=name)).model for name in ("cifar-resnet-20", "lenet")]
+    assert models == ["cifar-resnet-20-average-9", "lenet"]
 
 
 def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:

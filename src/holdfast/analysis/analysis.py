@@ -43,3 +43,7 @@ class Analysis(ABC):
     @abstractmethod
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Look at the network with these test images; the same seed sees the same."""
+
+    def shown(self, data: ImageSet) -> int:
+        """Return how many of the test images it looks at."""
+        return len(data)

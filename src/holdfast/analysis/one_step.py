@@ -56,6 +56,10 @@ class AlongAStep(Analysis):
         require(self.images >= 1, f"{name}: images = {self.images}, not 1 or more")
         require(self.band >= 0, f"{name}: band = {self.band}, not 0 or more")
 
+    def shown(self, data: ImageSet) -> int:
+        """Return how many of the test images it looks at."""
+        return min(self.images, len(data))
+
 
 @dataclass(frozen=True, kw_only=True)
 class SoftmaxArguments(AlongAStep):

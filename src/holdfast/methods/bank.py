@@ -92,8 +92,9 @@ def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
     told = path.with_suffix(".json")
     if not told.exists():
         with record.alone(path.parent):
-            write(path, model, clean, train_set.labels, said)
-            record.write_json(told, said | {"checksum": checksum(path)})
+            if not told.exists():  # another process may have made it meanwhile
+                write(path, model, clean, train_set.labels, said)
+                record.write_json(told, said | {"checksum": checksum(path)})
     check(path, record.read_json(told, f"delete it and {path.name}; they are made again"), said)
     pixels = torch.from_file(str(path), shared=False, size=saved.largest * clean.numel(), dtype=torch.uint8)
     return Bank(pixels.view(saved.largest, *clean.shape).to(train_set.device), clean)

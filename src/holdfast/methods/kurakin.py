@@ -6,6 +6,7 @@ from torch import nn
 
 from holdfast.attacks import StepLL
 from holdfast.data import ImageSet
+from holdfast.errors import require
 from holdfast.methods.bank import banks
 from holdfast.methods.method import Finished, LossMethod, Memory
 from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
@@ -34,6 +35,8 @@ class Kurakin(LossMethod):
     def __post_init__(self) -> None:
         """Refuse what no batch can be mixed from."""
         check_crafts(self.crafts, self.share, self.weight)
+        shown = self.paired or self.share < 1 or self.weight > 0
+        require(shown, "share = 1 and weight = 0: no clean image is shown, and the attacked ones count for nothing")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Open the banks of saved images, made first where they are missing."""

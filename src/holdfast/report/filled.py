@@ -106,8 +106,10 @@ def measure(
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
 
-    NaN where its training diverged.
+    NaN where its training diverged, or that of the network that a column's images are made against.
     """
+    # Images made against the row's own network are no black box, so the worst case of black boxes leaves them out.
+    own = [name for name, column in table.columns.items() if isinstance(column, Transfer) and column.source == run]
     run = seeded(run, seed)
     try:
         model = network(run, place)
@@ -122,10 +124,14 @@ def measure(
             found = audited(column, model, data, seed, place.folder / "audits", place.tell)
             rows[name], doubts = found.rows, doubts + found.doubts
         else:
-            rows[name] = evaluate(run, model, column, seed, data, place)
-    values = {column: metrics.accuracy(each, table.top) for column, each in rows.items()}
+            try:
+                rows[name] = evaluate(run, model, column, seed, data, place)
+            except TrainingDiverged as error:  # of the network that the images are made against
+                place.tell(0, 1, str(error))
+    values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
     if table.worst:
-        values[WORST] = metrics.worst_case([rows[column] for column in table.worst], table.top)
+        known = [rows[name] for name in table.worst if name not in own and name in rows]
+        values[WORST] = metrics.worst_case(known, table.top) if known else math.nan
     return values, doubts
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from holdfast import analysis, record
 from holdfast.analysis import Seen
 from holdfast.data import ImageSet
+from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import name_of
 from holdfast.lineage import seeded
 from holdfast.report.figure import Figure, Study
@@ -46,14 +47,18 @@ def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
         seen[panel] = {}
         for label, study in studies.items():
             data = images_of(study.run, figure.test_limit, place)
-            counts.append(len(data))
+            counts.append(study.analysis.shown(data))
             seen[panel][label] = _seen(study, figure.seed, data, place)
     runs = [study.run for studies in figure.panels.values() for study in studies.values()]
     return Looked(name, figure, scale, seen, min(counts), conditions(place.device, runs))
 
 
 def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
-    model = network(seeded(study.run, seed), place)
+    try:
+        model = network(seeded(study.run, seed), place)
+    except TrainingDiverged as error:
+        place.tell(0, 1, str(error))
+        return Seen({}, {"training diverged": 1.0})
     weights = record.fingerprint_of_tensors(model.state_dict())
     name = record.fingerprint([study.analysis, seed, name_of(data), weights])
     path: Path = place.folder / "analyses" / f"{name}.json"

@@ -85,7 +85,8 @@ class Scale:
     test_steps: int | None = None
     """Likewise for the attacks of the columns."""
     batch: int | None = None
-    model: str | None = None
+    model: str | Mapping[str, str] | None = None
+    """Another network for all runs, or for those whose networks are named here."""
     data: str | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
@@ -100,6 +101,8 @@ class Scale:
         said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if said.get("held_out") == 0:
             said["select"] = None
+        if isinstance(self.model, Mapping):
+            said["model"] = self.model.get(run.model, run.model)
         if run.steps is not None:
             said.pop("epochs", None)
         if run.start is not None:

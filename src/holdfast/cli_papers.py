@@ -11,7 +11,7 @@ from holdfast import record
 from holdfast.errors import UsageError
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
-from holdfast.report.drawing import drawing, file_name
+from holdfast.report.drawing import drawings
 from holdfast.report.reproduce import Request, read_tables, render, reproduce
 from recipes import PAPERS
 
@@ -72,8 +72,8 @@ def run_report(args: Sequence[str]) -> int:
     options = parse(Report, "report FOLDER", args[1:], Report())
     measured = read_tables(Path(args[0]))
     if options.figures is not None:
-        for each in measured:
-            record.write_text(options.figures / file_name(each), drawing(each))
+        for name, svg in drawings(measured).items():
+            record.write_text(options.figures / name, svg)
     text = render(measured, options.form)
     if options.out is None:
         print(text)

@@ -1,5 +1,8 @@
 """The figure of whatever was measured, as SVG: for the page, or as a file of its own."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from holdfast.report.figures import curve, overview
 from holdfast.report.filled import Filled
 from holdfast.report.looked import Looked
@@ -13,6 +16,12 @@ def drawing(measured: Filled | Looked) -> str:
     return overview(measured) if measured.table.shown_as == "table" else curve(measured)
 
 
-def file_name(measured: Filled | Looked) -> str:
-    """Return what a file of its figure is called, as in sim-figure-3-short.svg."""
-    return f"{measured.name}-{measured.scale}.svg".replace(" ", "-")
+def drawings(measured: Sequence[Filled | Looked]) -> dict[str, str]:
+    """Return the figure of each by the name of a file, as in sim-figure-3-short.svg; a second of one name has a 2."""
+    found: dict[str, str] = {}
+    known: Counter[str] = Counter()
+    for each in measured:
+        name = f"{each.name}-{each.scale}".replace(" ", "-")
+        known[name] += 1
+        found[f"{name}-{known[name]}.svg" if known[name] > 1 else f"{name}.svg"] = drawing(each)
+    return found

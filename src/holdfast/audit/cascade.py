@@ -61,7 +61,7 @@ def targets(threat: Threat) -> Move:
     In L1 its points are sparse, those of the ways to the corners are not, and the margin tells little of who breaks.
     """
     if isinstance(threat, L1):
-        return Move(APGDT(threat, steps=30), share=0.5)
+        return Move(APGDT(threat, steps=60), share=0.5)
     if isinstance(threat, L2):
         return Move(APGDT(threat, steps=20), share=0.2)
     return Move(MultiTargeted(threat), share=0.1)

@@ -70,7 +70,7 @@ class Train:
 
 def run_train(args: Sequence[str]) -> int:
     """holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
-    first_word(args, "train", "METHOD", method_kinds())
+    first_word(args, "train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip]", method_kinds())
     names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
     return parse(Train, f"train {' '.join(names)}", args[len(names) :], Train(chosen_run(names)))()
 

@@ -58,7 +58,7 @@ class Attack:
 
 def run_attack(args: Sequence[str]) -> int:
     """holdfast attack ATTACK NETWORK [options]."""
-    name, rest = first_word(args, "attack", "ATTACK", attack_kinds())
+    name, rest = first_word(args, "attack ATTACK NETWORK", attack_kinds())
     kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
     if not rest or rest[0].startswith("-"):
         if rest and rest[0] in ("-h", "--help"):

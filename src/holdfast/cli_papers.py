@@ -49,7 +49,7 @@ class Report:
 
 def run_reproduce(args: Sequence[str]) -> int:
     """holdfast reproduce PAPER [options]."""
-    name, rest = first_word(args, "reproduce", "PAPER", PAPERS)
+    name, rest = first_word(args, "reproduce PAPER", PAPERS)
     options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
     request = Request(
         PAPERS[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,

@@ -14,10 +14,14 @@ from holdfast.errors import UnknownName, UsageError
 Options = TypeVar("Options")
 
 
-def first_word(args: Sequence[str], verb: str, what: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:
-    """Return the name that a verb's first word means, whatever its case, and the words after it."""
+def first_word(args: Sequence[str], form: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:
+    """Return the name that a verb's first word means, whatever its case, and the words after it.
+
+    `form` is how the verb is written, as in "attack ATTACK NETWORK"; its second word is what is named.
+    """
+    verb, what = form.split()[:2]
     names = {name.lower(): name for name in known}
-    usage = f"usage: holdfast {verb} {what} [options]; {what} is one of {', '.join(sorted(known))}"
+    usage = f"usage: holdfast {form} [options]; {what} is one of {', '.join(sorted(known))}"
     if args and args[0] in ("-h", "--help"):
         print(f"{usage}\nholdfast {verb} {next(iter(known))} --help lists the options")
         raise SystemExit(0)

@@ -13,7 +13,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
-from torch import Tensor
 
 from holdfast import CropFlip, Run, methods, record, train
 from holdfast.errors import BadValue
@@ -21,19 +20,13 @@ from holdfast.methods import Method
 from holdfast.optimization import SGD, Triangle
 from tests.conftest import published
 
+from .resuming import Stop, assert_same_end, lines, stop_and_resume, weights
+
 KINDS = published(methods, Method, ("LossMethod", "Method"))
 BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triangle(), data="made-up:1x8x8")
 """Five batches an epoch, the last of them smaller."""
 
 pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    return record.read_tensors(folder / "model.safetensors", "")
-
-
-def lines(folder: Path) -> list[str]:
-    return (folder / "metrics.jsonl").read_text().splitlines()
 
 
 def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
@@ -47,29 +40,11 @@ def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
     assert not model.training
 
 
-class Stop(Exception):
-    """A power cut."""
-
-
 @pytest.mark.parametrize("at", [1, 5, 7, 14])
 def test_stopped_at_any_step_and_resumed_is_bit_identical(
     kind: type[Method], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = replace(BASE, method=kind())
-    train(run, tmp_path / "straight")
-
-    def cut(done: int, total: int, words: str) -> None:
-        if done == at and not words:
-            raise Stop
-
-    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)  # last.pt is written after every step
-    with pytest.raises(Stop):
-        train(run, tmp_path / "broken", tell=cut)
-    torch.manual_seed(12345)
-    train(run, tmp_path / "broken")
-    straight, broken = weights(tmp_path / "straight"), weights(tmp_path / "broken")
-    assert all(torch.equal(straight[name], broken[name]) for name in straight)
-    assert lines(tmp_path / "straight") == lines(tmp_path / "broken")
+    stop_and_resume(replace(BASE, method=kind()), at, tmp_path, monkeypatch)
 
 
 def test_the_state_between_saves_does_not_matter(kind: type[Method], tmp_path: Path) -> None:
@@ -83,9 +58,7 @@ def test_the_state_between_saves_does_not_matter(kind: type[Method], tmp_path: P
     with pytest.raises(Stop):
         train(run, tmp_path / "broken", tell=cut)
     train(run, tmp_path / "broken")
-    straight, broken = weights(tmp_path / "straight"), weights(tmp_path / "broken")
-    assert all(torch.equal(straight[name], broken[name]) for name in straight)
-    assert lines(tmp_path / "straight") == lines(tmp_path / "broken")
+    assert_same_end(tmp_path / "straight", tmp_path / "broken")
 
 
 def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], tmp_path: Path) -> None:
@@ -112,9 +85,7 @@ def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], t
     assert not (folder / "model.safetensors").exists()
     time.sleep(0.05)
     train(run, folder)
-    straight, killed = weights(tmp_path / "straight"), weights(folder)
-    assert all(torch.equal(straight[name], killed[name]) for name in straight)
-    assert lines(tmp_path / "straight") == lines(folder)
+    assert_same_end(tmp_path / "straight", folder)
 
 
 def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) -> None:

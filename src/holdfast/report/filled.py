@@ -108,9 +108,7 @@ def measure(
 
     NaN where its training diverged, or that of the network that a column's images are made against.
     """
-    # Images made against the row's own network are no black box, so the worst case of black boxes leaves them out.
-    own = [name for name, column in table.columns.items() if isinstance(column, Transfer) and column.source == run]
-    run = seeded(run, seed)
+    row, run = run, seeded(run, seed)
     try:
         model = network(run, place)
     except TrainingDiverged as error:
@@ -129,10 +127,17 @@ def measure(
             except TrainingDiverged as error:  # of the network that the images are made against
                 place.tell(0, 1, str(error))
     values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
-    if table.worst:
-        known = [rows[name] for name in table.worst if name not in own and name in rows]
-        values[WORST] = metrics.worst_case(known, table.top) if known else math.nan
-    return values, doubts
+    return values | ({WORST: worst(row, table, rows)} if table.worst else {}), doubts
+
+
+def worst(row: Run, table: Table, rows: Mapping[str, Outcomes]) -> float:
+    """Return the accuracy in the worst of the table's worst columns, for each image; NaN where none is known.
+
+    Images made against the row's own network are no black box, so the worst case of black boxes leaves them out.
+    """
+    own = [name for name, column in table.columns.items() if isinstance(column, Transfer) and column.source == row]
+    known = [rows[name] for name in table.worst if name in rows and name not in own]
+    return metrics.worst_case(known, table.top) if known else math.nan
 
 
 def evaluate(

@@ -1,14 +1,18 @@
 """The state of a run before its first step: networks, memory, optimizers, and what it takes over from other runs."""
 
+import torch
 from torch import nn
 
 from holdfast import record
+from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.lineage import Lineage, take_place, take_weights
+from holdfast.models.layout import channels_last
 from holdfast.run import Run, build, reseed
 from holdfast.state import State
 from holdfast.streams import fresh, number
+from holdfast.types import Images
 
 
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
@@ -17,6 +21,9 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
+    if device.type == "cpu":  # on GPUs it has not been timed
+        with at_rest(model):
+            channels_last(model, first_image(run, train_set))
     norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
     words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
     require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
@@ -34,3 +41,9 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     state = State(model, memory, networks, optimizers, name, lineage.names())
     take_place(run, state, lineage)
     return state
+
+
+def first_image(run: Run, train_set: ImageSet) -> Images:
+    """Return one image, cropped as the network will see it."""
+    image = train_set.take(torch.tensor([0]))
+    return run.augment.center(image) if run.augment else image

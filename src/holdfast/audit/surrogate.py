@@ -17,6 +17,7 @@ from holdfast.audit.folding import NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.audit.processes import first_ones
 from holdfast.audit.steadiness import generators_put_back, unsteady
+from holdfast.models.layout import channels_last
 from holdfast.models.pretrained import reason
 from holdfast.types import Images, Network
 
@@ -91,19 +92,6 @@ def shares(twin: nn.Module, model: nn.Module) -> bool:
     """Say whether a change of one would be a change of the other, as when a network says how it is copied."""
     own, others = ({id(each) for each in (*one.modules(), *one.parameters(), *one.buffers())} for one in (model, twin))
     return bool(own & others)
-
-
-def channels_last(network: nn.Module, images: Images) -> bool:
-    """Lay 4-d weights, and so all that comes out of them, with the channels last, where the network can be run so."""
-    if not any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in network.modules()):
-        return False
-    network.to(memory_format=torch.channels_last)
-    try:
-        ask(network, images)
-    except RuntimeError:  # `view` wants what lies in one piece
-        network.to(memory_format=torch.contiguous_format)
-        return False
-    return True
 
 
 def in_bfloat16(surrogate: Surrogate, reference: Reference, images: Images) -> Surrogate:

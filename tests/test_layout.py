@@ -15,7 +15,7 @@ LEVELS = (
     ("objectives",),
     ("attacks", "models", "data"),
     ("record", "conditions"),
-    ("optimization",),
+    ("optimization", "layout"),
     ("methods", "purifiers", "detectors"),
     ("run",),
     ("state",),

@@ -4,11 +4,10 @@ import torch
 from torch import nn
 
 from holdfast import record
-from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.layout import laid_out
 from holdfast.lineage import Lineage, take_place, take_weights
-from holdfast.models.layout import channels_last
 from holdfast.run import Run, build, reseed
 from holdfast.state import State
 from holdfast.streams import fresh, number
@@ -21,9 +20,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
-    if device.type == "cpu":  # on GPUs it has not been timed
-        with at_rest(model):
-            channels_last(model, first_image(run, train_set))
+    laid_out(model, first_image(run, train_set))
     norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
     words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
     require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")

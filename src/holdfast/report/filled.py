@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from holdfast import metrics, record
@@ -13,6 +14,7 @@ from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.layout import laid_out
 from holdfast.lineage import seeded
 from holdfast.networks import centered
 from holdfast.report.audited import audited
@@ -150,6 +152,8 @@ def evaluate(
         source = seeded(column.source, seed)
         attacked = record.fingerprint(source)
         networks = {attacked: network(source, place), judged: model}
+    for one in networks.values():
+        laid_out(one, data.take(torch.tensor([0])))
     cell = Cell(judged, attacked, attack, seed)
     return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
 

@@ -78,6 +78,14 @@ def test_a_share_of_a_run_keeps_its_shape() -> None:
     assert Scale(share=0.001).run(Run(epochs=10)).epochs == 1
 
 
+@pytest.mark.parametrize(("least", "first", "later"), [(None, 1, 10), (5, 5, 10), (40, 40, 40), (5_000, 100, 1_000)])
+def test_a_short_pre_training_keeps_its_least_steps(least: int | None, first: int, later: int) -> None:
+    run = Run(epochs=None, steps=1_000, start=Start(Run(epochs=None, steps=100), "position"))
+    shorter = Scale(share=0.01, least_steps=least).run(run)
+    assert (origins(shorter)[0], shorter.steps) == (Run(epochs=None, steps=first), later)
+    assert Scale(share=0.5, least_steps=least).run(Run(epochs=10)) == Run(epochs=5)
+
+
 def test_runs_that_a_row_or_a_column_names_shrink_with_it() -> None:
     source = Run(AT(PGD(steps=10)), start=Start(Run(limit=500)))
     table = replace(TABLE, columns={"black box": Transfer(source, PGD(steps=20))})

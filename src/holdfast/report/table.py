@@ -77,6 +77,8 @@ class Scale:
     """A run measured in steps keeps them; `share` shortens it."""
     share: float | None = None
     """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
+    least_steps: int | None = None
+    """A run measured in steps takes at least this many, however small the share."""
     limit: int | None = None
     test_limit: int | None = None
     seeds: tuple[int, ...] | None = None
@@ -108,7 +110,10 @@ class Scale:
         if run.start is not None:
             said.pop("pretrained", None)
         named: Run = with_origins(run, self.run)
-        return _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
+        shorter = _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
+        if self.least_steps is None or shorter.steps is None:
+            return shorter
+        return replace(shorter, steps=max(shorter.steps, min(self.least_steps, run.steps or 0)))
 
     def column(self, column: Column) -> Column:
         """Return a column's attack, with the run that it is aimed at, at this scale."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from holdfast import record
 from holdfast.errors import BadRecord, require
+from holdfast.layout import laid_out
 from holdfast.methods import Origin
 from holdfast.run import Run, trained_model
 from holdfast.state import State
@@ -82,7 +83,8 @@ class Lineage:
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen."""
         run, folder = self._known(origin)
-        return trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
+        model = trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
+        return laid_out(model, self.seen(origin, torch.zeros(1, *self.shape, device=self.device)))
 
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder."""

@@ -18,6 +18,8 @@ from holdfast.report import Audit, Figure, Paper, Scale, Study, Table, Transfer
 from holdfast.report.table import Column, Published
 from holdfast.run import Run
 from recipes.cascade_runs import (
+    EARLY,
+    EARLY_SCALES,
     LATER,
     LL,
     MANY,
@@ -185,6 +187,10 @@ PAPER = Paper(
             scales=MNIST_SCALES,
         ),
         "2": white("Table 2: CIFAR-10, 20 layers", WHITE_BOX, WHITE_BOX_LINES),
+        "2-early": Table(
+            "Table 2, our rows: pre-training as short as the rest", EARLY, white_box((4, 16)), (0,), varied=VARIED,
+            scales=SCALES | EARLY_SCALES, notes=PAIRED,
+        ),
         "3": Table(
             "Table 3: CIFAR-10, 20 networks", MANY,
             columns := {name: CIFAR_COLUMNS[name] for name in ("clean", "step_ll 4", "step_ll 16", "iter_ll 4",

@@ -98,6 +98,12 @@ WHITE_BOX = {
     "step_both Kurakin": cifar(1, Kurakin((LL, FAST))),
     "step_both Pivot": cifar(1, UnifiedEmbedding((LL, FAST))),
 }
+EARLY = {
+    "Kurakin": NETS["K1"],
+    "Bidirection": WHITE_BOX["step_ll Bidirection"],
+    "Pivot": NETS["P1"],
+    "Pivot, another initialisation": NETS["P2"],
+}
 LATER = Levels((400, 60_000, 90_000), (0.1, 1.0, 0.1, 0.01))
 MANY = {
     row: replace(NETS[name], steps=120_000, schedule=LATER,
@@ -122,6 +128,7 @@ def short(schedule: Levels) -> Scale:
                  seeds=(0,))  # fmt: skip
 
 
+EARLY_SCALES = {"short": replace(short(WARMED), share=0.01, least_steps=None, schedule=None)}
 SCALES = {
     "short": short(WARMED),
     "smoke": SMALL,

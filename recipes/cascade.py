@@ -29,6 +29,7 @@ from recipes.cascade_runs import (
     MNIST_CHOICES,
     MNIST_LL,
     MNIST_SCALES,
+    MNIST_SETTLED,
     NETS,
     PRICES,
     SCALES,
@@ -108,6 +109,7 @@ def panels(rows: Mapping[str, Run], looking: Mapping[str, Analysis]) -> dict[str
 
 
 THREE = {"Baseline": NETS["B1"], "Kurakin": NETS["K1"], "Pivot": NETS["P1"]}
+MNIST_PULLED = {row: MNIST[row] for row in ("Pivot", "Bidirection")}
 MNIST_THREE = {row: MNIST[row] for row in THREE}
 LOGITS: dict[str, Any] = {
     "x": "eps, of 255; below zero the other way", "y": "argument of the softmax", "y_range": (-10, 25),
@@ -151,6 +153,11 @@ PAPER = Paper(
         "1-choices": Table(
             "Table 1, our rows: what the paper leaves open", MNIST_CHOICES, MNIST_COLUMNS | MNIST_AUDIT, (0,),
             scales=MNIST_SCALES,
+        ),
+        "1-settled": Table(
+            "Table 1, our rows: after the paper's whole pre-training", MNIST_PULLED, MNIST_COLUMNS | MNIST_AUDIT, (0,),
+            published=printed(MNIST_COLUMNS, {row: PRINTED["1"][row] for row in MNIST_PULLED}),
+            varied=TERMS, scales=MNIST_SCALES | MNIST_SETTLED, notes=PAIRED,
         ),
         "2": white("Table 2: CIFAR-10, 20 layers", WHITE_BOX, PRINTED["2"]),
         "2-early": Table(

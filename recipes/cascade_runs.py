@@ -139,3 +139,5 @@ MNIST_SCALES = {
     "smoke": replace(SMALL, share=2.5e-4, data="made-up:1x12x12"),
     "full": Scale(),
 }
+SETTLED = 938 + 1_412
+MNIST_SETTLED = {"short": replace(MNIST_SCALES["short"], share=SETTLED / 8_000, least_steps=938)}

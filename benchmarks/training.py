@@ -84,7 +84,7 @@ def our_step(
     network: nn.Module, name: str, batch: Batch, precision: Literal["float32", "bfloat16"]
 ) -> Callable[[], None]:
     """Return a step of holdfast's training loop, with the network laid out as a run begins."""
-    laid_out(network, batch.images[:1])
+    laid_out(network, SHAPES[name])
     method = AT(PGD(Linf(EPS), STEPS, STEP))
     run = Run(method, model=name, batch=len(batch.images), optimizer=OPTIMIZER, precision=precision)
     memory = method.remember(network, None, None)  # AT keeps nothing of the training set

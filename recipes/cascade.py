@@ -110,7 +110,6 @@ def panels(rows: Mapping[str, Run], looking: Mapping[str, Analysis]) -> dict[str
 
 THREE = {"Baseline": NETS["B1"], "Kurakin": NETS["K1"], "Pivot": NETS["P1"]}
 MNIST_PULLED = {row: MNIST[row] for row in ("Pivot", "Bidirection")}
-MNIST_THREE = {row: MNIST[row] for row in THREE}
 LOGITS: dict[str, Any] = {
     "x": "eps, of 255; below zero the other way", "y": "argument of the softmax", "y_range": (-10, 25),
     "notes": ("bands are one standard deviation over the images either way",),
@@ -155,13 +154,15 @@ PAPER = Paper(
             scales=MNIST_SCALES,
         ),
         "1-settled": Table(
-            "Table 1, our rows: after the paper's whole pre-training", MNIST_PULLED, MNIST_COLUMNS | MNIST_AUDIT, (0,),
+            "Table 1, two rows: at scale short after the paper's whole pre-training", MNIST_PULLED,
+            MNIST_COLUMNS | MNIST_AUDIT, (0,),
             published=printed(MNIST_COLUMNS, {row: PRINTED["1"][row] for row in MNIST_PULLED}),
             varied=TERMS, scales=MNIST_SCALES | MNIST_SETTLED, notes=PAIRED,
         ),
         "2": white("Table 2: CIFAR-10, 20 layers", WHITE_BOX, PRINTED["2"]),
         "2-early": Table(
-            "Table 2, our rows: pre-training as short as the rest", EARLY, white_box((4, 16)), (0,), varied=VARIED,
+            "Table 2, some rows: at scale short with a pre-training as short as the rest", EARLY,
+            white_box((4, 16)), (0,), varied=VARIED,
             scales=SCALES | EARLY_SCALES, notes=PAIRED,
         ),
         "3": Table(
@@ -202,11 +203,11 @@ PAPER = Paper(
         "4": Figure("Figure 4: arguments of the softmax along step_ll, CIFAR-10",
                     panels(THREE, {"": SoftmaxArguments()}), **LOGITS),
         "4-mnist": Figure("Figure 4 on MNIST: arguments of the softmax along step_ll",
-                          panels(MNIST_THREE, {"": SoftmaxArguments()}), scales=MNIST_SCALES, **LOGITS),
+                          panels(MNIST, {"": SoftmaxArguments()}), scales=MNIST_SCALES, **LOGITS),
         "5": Figure("Figure 5: correlation of gradients, CIFAR-10",
                     panels(THREE, {"": GradientCorrelation()}), **CORRELATIONS),
         "5-mnist": Figure("Figure 5 on MNIST: correlation of gradients",
-                          panels(MNIST_THREE, {"": GradientCorrelation(eps=TO_48)}), scales=MNIST_SCALES,
+                          panels(MNIST, {"": GradientCorrelation(eps=TO_48)}), scales=MNIST_SCALES,
                           **CORRELATIONS),
         "6": Figure("Figure 6: arguments of the softmax along three attacks, CIFAR-10",
                     panels(THREE, {

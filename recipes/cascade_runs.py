@@ -115,20 +115,21 @@ SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made
               test_steps=2, effort="fast")  # fmt: skip
 # Batch norm's averages, which attacks and tests see, reach back over as large a share of the run as the paper's 1,000.
 AVERAGED = {f"cifar-resnet-{depth}": f"cifar-resnet-{depth}-average-15" for depth in (20, 110)}
+EARLY_SCALES = {"short": Scale(share=0.01, limit=10_000, model=AVERAGED, test_limit=500, seeds=(0,))}
+SHARE = 0.0137
+"""A tenth of the pre-training (391 batches), then as many as a hundredth of the whole has after its own."""
 
 
 def short(schedule: Levels) -> Scale:
-    """Return what two cores do in two hours: some epochs of 10,000 images, but a tenth of the pre-training.
+    """Return the hundredth of EARLY_SCALES with a pre-training of 391 batches in place of 39.
 
-    The pivot's distance runs away from a network that has hardly begun to learn, so of the pre-training and its
-    warm-up (40 batches here) more is kept than of the rest.
+    The pivot's distance runs away from a network that has hardly begun to learn (Table 2-early).
     """
-    warmer = replace(schedule, at=(40 / 0.0137, *schedule.at[1:]))
-    return Scale(share=0.0137, least_steps=391, schedule=warmer, limit=10_000, model=AVERAGED, test_limit=500,
-                 seeds=(0,))  # fmt: skip
+    warm = 40 / SHARE  # the scale shortens milestones too, so this warms up for 40 batches
+    milestones = replace(schedule, at=(warm, *schedule.at[1:]))
+    return replace(EARLY_SCALES["short"], share=SHARE, least_steps=391, schedule=milestones)
 
 
-EARLY_SCALES = {"short": replace(short(WARMED), share=0.01, least_steps=None, schedule=None)}
 SCALES = {
     "short": short(WARMED),
     "smoke": SMALL,
@@ -139,5 +140,5 @@ MNIST_SCALES = {
     "smoke": replace(SMALL, share=2.5e-4, data="made-up:1x12x12"),
     "full": Scale(),
 }
-SETTLED = 938 + 1_412
-MNIST_SETTLED = {"short": replace(MNIST_SCALES["short"], share=SETTLED / 8_000, least_steps=938)}
+MNIST_SETTLED = {"short": replace(MNIST_SCALES["short"], share=2_350 / 8_000, least_steps=938)}
+"""The paper's whole pre-training, then as many batches as MNIST_SCALES has after a fifth of it."""

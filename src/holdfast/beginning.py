@@ -1,6 +1,5 @@
 """The state of a run before its first step: networks, memory, optimizers, and what it takes over from other runs."""
 
-import torch
 from torch import nn
 
 from holdfast import record
@@ -8,10 +7,9 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.layout import laid_out
 from holdfast.lineage import Lineage, take_place, take_weights
-from holdfast.run import Run, build, reseed
+from holdfast.run import Run, build, reseed, seen_shape
 from holdfast.state import State
 from holdfast.streams import fresh, number
-from holdfast.types import Images
 
 
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
@@ -20,7 +18,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
-    laid_out(model, first_image(run, train_set))
+    laid_out(model, seen_shape(run, train_set.shape))
     norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
     words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
     require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
@@ -38,9 +36,3 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     state = State(model, memory, networks, optimizers, name, lineage.names())
     take_place(run, state, lineage)
     return state
-
-
-def first_image(run: Run, train_set: ImageSet) -> Images:
-    """Return one image, cropped as the network will see it."""
-    image = train_set.take(torch.tensor([0]))
-    return run.augment.center(image) if run.augment else image

@@ -17,7 +17,7 @@ from holdfast import record
 from holdfast.errors import BadRecord, require
 from holdfast.layout import laid_out
 from holdfast.methods import Origin
-from holdfast.run import Run, trained_model
+from holdfast.run import Run, seen_shape, trained_model
 from holdfast.state import State
 
 
@@ -84,7 +84,7 @@ class Lineage:
         """Return the run's network, at rest, frozen."""
         run, folder = self._known(origin)
         model = trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
-        return laid_out(model, self.seen(origin, torch.zeros(1, *self.shape, device=self.device)))
+        return laid_out(model, seen_shape(run, self.shape))
 
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder."""

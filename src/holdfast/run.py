@@ -101,11 +101,16 @@ def check_hope(folder: Path) -> None:
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:
     """Return the run's network as it begins, from public weights if `pretrained`."""
-    size = run.augment.size if run.augment else None
     options = {"pretrained": True} if pretrained else {}
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), number(run.seed, "weights"))
-        return models.build(run.model, (shape[0], size or shape[1], size or shape[2]), classes, **options)
+        return models.build(run.model, seen_shape(run, shape), classes, **options)
+
+
+def seen_shape(run: Run, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the shape of the images of a data set as the run's network sees them, cropped."""
+    size = run.augment.size if run.augment else None
+    return shape[0], size or shape[1], size or shape[2]
 
 
 def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: int) -> nn.Module:

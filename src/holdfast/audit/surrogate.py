@@ -17,7 +17,7 @@ from holdfast.audit.folding import NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.audit.processes import first_ones
 from holdfast.audit.steadiness import generators_put_back, unsteady
-from holdfast.models.layout import channels_last
+from holdfast.layout import channels_last
 from holdfast.models.pretrained import reason
 from holdfast.types import Images, Network
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from holdfast import metrics, record
@@ -80,12 +79,12 @@ def run_folder(run: Run, place: Workplace) -> Path:
     return place.folder / "runs" / record.fingerprint(run)
 
 
-def network(run: Run, place: Workplace) -> nn.Module:
-    """Return the trained network of a run."""
+def network(run: Run, data: ImageSet, place: Workplace) -> nn.Module:
+    """Return the trained network of a run, laid out for images like these."""
     folder = run_folder(run, place)
     if not (folder / "model.safetensors").exists():
         place.tell(0, 1, f"training {record.brief(run)}")
-    return train(
+    trained = train(
         run,
         folder,
         device=place.device,
@@ -93,6 +92,7 @@ def network(run: Run, place: Workplace) -> nn.Module:
         download=place.download,
         tell=place.tell,
     )
+    return laid_out(trained, data.shape)
 
 
 def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
@@ -112,7 +112,7 @@ def measure(
     """
     row, run = run, seeded(run, seed)
     try:
-        model = network(run, place)
+        model = network(run, data, place)
     except TrainingDiverged as error:
         place.tell(0, 1, str(error))
         return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
@@ -151,9 +151,7 @@ def evaluate(
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
         attacked = record.fingerprint(source)
-        networks = {attacked: network(source, place), judged: model}
-    for one in networks.values():
-        laid_out(one, data.take(torch.tensor([0])))
+        networks = {attacked: network(source, data, place), judged: model}
     cell = Cell(judged, attacked, attack, seed)
     return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
 

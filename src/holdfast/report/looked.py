@@ -55,7 +55,7 @@ def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
 
 def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
     try:
-        model = network(seeded(study.run, seed), place)
+        model = network(seeded(study.run, seed), data, place)
     except TrainingDiverged as error:
         place.tell(0, 1, str(error))
         return Seen({}, {"training diverged": 1.0})

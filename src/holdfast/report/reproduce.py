@@ -93,7 +93,7 @@ def _pictures(request: Request, filled: Sequence[Filled | Looked], place: Workpl
     for row, run in table.rows.items():
         one = seeded(run, table.seeds[0])
         data = filling.images_of(one, table.test_limit, place)
-        shown.append(picture(row, filling.network(one, place), attack, data))
+        shown.append(picture(row, filling.network(one, data, place), attack, data))
     return shown
 
 

@@ -78,7 +78,7 @@ class Scale:
     share: float | None = None
     """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
     least_steps: int | None = None
-    """A run measured in steps takes at least this many, however small the share."""
+    """However small the share, a run measured in steps takes this many, or all its own where those are fewer."""
     limit: int | None = None
     test_limit: int | None = None
     seeds: tuple[int, ...] | None = None

@@ -55,6 +55,10 @@ MNIST = mnist({
     "Bidirection": UnifiedEmbedding(MNIST_LL, pivot=False),
     "Pivot": UnifiedEmbedding(MNIST_LL),
 })  # fmt: skip
+SETTLED = {
+    "Pivot": MNIST["Pivot"],
+    "Pivot, lr a tenth after pre-training": replace(MNIST["Pivot"], schedule=Steps((938, 6_000))),
+}
 MNIST_CHOICES = mnist({
     "Pivot": UnifiedEmbedding(MNIST_LL),
     "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, price=0.0),

@@ -170,6 +170,30 @@ def test_a_pivot_stays_and_two_embeddings_meet_halfway(power: int, half: bool) -
         assert torch.equal(clean, torch.zeros_like(clean) if pivot else -attacked)
 
 
+class Scaled(nn.Module):
+    """A linear network of zero bias whose logits have a length to be learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(64, 10, bias=False)
+        self.length = nn.Parameter(torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.length * self.linear(images.flatten(1))
+        return logits
+
+
+def test_the_pivot_wants_longer_logits_where_an_attack_shortens_them_and_two_embeddings_never_do() -> None:
+    """Why the pivot can run away: what lengthens the attacked logits lengthens the clean ones, which it chases."""
+    model, batch = Scaled(), some()
+    slopes = {}
+    for pivot in (True, False):
+        with fresh(1, 2):
+            distance = UnifiedEmbedding((LL,), pivot=pivot).loss(model, batch, Memory())["distance"]
+        (slopes[pivot],) = torch.autograd.grad(distance, model.length)
+    assert slopes[True] < 0 < slopes[False]
+
+
 def test_a_whole_loss_against_a_plain_loop() -> None:
     model, batch = Small().eval(), some()
     method = UnifiedEmbedding((LL,), weight=0.3, price=0.01)

@@ -41,6 +41,14 @@ def test_a_figure_of_panels_is_xml_and_the_same_every_time(looked: Looked) -> No
     assert "_points" in text
 
 
+def test_a_log_axis_has_numbers_and_no_formulas(looked: Looked) -> None:
+    lines = Seen({"a": Series((0.1, 1.0, 10.0), (0.0, 0.5, 1.0))}, {})
+    log = replace(
+        looked, figure=replace(looked.figure, x_scale="log"), seen={"lines": {"": lines}, "cloud": {"": lines}}
+    )
+    assert "mathdefault" not in panels(log)
+
+
 def test_a_line_is_called_by_its_study_and_its_own_name(looked: Looked) -> None:
     assert [name for name, _ in looked.labelled("lines")] == [f"AT, {NASTY}", NASTY]
     assert [name for name, _ in looked.labelled("cloud")] == ["_points"]

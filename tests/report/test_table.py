@@ -196,3 +196,4 @@ def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
     assert turned_round.values["PGD"] == {"0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"]}
     assert turned_round.table.published["clean"] == {"0": (91.0, table.published["0"]["clean"][1])}
     assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")
+    assert "mathdefault" not in curve(swept)

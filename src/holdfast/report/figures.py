@@ -45,6 +45,7 @@ def curve(filled: Filled) -> str:
         if filled.table.axis_scale == "log":
             least = min((place for place in places.values() if place > 0), default=1.0)
             axes.set_xscale("symlog", linthresh=least)
+            axes.xaxis.set_major_formatter(plain)
             axes.set_xlim(low - least / 4, 1.3 * high)
         for number, row in enumerate(filled.table.rows):
             _draw_row(axes, filled, row, places, number)
@@ -96,6 +97,11 @@ def canvas(width: float, height: float, dpi: int = 100) -> Iterator[Canvas]:
     ours = {"svg.hashsalt": "holdfast", "text.parse_math": False, "font.size": 9, "axes.titlesize": 10}
     with style.context(["default", ours]):
         yield Figure(figsize=(width, height), dpi=dpi, facecolor="white")
+
+
+def plain(value: float, place: int | None) -> str:
+    """Return a number on an axis as it is read: matplotlib's own on a log axis is a formula, which `canvas` leaves raw."""
+    return f"{value:g}"
 
 
 def spread(heights: Sequence[float], gap: float, top: float = 100.0) -> list[float]:

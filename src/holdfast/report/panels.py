@@ -5,7 +5,7 @@ import textwrap
 from typing import Any
 
 from holdfast.analysis import Series
-from holdfast.report.figures import COLOURS, LINE, MARKERS, Axes, canvas, svg_of
+from holdfast.report.figures import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 from holdfast.report.looked import Looked
 
 ACROSS = 3
@@ -43,6 +43,7 @@ def _draw_panel(axes: Axes, looked: Looked, title: str, names: list[str]) -> dic
     figure, drawn = looked.figure, dict(looked.labelled(title))
     axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(looked, title)]), fontsize=8.5)
     axes.set(xlabel=figure.x, ylabel=figure.y, xscale=figure.x_scale)
+    axes.xaxis.set_major_formatter(plain)
     if figure.y_range is not None:
         axes.set_ylim(*figure.y_range)
     axes.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.data import ImageSet
 from holdfast.evaluation import judge
 from holdfast.metrics import interval
-from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, svg_of
+from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, plain, svg_of
 from holdfast.report.pictures import Pictures
 from holdfast.types import Network, Rows
 
@@ -31,7 +31,7 @@ def survivors(reports: Mapping[str, Report]) -> str:
         axes.set(ylim=(0, 100), xlabel="forward and backward passes an image, in all", ylabel="images that stand (%)")
         axes.set_xscale("log", subs=())
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda passes, place: f"{passes:g}")
+        axes.xaxis.set_major_formatter(plain)
         lines = [_draw(axes, report, number, len(reports) == 1) for number, report in enumerate(reports.values())]
         if len(reports) > 1:
             axes.legend(lines, list(reports), frameon=False)

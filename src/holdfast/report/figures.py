@@ -100,7 +100,7 @@ def canvas(width: float, height: float, dpi: int = 100) -> Iterator[Canvas]:
 
 
 def plain(value: float, place: int | None) -> str:
-    """Return a number on an axis as it is read: matplotlib's own on a log axis is a formula, which `canvas` leaves raw."""
+    """Return a number on an axis as it is read: matplotlib's own on a log axis is a formula, shown raw by `canvas`."""
     return f"{value:g}"
 
 

@@ -10,6 +10,8 @@ from holdfast.report.looked import Looked
 
 ACROSS = 3
 """Panels in a row."""
+MARKS = 20
+"""Markers on a line, at most."""
 WIDE, HIGH = 3.1, 2.7
 """Size of a panel, in inches."""
 
@@ -67,6 +69,8 @@ def _draw_series(axes: Axes, series: Series, number: int) -> Any:
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     if series.low:
         axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
-    style = {"linewidth": 1.4, "markersize": 3.5} if series.joined else {"linestyle": "none", "markersize": 2}
+    style: dict[str, Any] = {"linestyle": "none", "markersize": 2}
+    if series.joined:  # many markers would hide the line
+        style = {"linewidth": 1.4, "markersize": 3.5, "markevery": math.ceil(len(series.x) / MARKS) or 1}
     # Thousands of points are a small picture; as shapes they would be most of the page.
     return axes.plot(series.x, series.y, color=colour, marker=marker, rasterized=not series.joined, **style)[0]

@@ -78,8 +78,8 @@ def test_a_share_of_a_run_keeps_its_shape() -> None:
     assert Scale(share=0.001).run(Run(epochs=10)).epochs == 1
 
 
-@pytest.mark.parametrize(("least", "first", "later"), [(None, 1, 10), (5, 5, 10), (40, 40, 40), (5_000, 100, 1_000)])
-def test_a_short_pre_training_keeps_its_least_steps(least: int | None, first: int, later: int) -> None:
+@pytest.mark.parametrize(("least", "first", "later"), [(1, 1, 10), (5, 5, 10), (40, 40, 40), (5_000, 100, 1_000)])
+def test_a_short_pre_training_keeps_its_least_steps(least: int, first: int, later: int) -> None:
     run = Run(epochs=None, steps=1_000, start=Start(Run(epochs=None, steps=100), "position"))
     shorter = Scale(share=0.01, least_steps=least).run(run)
     assert (origins(shorter)[0], shorter.steps) == (Run(epochs=None, steps=first), later)

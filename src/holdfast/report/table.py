@@ -77,7 +77,7 @@ class Scale:
     """A run measured in steps keeps them; `share` shortens it."""
     share: float | None = None
     """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
-    least_steps: int | None = None
+    least_steps: int = 1
     """However small the share, a run measured in steps takes this many, or all its own where those are fewer."""
     limit: int | None = None
     test_limit: int | None = None
@@ -110,10 +110,8 @@ class Scale:
         if run.start is not None:
             said.pop("pretrained", None)
         named: Run = with_origins(run, self.run)
-        shorter = _shared(replace(named, method=shortened(named.method, self.train_steps), **said), self.share)
-        if self.least_steps is None or shorter.steps is None:
-            return shorter
-        return replace(shorter, steps=max(shorter.steps, min(self.least_steps, run.steps or 0)))
+        smaller = replace(named, method=shortened(named.method, self.train_steps), **said)
+        return smaller if self.share is None else _shared(smaller, self.share, self.least_steps)
 
     def column(self, column: Column) -> Column:
         """Return a column's attack, with the run that it is aimed at, at this scale."""
@@ -149,12 +147,11 @@ def shortened(value: Any, steps: int | None) -> Any:
     return replace(value, **inner)
 
 
-def _shared(run: Run, share: float | None) -> Run:
-    """Return the run with this share of its length and of its schedule's milestones, at least one epoch or step."""
-    if share is None:
-        return run
+def _shared(run: Run, share: float, least_steps: int) -> Run:
+    """Return the run with this share of its length and of its milestones, at least one epoch or `least_steps` steps."""
     schedule = run.schedule
     if isinstance(schedule, Steps | Levels):
         schedule = replace(schedule, at=tuple(round(share * milestone, 6) for milestone in schedule.at))
-    epochs, steps = (None if each is None else max(1, round(share * each)) for each in (run.epochs, run.steps))
+    epochs = None if run.epochs is None else max(1, round(share * run.epochs))
+    steps = None if run.steps is None else max(round(share * run.steps), min(least_steps, run.steps))
     return replace(run, epochs=epochs, steps=steps, schedule=schedule)

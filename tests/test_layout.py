@@ -10,7 +10,7 @@ import holdfast
 
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
-    ("types", "errors", "streams", "passes"),
+    ("types", "errors", "streams", "passes", "behaviour"),
     ("threats", "layers"),
     ("objectives",),
     ("attacks", "models", "data"),

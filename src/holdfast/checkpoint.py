@@ -20,7 +20,8 @@ def resume(run: Run, state: State, folder: Path) -> None:
         require(not lines, f"{path} is missing: delete {folder} to train again, or restore the file", BadRecord)
         return
     saved = record.read_state(path, f"delete {folder} to train again, or restore the file")
-    require(saved.get("run") == record.fingerprint(run), f"{path} belongs to another run than run.json", BadRecord)
+    edited = f"{path} belongs to another run than run.json, or code of yours that it names was edited"
+    require(saved.get("run") == record.fingerprint(run), f"{edited}: choose another folder", BadRecord)
     other = f"{path} was made from other images than {run.data} holds now: choose another folder"
     require(saved.get("data") == state.data, other, BadRecord)
     same = saved.get("origins", {}) == state.origins

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
+from holdfast.behaviour import identity
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, ModelFault, require
 from holdfast.passes import counting
@@ -108,8 +109,8 @@ def judge(model: Network, images: Images) -> Tensor:
 
 
 def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet) -> str:
-    """Return a name made of the cell, every pixel, and every weight of the networks it speaks of."""
-    names = {name: record.fingerprint_of_tensors(networks[name].state_dict()) for name in {cell.judged, cell.attacked}}
+    """Return a name made of the cell, every pixel, and the networks it speaks of."""
+    names = {name: identity(networks[name]) for name in {cell.judged, cell.attacked}}
     return record.fingerprint([cell, name_of(data), names[cell.judged], names[cell.attacked]])
 
 

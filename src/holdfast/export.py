@@ -29,6 +29,8 @@ def export(
     """
     if out.suffix not in ("", ".npz"):
         raise UsageError(f"--out {out}: give an .npz file or a folder for PNG pictures")
+    if out.is_dir() and any(out.glob("*.png")):
+        raise UsageError(f"--out {out} holds pictures already: choose another folder, so that they do not mix")
     attacked, before, after, rounded, passes = [], [], [], [], []
     for part in data.batches(batch):
         with counting() as spent:

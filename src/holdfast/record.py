@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from holdfast.behaviour import own_code
 from holdfast.errors import BadRecord, BadValue
 
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -52,8 +53,13 @@ def _unsaid(field: "Field[Any]", value: object) -> bool:
 
 
 def fingerprint(value: object) -> str:
-    """Return a short name made of everything that `value` says, the same in every process."""
+    """Return a short name made of everything that `value` says, the same in every process.
+
+    Functions and kinds from outside holdfast count with what they do, so one's own attack, edited, is another.
+    """
     text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))
+    if own := own_code(value):
+        text += json.dumps(own)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

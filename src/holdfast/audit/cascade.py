@@ -2,7 +2,7 @@
 
 What gradients leave standing is not spread evenly: an image that a stronger attack breaks is almost always among those
 whose best point had the highest margin. So each move takes a smaller share of the standing images, and random search
-starts where the gradients stopped. Shares and budgets come from break curves; docs/attacks.md has them.
+starts where the gradients stopped. Shares and budgets come from break curves; docs/audit.md has them.
 """
 
 from holdfast.attacks import APGD, APGDT, ODI, MultiTargeted, Square

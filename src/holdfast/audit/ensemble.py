@@ -19,6 +19,7 @@ from holdfast.attacks.attack import check, with_seed
 from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
 from holdfast.audit.verdict import Stage
+from holdfast.behaviour import identity
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
@@ -141,13 +142,12 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
 
 
 def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
-    """Return a name made of every weight, every pixel and label, the kind of copy, the moves, the seed and batches."""
+    """Return a name made of the network, every pixel and label, the kind of copy, the moves, the seed and batches."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
-    weights = record.fingerprint_of_tensors(subject.model.state_dict(), type(subject.model).__name__)
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
     return record.fingerprint(
-        [weights, data, type(subject.crafted_on).__name__, dict(moves), subject.seed, subject.batch]
+        [identity(subject.model), data, type(subject.crafted_on).__name__, dict(moves), subject.seed, subject.batch]
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from holdfast.attacks.attack import check
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import escalation, moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
@@ -10,6 +11,7 @@ from holdfast.audit.ensemble import Subject, Tell, run_moves, untold
 from holdfast.audit.processes import first_ones
 from holdfast.audit.surrogate import fast_copy
 from holdfast.audit.verdict import Report, Stage
+from holdfast.errors import BadImages, BadValue, require
 from holdfast.passes import counting
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network
@@ -43,7 +45,11 @@ def audit(
 
     Raises:
         UnknownName: there is no such effort.
+        BadImages, BadLabels, BadValue: no attack could work on the images, the labels, or under the threat.
     """
+    require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
+    check(images, labels)
+    require(len(images) > 0, "there are no images to audit", BadImages)
     moves = moves_of(effort, threat)
     copy = fast_copy(model, images[:batch])
     subject = Subject(model, copy.network, images, labels, seed, batch)

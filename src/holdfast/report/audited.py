@@ -8,6 +8,7 @@ from torch import nn
 
 from holdfast import record
 from holdfast.audit import audit
+from holdfast.behaviour import identity
 from holdfast.data import ImageSet
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
 from holdfast.report.table import Audit
@@ -28,7 +29,7 @@ def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: 
     """Audit a network, or read what was found; an audit that was interrupted goes on."""
     every = torch.arange(min(column.limit or len(data), len(data)), device=data.device)
     data = data.subset(every)
-    name = record.fingerprint([column, seed, name_of(data), record.fingerprint_of_tensors(model.state_dict())])
+    name = record.fingerprint([column, seed, name_of(data), identity(model)])
     path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
     if not path.exists():
         images = data.take(every)

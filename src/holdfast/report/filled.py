@@ -18,7 +18,7 @@ from holdfast.lineage import seeded
 from holdfast.networks import centered
 from holdfast.report.audited import audited
 from holdfast.report.table import Audit, Table, Transfer
-from holdfast.run import Run, seconds_of
+from holdfast.run import Run, device_of, seconds_of
 from holdfast.training import Tell, loaded, silent, train
 
 WORST = "worst case"
@@ -100,7 +100,7 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
     if run.augment is not None:
         data = centered(data, run.augment)
-    return data.to(place.device)
+    return data.to(device_of(place.device))
 
 
 def measure(

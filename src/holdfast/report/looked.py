@@ -6,6 +6,7 @@ from pathlib import Path
 
 from holdfast import analysis, record
 from holdfast.analysis import Seen
+from holdfast.behaviour import identity
 from holdfast.data import ImageSet
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import name_of
@@ -59,8 +60,7 @@ def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
     except TrainingDiverged as error:
         place.tell(0, 1, str(error))
         return Seen({}, {"training diverged": 1.0})
-    weights = record.fingerprint_of_tensors(model.state_dict())
-    name = record.fingerprint([study.analysis, seed, name_of(data), weights])
+    name = record.fingerprint([study.analysis, seed, name_of(data), identity(model)])
     path: Path = place.folder / "analyses" / f"{name}.json"
     if not path.exists():
         place.tell(0, 1, f"looking by {record.brief(study.analysis)}")

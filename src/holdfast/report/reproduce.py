@@ -98,11 +98,15 @@ def _pictures(request: Request, filled: Sequence[Filled | Looked], place: Workpl
 
 
 def render(filled: Sequence[Filled | Looked], form: str) -> str:
-    """Return tables in one of the formats; JSON is one object."""
+    """Return tables in one of the formats; JSON is one object, and tables of one name in it are numbered."""
     if form == "html":
         return page("holdfast", filled, [])
     if form == "json":
-        return json.dumps({each.name: json.loads(to_json(each)) for each in filled})
+        names = [each.name for each in filled]
+        return json.dumps({
+            each.name if names.count(each.name) == 1 else f"{each.name} {number}": json.loads(to_json(each))
+            for number, each in enumerate(filled, 1)
+        })  # fmt: skip
     sheets = [sheet(each) if isinstance(each, Filled) else sheet_of_figure(each) for each in filled]
     return "\n\n".join(FORMATS[form](each) for each in sheets)
 

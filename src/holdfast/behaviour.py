@@ -1,0 +1,144 @@
+"""What a network or a user's own code does, as text that changes when it does: names alone say too little."""
+
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+OURS = "holdfast"
+NAMED = frozenset({OURS, "torch", "torchvision", "numpy", *sys.stdlib_module_names})
+"""Packages whose code a name is enough for."""
+OF_EVERY_MODULE = frozenset(vars(nn.Module()))
+"""Attributes that torch itself gives to each module: mode, hooks, and the weights, which are asked for by name."""
+
+Text = list[Any] | dict[str, Any] | str
+
+
+def identity(network: nn.Module) -> str:
+    """Return a short name made of a network's weights, its parts, their settings, and the code of those not of torch's.
+
+    The mode and the layout in memory do not count.
+    """
+    return hashlib.sha256(json.dumps(_Reader().text(network)).encode()).hexdigest()[:12]
+
+
+def own_code(value: object) -> list[Text]:
+    """Return what a value's functions and kinds from outside holdfast do; nothing where there are none."""
+    return _Reader().own_code(value)
+
+
+class _Reader:
+    """Writes values down; what comes twice, or holds itself, is written down once."""
+
+    def __init__(self) -> None:
+        self.met: dict[int, tuple[int, object]] = {}
+        """By id: a number, and the object itself, so that its id is not given to another."""
+
+    def text(self, value: object) -> Text:
+        """Return a value as text."""
+        if value is None or isinstance(value, bool | int | float | complex | str | bytes | torch.dtype):
+            return repr(value)
+        if isinstance(value, Tensor) or (hasattr(value, "tobytes") and hasattr(value, "dtype")):
+            return _bytes(value)
+        if id(value) in self.met:
+            return f"met {self.met[id(value)][0]}"
+        self.met[id(value)] = len(self.met), value
+        return self._inside(value)
+
+    def own_code(self, value: object) -> list[Text]:
+        """Return the code of a description's own functions and kinds, in order."""
+        if isinstance(value, Mapping):
+            return [text for item in value.values() for text in self.own_code(item)]
+        if isinstance(value, tuple | list):
+            return [text for item in value for text in self.own_code(item)]
+        if isinstance(value, FunctionType):
+            return [] if _named(value) else [self.text(value)]
+        if not hasattr(value, "__dataclass_fields__"):
+            return []
+        said = [] if _named(type(value)) else [self.text(type(value))]
+        fields = [getattr(value, name, None) for name in value.__dataclass_fields__]
+        return said + self.own_code(fields)
+
+    def _inside(self, value: object) -> Text:
+        if isinstance(value, Mapping):
+            return sorted(([repr(key), self.text(item)] for key, item in value.items()), key=lambda pair: pair[0])
+        if isinstance(value, tuple | list):
+            return [self.text(item) for item in value]
+        if isinstance(value, set | frozenset):
+            return sorted(json.dumps(self.text(item)) for item in value)
+        if isinstance(value, functools.partial):
+            return [self.text(value.func), self.text(value.args), self.text(value.keywords)]
+        if isinstance(value, MethodType):
+            return [self.text(value.__self__), self.text(value.__func__)]
+        if isinstance(value, FunctionType):
+            return self._function(value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, nn.Module):
+            return self._module(value)
+        return self._object(value)
+
+    def _module(self, module: nn.Module) -> Text:
+        tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
+        settings = {name: item for name, item in vars(module).items() if name not in OF_EVERY_MODULE}
+        parts = dict(module.named_children())
+        return [self.text(type(module)), *(self.text(part) for part in (tensors, settings, parts))]
+
+    def _object(self, value: object) -> Text:
+        if callable(value) and hasattr(value, "__qualname__"):  # a function written in C
+            return _name(value)
+        kind = self.text(type(value))
+        mine = type(value).__module__.split(".")[0] == OURS or not _named(type(value))
+        return [kind, self.text(vars(value))] if mine and hasattr(value, "__dict__") else [kind]
+
+    def _class(self, kind: type) -> Text:
+        own = [each for each in kind.__mro__ if not _named(each)]
+        return [_name(kind), *([_name(each), self._members(each)] for each in own)]
+
+    def _members(self, kind: type) -> Text:
+        members = {name: getattr(item, "__func__", item) for name, item in vars(kind).items()}
+        members |= {name: item.fget for name, item in members.items() if isinstance(item, property)}
+        kept = (FunctionType, bool, int, float, str, tuple)
+        skipped = ("__module__", "__doc__", "__firstlineno__")
+        return self.text({
+            name: item for name, item in members.items()
+            if isinstance(item, kept) and name not in skipped and not _generated(item)
+        })  # fmt: skip
+
+    def _function(self, function: FunctionType) -> Text:
+        closed = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
+        if _named(function):
+            return [_name(function), self.text(closed)]
+        code = function.__code__
+        used = {name: function.__globals__.get(name) for name in code.co_names}
+        used = {name: item for name, item in used.items() if not isinstance(item, ModuleType)}
+        defaults = [function.__defaults__, function.__kwdefaults__]
+        return [_name(function), self._code(code), self.text(defaults), self.text(closed), self.text(used)]
+
+    def _code(self, code: CodeType) -> Text:
+        inner = [self._code(item) if isinstance(item, CodeType) else self.text(item) for item in code.co_consts]
+        return [hashlib.sha256(code.co_code).hexdigest(), list(code.co_names), inner]
+
+
+def _named(what: Any) -> bool:
+    return (getattr(what, "__module__", None) or "").split(".")[0] in NAMED
+
+
+def _name(what: Any) -> str:
+    return f"{getattr(what, '__module__', None)}.{what.__qualname__}"
+
+
+def _generated(item: object) -> bool:
+    """Say whether dataclasses wrote a function: their fields are said elsewhere."""
+    return isinstance(item, FunctionType) and item.__code__.co_filename.startswith("<")
+
+
+def _bytes(value: Any) -> Text:
+    tensor = torch.as_tensor(value).detach().cpu().contiguous().flatten()
+    return [str(value.dtype), list(value.shape), hashlib.sha256(tensor.view(torch.uint8).numpy().tobytes()).hexdigest()]

@@ -1,0 +1,148 @@
+"""What is kept on disk is named by what a network or a user's code does, not by weights and names alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import holdfast as hf
+from holdfast import record
+from holdfast.attacks import FGSM, PGD
+from holdfast.behaviour import identity, own_code
+from holdfast.types import Images
+
+
+class Rounding(nn.Module):
+    """A defence without weights."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Images) -> Images:
+        """Round."""
+        return (x * self.levels).round() / self.levels
+
+
+class Called(nn.Module):
+    """A part that calls a function."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Images) -> Images:
+        """Call it."""
+        return self.function(x)
+
+
+def scaled(factor: float) -> Callable[[Tensor], Tensor]:
+    """Return a function that remembers a number."""
+
+    def times(x: Tensor) -> Tensor:
+        return x * factor
+
+    return times
+
+
+def weights() -> nn.Sequential:
+    """Return the same weights at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 10))
+
+
+def defended(levels: int) -> nn.Sequential:
+    """Return them behind a rounding that gradients do not see."""
+    return nn.Sequential(hf.straight_through(Rounding(levels)), *weights())
+
+
+def test_the_same_network_has_the_same_name_whatever_its_mode_and_layout() -> None:
+    name = identity(weights())
+    assert identity(weights().eval()) == identity(weights().to(memory_format=torch.channels_last)) == name
+    assert identity(defended(2)) == identity(defended(2))
+
+
+def test_a_weight_names_another_network() -> None:
+    changed = weights()
+    with torch.no_grad():
+        changed[0].weight[0, 0, 0, 0] += 1e-3
+    assert identity(changed) != identity(weights())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (defended(2), defended(16)),
+        (nn.Sequential(nn.ReLU(), *weights()), nn.Sequential(nn.Tanh(), *weights())),
+        (nn.MaxPool2d(2), nn.MaxPool2d(3)),
+        (hf.expectation(weights(), draws=1), hf.expectation(weights(), draws=20)),
+        (Called(scaled(2)), Called(scaled(3))),
+        (Called(torch.relu), Called(torch.tanh)),
+        (Called(lambda x: x + 1), Called(lambda x: x + 2)),
+    ],
+    ids=["settings", "parts", "torch's settings", "draws", "closures", "functions in C", "lambdas"],
+)  # fmt: skip
+def test_equal_weights_do_not_make_equal_networks(one: nn.Module, other: nn.Module) -> None:
+    assert identity(one) != identity(other)
+
+
+def test_a_network_that_holds_itself_has_a_name() -> None:
+    network = weights()
+    network.friends = [network]  # type: ignore[assignment]
+    assert identity(network) == identity(network)
+
+
+def test_an_audit_in_one_folder_keeps_two_defences_with_equal_weights_apart(tmp_path: Path) -> None:
+    images, threat = torch.rand(20, 1, 8, 8), hf.Linf(0.1)
+    labels = defended(16)(images).argmax(1)
+    for levels in (16, 1):
+        alone = hf.audit(defended(levels), images, labels, threat, "fast")
+        kept = hf.audit(defended(levels), images, labels, threat, "fast", folder=tmp_path)
+        assert (kept.robust_accuracy, kept.clean_accuracy) == (alone.robust_accuracy, alone.clean_accuracy)
+
+
+def test_holdfasts_own_values_are_named_by_what_they_say() -> None:
+    assert own_code([PGD(), hf.methods.TRADES(), hf.Run()]) == []
+
+
+def mine(strength: float) -> type:
+    """Return an attack as a user writes and edits it: the name stays."""
+
+    @dataclass(frozen=True)
+    class Mine(FGSM):
+        def doubled(self) -> float:
+            return self.threat.eps * 2 if strength == 0 else self.threat.eps * 3
+
+    def one(self: object) -> int:
+        """Say something."""
+        return 1
+
+    def two(self: object) -> int:
+        """Say something else."""
+        return 2
+
+    Mine.number = one if strength == 0 else two  # type: ignore[attr-defined]
+    return Mine
+
+
+def test_an_edited_attack_of_ones_own_has_another_name() -> None:
+    first, again, edited = mine(0)(), mine(0)(), mine(1)()
+    assert record.describe(first) == record.describe(edited)
+    assert record.fingerprint(first) == record.fingerprint(again) != record.fingerprint(edited)
+
+
+def test_an_edited_helper_of_an_objective_of_ones_own_has_another_name() -> None:
+    space: dict[str, object] = {}
+    names = []
+    for sign in ("", "-"):
+        code = f"def helper(x):\n    return {sign}x\ndef objective(logits, labels):\n    return helper(logits.sum(1))\n"
+        exec(code, space)
+        objective = space["objective"]
+        objective.__module__ = "somebody"
+        space["helper"].__module__ = "somebody"  # type: ignore[attr-defined]
+        names.append(record.fingerprint(PGD(objective=objective)))  # type: ignore[arg-type]
+    assert names[0] != names[1]

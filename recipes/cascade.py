@@ -130,12 +130,12 @@ def leaking(rows: Mapping[str, Run], sizes: Sequence[int], **others: Any) -> Tab
                  axis="eps, of 255", **others)  # fmt: skip
 
 
-def swept(runs: Mapping[str, Run], sizes: Sequence[int], scales: Mapping[str, Scale]) -> Table:
+def swept(data: str, runs: Mapping[str, Run], sizes: Sequence[int], scales: Mapping[str, Scale]) -> Table:
     """Return Figure 3: accuracies against the price of the distance."""
     columns: dict[str, Column] = {"clean": None}
     for eps in sizes:
         columns |= {f"{name} {eps}": attack(name, eps) for name in ATTACKS}
-    return Table("Figure 3: accuracy against lambda_2, step_ll, Pivot", runs, columns, (0,), shown_as="sweep",
+    return Table(f"Figure 3: accuracy against lambda_2, step_ll, Pivot, {data}", runs, columns, (0,), shown_as="sweep",
                  axis="lambda_2", axis_scale="log", scales=scales)  # fmt: skip
 
 
@@ -196,9 +196,10 @@ PAPER = Paper(
         ),
     },
     figures={
-        "3": swept({f"{price:g}": cifar(1, UnifiedEmbedding((LL,), price=price)) for price in PRICES}, (4, 16), SCALES),
-        "3-mnist": swept(mnist({f"{price:g}": UnifiedEmbedding(MNIST_LL, price=price) for price in PRICES}), (32,),
-                         MNIST_SCALES),
+        "3": swept("CIFAR-10", {f"{price:g}": cifar(1, UnifiedEmbedding((LL,), price=price)) for price in PRICES},
+                   (4, 16), SCALES),
+        "3-mnist": swept("MNIST", mnist({f"{price:g}": UnifiedEmbedding(MNIST_LL, price=price) for price in PRICES}),
+                         (32,), MNIST_SCALES),
         "4": Figure("Figure 4: arguments of the softmax along step_ll, CIFAR-10",
                     panels(THREE, {"": SoftmaxArguments()}), **LOGITS),
         "4-mnist": Figure("Figure 4 on MNIST: arguments of the softmax along step_ll",

@@ -156,6 +156,10 @@ def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.Cap
     status, _, _ = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / "pictures")
     assert status == 0
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+    words = ("attack", "FGSM", folder, "--limit", "2", "--out", tmp_path / "pictures")
+    status, _, error = said(capsys, *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "holds pictures already" in error
 
 
 def test_attack_takes_weights_with_an_architecture(

@@ -10,9 +10,9 @@ from torch import nn
 from holdfast.audit.cascade import EFFORTS
 from holdfast.audit.launched import speaks, together
 from holdfast.data import ImageSet, load
-from holdfast.errors import UnknownName, require
+from holdfast.errors import UnknownName, UsageError, require
 from holdfast.export import judge_of
-from holdfast.networks import centered, network, read_run
+from holdfast.networks import centered, network, read_run, weights_alone
 from holdfast.run import isolated, reseed
 from holdfast.threats import L1, L2, Linf, Threat
 
@@ -108,9 +108,11 @@ def named(options: Audit, names: Sequence[str]) -> list[Named]:
     if speaks():
         together()
     data = whole if run is None or run.augment is None else centered(whole, run.augment)
+    alone = len(names) == 1 and options.other_model is not None
+    require(not alone, f"--other-model {options.other_model}: there is no other network", UsageError)
     networks = [made(options, names[0], options.model, data)]
     for other in names[1:]:
-        architecture = options.other_model or options.model
+        architecture = options.other_model or (options.model if weights_alone(other) else None)
         folder = Path(other).is_dir()
         networks += [judge_of(other, None, whole, data) if folder else made(options, other, architecture, data)]
     return [Named(name, model, source, data) for name, model in zip(names, networks, strict=True)]

@@ -7,8 +7,11 @@ from typing import Any
 
 from holdfast import attacks, methods, optimization
 from holdfast.data import CropFlip
-from holdfast.errors import UnknownName, UsageError
+from holdfast.errors import UnknownName, UsageError, require
 from holdfast.run import Run
+
+PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method)
+"""Kinds of which a run has one; whatever is none of them is an attack."""
 
 
 def attack_kinds() -> Mapping[str, type[attacks.Attack]]:
@@ -36,12 +39,16 @@ def chosen_run(names: Sequence[str]) -> Run:
 
     Raises:
         UnknownName: nothing has that name.
-        UsageError: an attack is named for a method that makes none.
+        UsageError: an attack is named for a method that makes none, or two parts for one place.
     """
     run = Run(known(method_kinds(), "method", names[0])())
+    taken: dict[type[Any], str] = {}
     for name in names[1:]:
         inner = method_kinds() if isinstance(run.method, methods.Guarded) else {}
         kind = known({**part_kinds(), **inner}, "attack, optimizer, schedule or augmentation", name)
+        place = next((each for each in PLACES if issubclass(kind, each)), attacks.Attack)
+        require(place not in taken, f"{taken.get(place)} and {name} would take the same place: name one", UsageError)
+        taken[place] = name
         run = _with_part(run, kind)
     return run
 

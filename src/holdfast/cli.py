@@ -52,6 +52,7 @@ class Train:
 
     def __call__(self) -> int:
         """Train and say where the network is."""
+        require(self.begin is not None or self.takes == "weights", f"--takes {self.takes} without --begin", UsageError)
         run = self.whole()
         folder = self.folder or Path("runs") / record.fingerprint(run)
         for other in filter(None, (self.begin, *self.others)):

@@ -7,9 +7,9 @@ from pathlib import Path
 from holdfast import attacks
 from holdfast.choices import attack_kinds, known
 from holdfast.data import load
-from holdfast.errors import UsageError
+from holdfast.errors import UsageError, require
 from holdfast.export import export, judge_of
-from holdfast.networks import centered, network, read_run
+from holdfast.networks import centered, network, read_run, weights_alone
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
 from holdfast.run import device_of
@@ -42,6 +42,7 @@ class Attack:
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
+        require(self.judge is not None or self.judge_model is None, "--judge-model without --judge", UsageError)
         device, run = device_of(self.device), read_run(Path(name)) if Path(name).is_dir() else None
         source = self.data or (run.data if run else "digits")
         whole = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
@@ -50,7 +51,8 @@ class Attack:
         model = network(name, self.model, images.shape, len(images.classes), *public).to(device)
         judged = model
         if self.judge is not None:
-            judged = judge_of(self.judge, self.judge_model or self.model, whole, images, *public).to(device)
+            architecture = self.judge_model or (self.model if weights_alone(self.judge) else None)
+            judged = judge_of(self.judge, architecture, whole, images, *public).to(device)
         with Teller() as tell:
             print(export(model, judged, self.attack, images.to(device), self.out, self.batch, tell))
         return 0

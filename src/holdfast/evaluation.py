@@ -100,7 +100,11 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
     with at_rest(model):
-        logits: Tensor = model(images).float()
+        logits = model(images)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
+        said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise ModelFault(f"the network answered {said}: logits of shape (images, classes), two or more, are needed")
+    logits = logits.float()
     faulty = (logits.isnan() | (logits == torch.inf)).any(1)
     if bool(faulty.any()):
         bad = faulty.nonzero().flatten().tolist()

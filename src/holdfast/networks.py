@@ -36,6 +36,11 @@ def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
     return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
 
 
+def weights_alone(name: str) -> bool:
+    """Say whether a name is that of a file of weights, which does not say of which network they are."""
+    return Path(name).suffix == ".safetensors"
+
+
 def network(
     name: str, architecture: str | None, shape: Shape, classes: int, pretrained: bool = False, download: bool = False
 ) -> nn.Module:
@@ -44,12 +49,17 @@ def network(
     A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so.
 
     Raises:
-        UsageError: nothing answers to the name, or the weights are another network's.
+        UsageError: nothing answers to the name, the weights are another network's, or it needs no architecture.
     """
     path = Path(name)
+    require(
+        architecture is None or weights_alone(name),
+        f"--model {architecture}: {name} says itself what it is",
+        UsageError,
+    )
     if path.is_dir():
         return trained_model(read_run(path), path, shape, classes)
-    if path.suffix == ".safetensors":
+    if weights_alone(name):
         if architecture is None:
             raise UsageError(f"{path} holds only weights: say of which network with --model")
         model = models.build(architecture, shape, classes)

@@ -1,0 +1,57 @@
+"""What `hf.audit` refuses, in words of its own, before it attacks anything."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import holdfast as hf
+from holdfast.errors import HoldfastError
+
+X, Y = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
+
+
+class Answering(nn.Module):
+    """A network whose answer is not what it should be."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Any:
+        """Return it."""
+        return self.answer(x.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "threat", "words"),
+    [
+        (X * 255, Y, hf.Linf(0.1), "0, 1"),
+        (X[:0], Y[:0], hf.Linf(0.1), "no images"),
+        (X, Y[:3], hf.Linf(0.1), "4 images but 3"),
+        (X, Y - 1, hf.Linf(0.1), "a label is -1"),
+        (X, Y, 0.1, "the threat is 0.1"),
+    ],
+    ids=["bytes", "no images", "labels missing", "label below 0", "a number for a threat"],
+)
+def test_images_labels_and_threats_that_are_none_are_refused(
+    images: Any, labels: Tensor, threat: Any, words: str
+) -> None:
+    with pytest.raises(HoldfastError, match=words):
+        hf.audit(nn.Flatten(), images, labels, threat)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x: (x, x), "a tuple"),
+        (lambda x: {"logits": x}, "a dict"),
+        (lambda x: x[:, :1], r"shape \(4, 1\)"),
+        (lambda x: x[:, 0], r"shape \(4,\)"),
+    ],
+    ids=["tuple", "dict", "one logit", "no classes"],
+)
+def test_a_network_that_answers_no_logits_is_named(answer: Any, words: str) -> None:
+    with pytest.raises(HoldfastError, match=words):
+        hf.audit(Answering(answer), X, Y, hf.Linf(0.1), "fast")

@@ -1,5 +1,6 @@
 """Words that contradict each other, or that nothing would heed, are refused in one line, before anything is done."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,19 +27,20 @@ def test_contradictions_are_refused(
     run = tmp_path / "run"
     assert main(["train", "Standard", "--epochs", "1", "--limit", "20", "--folder", str(run)]) == 0
     capsys.readouterr()
-    before = sorted(tmp_path.rglob("*"))
+    before = files(tmp_path)
     assert main(words.format(run=run).split()) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert REFUSED[words] in error
-    assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == [
-        path for path in before if path.is_file()
-    ]
+    assert files(tmp_path) == before
+
+
+def files(folder: Path) -> list[Path]:
+    """Return every file in a folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def test_tables_of_one_name_stay_apart_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
     for seed in ("0", "1"):
         place = ("--scale", "smoke", "--folder", str(tmp_path), "--seeds", seed)
         assert main(["reproduce", "demo", "--table", "1", *place]) == 0

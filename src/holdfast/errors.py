@@ -9,6 +9,7 @@ HoldfastError
 │   ├── MissingData        a data set that is not where it should be
 │   └── BadRecord          a run, checkpoint or outcome that cannot be read
 ├── ModelFault             the network answered with something no attack can judge (NaN, a wrong shape)
+│   └── NoGradient         it cannot be differentiated towards its images
 └── TrainingDiverged       the loss became NaN or infinite
 """
 
@@ -58,6 +59,10 @@ class BadRecord(UsageError):
 
 class ModelFault(HoldfastError):
     """The network answered with something no attack can judge."""
+
+
+class NoGradient(ModelFault):
+    """The network cannot be differentiated towards its images."""
 
 
 class TrainingDiverged(HoldfastError):

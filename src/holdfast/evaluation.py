@@ -17,7 +17,7 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.errors import BadRecord, ModelFault, require
+from holdfast.errors import BadLabels, BadRecord, ModelFault, require
 from holdfast.passes import counting
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
@@ -91,6 +91,7 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
         if cell.attack is not None:
             attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
     logits = judge(networks[cell.judged], attacked)
+    fit(labels, logits)
     threat = cell.attack.threat if cell.attack is not None else Linf(1.0)
     distance = threat.distance(attacked, images).cpu()
     return Outcomes(logits.cpu(), labels.cpu(), distance, forwards=spent.forwards, backwards=spent.backwards)
@@ -99,7 +100,7 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 @torch.no_grad()
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
-    with at_rest(model):
+    with at_rest(model), torch.autocast(images.device.type, enabled=False):
         logits = model(images)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
         said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
@@ -110,6 +111,13 @@ def judge(model: Network, images: Images) -> Tensor:
         bad = faulty.nonzero().flatten().tolist()
         raise ModelFault(f"the network answered NaN or infinity for image {bad[0]} of the batch, among {len(bad)}")
     return logits
+
+
+def fit(labels: Labels, logits: Tensor) -> None:
+    """Refuse labels that a network has no class for."""
+    highest = int(labels.max()) if len(labels) else 0
+    known = f"a label is {highest}, but the network knows classes 0 to {logits.shape[1] - 1}"
+    require(highest < logits.shape[1], known, BadLabels)
 
 
 def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet) -> str:

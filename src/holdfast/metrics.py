@@ -46,7 +46,7 @@ def interval(share: float, count: int) -> tuple[float, float]:
     z = 1.959964
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))  # rounding: never without the share
 
 
 def mean_std(values: Sequence[float]) -> tuple[float, float]:

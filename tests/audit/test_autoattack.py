@@ -199,6 +199,14 @@ def test_is_called_as_the_authors_package(
     assert custom.clean_accuracy(images, labels) == pytest.approx(35 / 40)
 
 
+def test_the_attacks_may_be_chosen_later_as_scripts_do(network: nn.Module, labelled: tuple[Tensor, Tensor]) -> None:
+    for version in ("standard", "custom"):
+        later = hf.AutoAttack(network, "Linf", 0.02, version=version, verbose=False)
+        later.attacks_to_run = ["apgd-ce"]
+        at_once = hf.AutoAttack(network, "Linf", 0.02, attacks_to_run=["apgd-ce"], version="custom", verbose=False)
+        assert torch.equal(later.run_standard_evaluation(*labelled), at_once.run_standard_evaluation(*labelled))
+
+
 def test_what_cannot_be_is_refused(network: nn.Module, labelled: tuple[Tensor, Tensor]) -> None:
     with pytest.raises(UnknownName, match="did you mean 'Linf'"):
         hf.AutoAttack(network, "linf")
@@ -206,6 +214,8 @@ def test_what_cannot_be_is_refused(network: nn.Module, labelled: tuple[Tensor, T
         hf.AutoAttack(network, attacks_to_run=["square"])
     with pytest.raises(UnknownName, match="square"):
         hf.AutoAttack(network, attacks_to_run=["sqare"], version="custom")
+    with pytest.raises(BadValue, match="without attacks_to_run"):
+        hf.AutoAttack(network, version="custom").run_standard_evaluation(*labelled)
     with pytest.raises(UnknownName, match="standard"):
         hf.audit(network, *labelled, Linf(0.1), effort="standrad")
 

@@ -74,3 +74,51 @@ def test_kinds_and_shapes_are_refused_where_no_type_checker_runs() -> None:
 def test_a_network_that_answers_no_logits_is_named(answer: Any, words: str) -> None:
     with pytest.raises(HoldfastError, match=words):
         hf.audit(Answering(answer), X, Y, hf.Linf(0.1), "fast")
+
+
+def sharp() -> nn.Sequential:
+    """Return a network that is sure of nothing, on pixels of 8x8."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 40), nn.ReLU(), nn.Linear(40, 10)).eval()
+
+
+def drawn(network: nn.Module, count: int) -> tuple[Tensor, Tensor]:
+    """Return images, and as labels what the network says of them."""
+    images = torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    return images, network(images).argmax(1)
+
+
+def test_breaks_are_verified_in_float32_whatever_the_caller_s_autocast() -> None:
+    network = sharp()
+    images, labels = drawn(network, 60)
+    with torch.autocast("cpu", torch.bfloat16):
+        report = hf.audit(network, images, labels, hf.Linf(0.05), "fast")
+    assert 0 < int(report.broken.sum()) < 60
+    assert bool((network(report.adversarial).argmax(1) != labels)[report.broken].all())
+
+
+@pytest.mark.parametrize("stop", [Tensor.detach, lambda x: torch.from_numpy(x.numpy().copy())], ids=["detach", "numpy"])
+def test_a_network_without_gradients_is_searched_at_random(stop: Any) -> None:
+    network = sharp()
+    images, labels = drawn(network, 30)
+    report = hf.audit(nn.Sequential(Answering(lambda x: stop(x).reshape(-1, 1, 8, 8)), network), images, labels,
+                      hf.Linf(0.1))  # fmt: skip
+    assert "no gradient reaches the images" in [doubt.name for doubt in report.doubts]
+    assert report.robust_accuracy < 1 == report.clean_accuracy
+
+
+def test_inference_mode_raises_no_doubt() -> None:
+    network = sharp()
+    images, labels = drawn(network, 20)
+    with torch.inference_mode():
+        report = hf.audit(network, images, labels, hf.Linf(0.02), "fast")
+    assert "no gradient reaches the images" not in [doubt.name for doubt in report.doubts]
+
+
+def test_labels_that_the_network_has_no_class_for_and_empty_batches_are_refused() -> None:
+    images, labels = drawn(sharp(), 4)
+    with pytest.raises(HoldfastError, match=r"a label is 1[0-9], but the network knows classes 0 to 9"):
+        hf.audit(sharp(), images, labels + 10, hf.Linf(0.1), "fast")
+    with pytest.raises(HoldfastError, match="batches of 0"):
+        hf.audit(sharp(), images, labels, hf.Linf(0.1), "fast", batch=0)

@@ -190,3 +190,11 @@ def test_files_that_hold_no_arrays_are_named(tmp_path: Path) -> None:
     for name in ("text.npz", "one.npy"):
         with pytest.raises(BadImages, match=f"{name} cannot be read as an .npz file of plain numbers"):
             load(f"npz:{tmp_path / name}", "train")
+
+
+def test_a_label_written_without_its_sign_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    labels = np.array([0, 1, -1]).astype(np.uint32)
+    np.savez(path, test_images=np.zeros((3, 1, 8, 8), np.uint8), test_labels=labels)
+    with pytest.raises(BadLabels, match="4294967295"):
+        load(f"npz:{path}", "test")

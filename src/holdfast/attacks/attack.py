@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
+from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, NoGradient, require
 from holdfast.objectives import Towards
 from holdfast.passes import spend
 from holdfast.streams import Stream
@@ -97,7 +97,7 @@ class Watched:
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
-        outputs = self.model(images)
+        outputs = self._answer(images)
         spend(forwards=len(images))
         if not self.peaks:
             self._check_first(outputs, len(images))
@@ -110,9 +110,17 @@ class Watched:
         found = torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0] if total.requires_grad else None
         spend(backwards=len(x))
         if found is None:
-            raise ModelFault("no gradient reaches the images: the network detaches them, or runs without gradients")
+            raise NoGradient("no gradient reaches the images: the network detaches them, or runs without gradients")
         self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness
         return found
+
+    def _answer(self, images: Images) -> Outputs:
+        try:
+            return self.model(images)
+        except RuntimeError as fault:  # what leaves torch for numpy refuses images that ask for a gradient
+            if "numpy() on Tensor that requires grad" in str(fault):
+                raise NoGradient("no gradient reaches the images: the network leaves torch for numpy") from fault
+            raise
 
     def _check_first(self, outputs: Outputs, count: int) -> None:
         """Refuse an answer that is not one row an image, or labels that it has no class for."""

@@ -18,6 +18,7 @@ from holdfast.audit.progress import STANDS, Progress
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.objectives import dlr
+from holdfast.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Labels, Network
 
@@ -75,31 +76,35 @@ class AutoAttack:
     ) -> None:
         """Choose the attacks: those of version standard, plus or rand, or `custom`, those of `attacks_to_run`.
 
-        `norm` is Linf, L2 or L1.
+        `norm` is Linf, L2 or L1. `attacks_to_run` may be set later as well, as the authors' scripts do.
         """
         if norm not in NORMS:
             raise UnknownName("norm", norm, NORMS)
         require(
-            (version == "custom") == bool(attacks_to_run),
+            version == "custom" or not attacks_to_run,
             f"version '{version}' with attacks_to_run={list(attacks_to_run)}: name attacks for version 'custom' only",
         )
-        threat = NORMS[norm](eps)
-        self.model, self.seed, self.verbose, self.device, self.log_path = model, seed, verbose, device, log_path
-        self.attacks = (
-            {name: by_name(name, threat) for name in attacks_to_run}
-            if version == "custom"
-            else published(threat, version)
-        )
+        self.threat = NORMS[norm](eps)
+        made = {name: by_name(name, self.threat) for name in attacks_to_run}
+        self.attacks = made if version == "custom" else published(self.threat, version)
+        self.attacks_to_run = list(self.attacks)
+        self.device = None if device is None else device_of(device)
+        self.model, self.seed, self.verbose, self.log_path = model, seed, verbose, log_path
+
+    def chosen(self) -> dict[str, Attack]:
+        """Return the attacks to run, by name."""
+        require(bool(self.attacks_to_run), "version 'custom' without attacks_to_run: name attacks")
+        return {name: self.attacks.get(name) or by_name(name, self.threat) for name in self.attacks_to_run}
 
     def run_standard_evaluation(self, images: Images, labels: Labels, bs: int = 250) -> Images:
         """Return the images after all attacks in turn: broken where one succeeded, else as they were."""
-        found = self.found(self.attacks, images, labels, bs)
+        found = self.found(self.chosen(), images, labels, bs)
         self.say(0, 1, f"robust accuracy at most {float((found.broken_by == STANDS).float().mean()):.2%}")
         return adversarial(found, images)
 
     def run_standard_evaluation_individual(self, images: Images, labels: Labels, bs: int = 250) -> dict[str, Images]:
         """Return the images after each attack alone, by the attack's name."""
-        each = {name: self.found({name: attack}, images, labels, bs) for name, attack in self.attacks.items()}
+        each = {name: self.found({name: attack}, images, labels, bs) for name, attack in self.chosen().items()}
         return {name: adversarial(found, images) for name, found in each.items()}
 
     def found(self, attacks: Mapping[str, Attack], images: Images, labels: Labels, bs: int) -> Progress:

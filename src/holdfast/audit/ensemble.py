@@ -7,6 +7,7 @@ found, so that they find what one would.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
 from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
-from holdfast.errors import UsageError, require
-from holdfast.evaluation import judge
+from holdfast.errors import BadLabels, NoGradient, UsageError, require
+from holdfast.evaluation import fit, judge
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
 from holdfast.threats import per_image
@@ -82,6 +83,10 @@ def run_moves(
     progress of the first of these moves, where those have been made.
     """
     check(subject.images, subject.labels)
+    require(
+        subject.labels.ndim == 1, f"labels have shape {tuple(subject.labels.shape)}; one an image is needed", BadLabels
+    )
+    require(subject.batch > 0, f"batches of {subject.batch} images: one at least")
     moves = {"clean": Move(None), **moves}
     path = None if folder is None else Path(folder) / f"{name_of(subject, moves)}.safetensors"
     progress = begin(subject.images) if after is None else after
@@ -130,8 +135,11 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
         attacked = images
         if move.attack is not None:
             start = progress.best[rows] if move.warm else None
-            attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
-        reached = margin(judge(subject.model, attacked), labels)
+            with suppress(NoGradient):  # what needs one breaks nothing; the doubts say so, and random search goes on
+                attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
+        logits = judge(subject.model, attacked)
+        fit(labels, logits)
+        reached = margin(logits, labels)
         spend(forwards=len(rows))
     better = reached > progress.margin[rows]
     progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])

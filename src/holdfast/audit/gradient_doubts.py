@@ -29,7 +29,8 @@ def slope(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Te
     spend(forwards=len(x), backwards=len(x))
     with at_rest(model), torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        return torch.autograd.grad(objective(model(x), labels).sum(), x)[0]
+        # What was made in inference mode cannot be kept for the way back; a clone can.
+        return torch.autograd.grad(objective(model(x), labels.clone()).sum(), x)[0]
 
 
 def interrupted(subject: Subject) -> Doubt | None:

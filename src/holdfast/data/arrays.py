@@ -43,6 +43,10 @@ def _images(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(kept))
 
 
+MOST_CLASSES = 1_000_000
+"""More are a mistake: -1 written without a sign, say."""
+
+
 def _labels(array: NDArray[Any]) -> Tensor:
     """Return labels as int64, shape (n,); a second axis of length 1 is dropped."""
     require(np.issubdtype(array.dtype, np.integer), f"labels are {array.dtype}; expected whole numbers", BadLabels)
@@ -59,5 +63,6 @@ def read(request: Request) -> ImageSet:
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
     highest = max((int(found[name].max(initial=0)) for name in found if name.endswith("_labels")), default=0)
+    require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
     classes = tuple(str(label) for label in range(highest + 1))
     return ImageSet(_images(found[wanted[0]]), _labels(found[wanted[1]]), classes)

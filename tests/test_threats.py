@@ -68,6 +68,18 @@ def test_ascent_has_unit_size_and_climbs_no_more_than_the_dual_norm(threat: Thre
     assert torch.allclose(climbed, threat.dual(gradient), rtol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1e-28, 1e-20, 1.0, 1e20, 1e37])
+def test_ascent_has_unit_length_whatever_the_size_of_the_gradient(size: float) -> None:
+    gradient = torch.tensor([[[[3.0, 4.0]]]]) * size
+    assert torch.allclose(L2(1.0).ascent(gradient), torch.tensor([[[[0.6, 0.8]]]]))
+    assert float(L2(1.0).dual(gradient)) == pytest.approx(5 * size)
+
+
+def test_the_euclidean_dual_is_the_norm_to_the_last_bit() -> None:
+    gradient = torch.randn(40, 3, 8, 8) * torch.logspace(-8, 8, 40)[:, None, None, None]
+    assert torch.equal(L2(1.0).dual(gradient), torch.linalg.vector_norm(gradient.flatten(1), dim=1))
+
+
 def test_ascent_of_no_gradient_is_no_step() -> None:
     for threat in FINITE:
         assert float(threat.ascent(torch.zeros(3, 1, 4, 4)).abs().max()) == 0

@@ -118,9 +118,13 @@ class L2(Threat):
         return length
 
     def dual(self, gradient: Tensor) -> PerImage:
-        """Return the Euclidean length."""
-        length: PerImage = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-        return length
+        """Return the Euclidean length, of gradients whose squares float32 cannot hold as well."""
+        rows = gradient.flatten(1)
+        # A power of two goes in and comes out again, which changes no digit.
+        peak = rows.amax(1).maximum(-rows.amin(1))
+        power = torch.ldexp(torch.ones_like(peak), torch.frexp(peak).exponent.clamp(-100, 100))
+        length: PerImage = torch.linalg.vector_norm(rows / power[:, None], dim=1)
+        return length * power
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Words that contradict each other, or that nothing would heed, are refused in one line, before anything is done."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ REFUSED = {
     "audit {run} --other-model lenet": "there is no other network",
     "train AT PGD FGSM": "PGD and FGSM would take the same place",
     "train Standard AdamW SGD": "AdamW and SGD would take the same place",
+    "train TRADES --method.beta -1": "beta = -1",
+    "reproduce cl --figure 1": "there is none",
     "train Standard --takes position": "--takes position without --begin",
     "reproduce demo --scale smoke --device cuda:99 --folder {run}/papers": "cuda:99",
 }
@@ -38,6 +42,41 @@ def test_contradictions_are_refused(
 def files(folder: Path) -> list[Path]:
     """Return every file in a folder."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_is_no_table_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tables").mkdir()
+    for text in ("{}", "[]", '{"kind": "function"}'):
+        (tmp_path / "tables" / "a.json").write_text(text)
+        assert main(["report", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "run holdfast reproduce again" in error or "does not know" in error
+
+
+def test_a_run_that_is_not_finished_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "Standard", "--epochs", "1", "--limit", "20", "--folder", str(tmp_path / "run")]) == 0
+    (tmp_path / "run" / "model.safetensors").unlink()
+    assert main(["attack", "FGSM", str(tmp_path / "run")]) == 2
+    assert "is not finished: train it again" in capsys.readouterr().err
+
+
+UNCHECKED = """
+import torch, holdfast as hf
+for given in {"method": hf.methods.AT}, {"method": "AT"}, {"model": torch.nn.Flatten()}:
+    try:
+        hf.Run(**given)
+    except hf.errors.BadValue as error:
+        print(error)
+"""
+
+
+def test_runs_of_what_is_no_method_or_no_name_are_refused_where_no_type_checker_runs() -> None:
+    said = subprocess.run([sys.executable, "-c", UNCHECKED], capture_output=True, text=True, check=True).stdout
+    kind, word, model = said.splitlines()
+    assert "give one that is made" in kind
+    assert "give one that is made" in word
+    assert "model is a Flatten" in model
 
 
 def test_tables_of_one_name_stay_apart_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

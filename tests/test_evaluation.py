@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
 from holdfast.attacks import FGSM, PGD, DeepFool
-from holdfast.errors import BadRecord, BadValue, ModelFault
+from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
 
 
 @pytest.fixture
@@ -156,6 +156,17 @@ def test_accuracy_against_radius_falls_from_clean_to_attacked(small: nn.Module, 
     assert curve == sorted(curve, reverse=True)
     assert curve[0] == 1.0
     assert curve[-1] == metrics.accuracy(rows)
+
+
+def test_a_cell_of_networks_that_are_not_given_is_refused(small: nn.Module, data: ImageSet) -> None:
+    with pytest.raises(UnknownName, match="no network is called 'b'"):
+        outcomes(Cell("a", "b", None), {"a": small}, data)
+
+
+def test_labels_that_a_network_has_no_class_for_are_refused(small: nn.Module, data: ImageSet) -> None:
+    five = nn.Sequential(small, nn.Linear(10, 5))
+    with pytest.raises(BadLabels, match="knows classes 0 to 4"):
+        outcomes(Cell("a", "a", None), {"a": five}, data)
 
 
 def test_the_interval_of_wilson() -> None:

@@ -33,7 +33,8 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = {each.lower(): each for each in sorted(known)}
         near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-        hint = f"did you mean '{names[near[0]]}'?" if near else f"known: {', '.join(names.values())}"
+        everything = f"known: {', '.join(names.values())}" if names else "there is none"
+        hint = f"did you mean '{names[near[0]]}'?" if near else everything
         super().__init__(f"no {kind} is called '{name}'; {hint}")
 
 

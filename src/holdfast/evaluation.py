@@ -17,7 +17,7 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.errors import BadLabels, BadRecord, ModelFault, require
+from holdfast.errors import BadLabels, BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
@@ -61,6 +61,9 @@ def outcomes(
     tell: Callable[[int, int, str], None] = lambda done, total, words: None,
 ) -> Outcomes:
     """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`."""
+    for name in (cell.judged, cell.attacked):
+        if name not in networks:
+            raise UnknownName("network", name, networks)
     path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data)}.safetensors"
     if path is not None and path.exists():
         return read_outcomes(path)

@@ -29,6 +29,8 @@ def export(
     """
     if out.suffix not in ("", ".npz"):
         raise UsageError(f"--out {out}: give an .npz file or a folder for PNG pictures")
+    if out.suffix == "" and data.shape[0] not in (1, 3):
+        raise UsageError(f"--out {out}: images of {data.shape[0]} channels are no PNG pictures; give an .npz file")
     if out.is_dir() and any(out.glob("*.png")):
         raise UsageError(f"--out {out} holds pictures already: choose another folder, so that they do not mix")
     attacked, before, after, rounded, passes = [], [], [], [], []

@@ -77,7 +77,7 @@ def restore(described: Described, known: Mapping[str, Any]) -> Any:
         return described
     kind = described.get("kind")
     if kind == "function":
-        return _known(described["name"], known)
+        return _known(str(described.get("name")), known)
     if kind is None:
         return {key: restore(item, known) for key, item in described.items()}
     made: Callable[..., Any] = _known(kind, known)

@@ -63,6 +63,10 @@ class Run(Origin):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
+        made = isinstance(self.method, Method)
+        require(made, f"method = {self.method!r}: give one that is made, such as holdfast.methods.AT()")
+        named = f"model is a {type(self.model).__name__}: give a name; an architecture of your own is FILE.py:FUNCTION"
+        require(isinstance(self.model, str), named)
         length = {"epochs": self.epochs, "steps": self.steps}
         given = {name: value for name, value in length.items() if value is not None}
         require(
@@ -116,6 +120,8 @@ def seen_shape(run: Run, shape: tuple[int, int, int]) -> tuple[int, int, int]:
 def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: int) -> nn.Module:
     """Return the finished network of a run's folder, at rest."""
     path = folder / "model.safetensors"
+    unfinished = f"the run in {folder} is not finished: train it again, it goes on where it stopped"
+    require(path.exists() or not (folder / "last.pt").exists(), unfinished, BadRecord)
     model = build(run, shape, classes)
     weights = record.read_tensors(path, "delete it and train again; the run goes on from last.pt")
     record.load_weights(model, weights, str(path))

@@ -97,7 +97,7 @@ class Watched:
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
-        outputs = self._answer(images)
+        outputs: Tensor = self._answer(images)
         spend(forwards=len(images))
         if not self.peaks:
             self._check_first(outputs, len(images))
@@ -114,7 +114,7 @@ class Watched:
         self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness
         return found
 
-    def _answer(self, images: Images) -> Outputs:
+    def _answer(self, images: Images) -> Any:
         try:
             return self.model(images)
         except RuntimeError as fault:  # what leaves torch for numpy refuses images that ask for a gradient

@@ -28,7 +28,8 @@ class TRADES(LossMethod):
     """Deviation of the normal noise that the attack starts from; at the image itself the divergence has no slope."""
 
     def __post_init__(self) -> None:
-        """Refuse an inner attack that does not compare with the clean answer."""
+        """Refuse an inner attack that does not compare with the clean answer, and a price below nothing."""
+        require(self.beta >= 0, f"beta = {self.beta}, not 0 or more")
         require(
             getattr(self.attack, "objective", None) is divergence,
             "TRADES' inner attack maximises the divergence: give it objective=divergence",

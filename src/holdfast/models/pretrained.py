@@ -11,7 +11,7 @@ from holdfast.errors import MissingData, require
 
 FAULTS = (OSError, RuntimeError, EOFError, UnpicklingError)
 """What a missing network, a full disk or a broken file raise."""
-_WAY_OUT = "download them with download=True, or use pretrained=False"
+_WAY_OUT = "download them with download=True (--download), or use pretrained=False (--no-pretrained)"
 
 
 def torchvision_weights(weights: Any, *, download: bool) -> dict[str, Tensor]:

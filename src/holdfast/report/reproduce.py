@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import record
-from holdfast.errors import BadRecord, MissingData, UnknownName
+from holdfast.errors import BadRecord, MissingData, UnknownName, require
 from holdfast.lineage import seeded
 from holdfast.report import filled as filling
 from holdfast.report.figure import Figure, scaled
@@ -129,7 +129,9 @@ def read_tables(folder: Path) -> list[Filled | Looked]:
     for path in found:
         remedy = "run holdfast reproduce again"
         try:
-            tables.append(record.restore(record.read_json(path, remedy), known))
+            table = record.restore(record.read_json(path, remedy), known)
         except TypeError as error:
             raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
+        require(isinstance(table, Filled | Looked), f"{path} holds no table: {remedy}", BadRecord)
+        tables.append(table)
     return tables

@@ -1,13 +1,12 @@
 """Words that contradict each other, or that nothing would heed, are refused in one line, before anything is done."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from holdfast.cli import main
+from tests.unchecked import refusals
 
 REFUSED = {
     "attack PGD {run} --model lenet": "says itself what it is",
@@ -61,19 +60,9 @@ def test_a_run_that_is_not_finished_says_so(tmp_path: Path, capsys: pytest.Captu
     assert "is not finished: train it again" in capsys.readouterr().err
 
 
-UNCHECKED = """
-import torch, holdfast as hf
-for given in {"method": hf.methods.AT}, {"method": "AT"}, {"model": torch.nn.Flatten()}:
-    try:
-        hf.Run(**given)
-    except hf.errors.BadValue as error:
-        print(error)
-"""
-
-
 def test_runs_of_what_is_no_method_or_no_name_are_refused_where_no_type_checker_runs() -> None:
-    said = subprocess.run([sys.executable, "-c", UNCHECKED], capture_output=True, text=True, check=True).stdout
-    kind, word, model = said.splitlines()
+    given = "{'method': hf.methods.AT}, {'method': 'AT'}, {'model': torch.nn.Flatten()}"
+    kind, word, model = refusals("hf.Run(**it)", given)
     assert "give one that is made" in kind
     assert "give one that is made" in word
     assert "model is a Flatten" in model

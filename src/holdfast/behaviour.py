@@ -23,7 +23,7 @@ Text = list[Any] | dict[str, Any] | str
 def identity(network: nn.Module) -> str:
     """Return a short name made of a network's weights, its parts, their settings, and the code of those not of torch's.
 
-    The mode and the layout in memory do not count.
+    The mode, the layout in memory and hooks do not count.
     """
     return hashlib.sha256(json.dumps(_Reader().text(network)).encode()).hexdigest()[:12]
 

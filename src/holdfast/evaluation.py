@@ -94,7 +94,7 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
         if cell.attack is not None:
             attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
     logits = judge(networks[cell.judged], attacked)
-    fit(labels, logits)
+    check_labels(labels, logits)
     threat = cell.attack.threat if cell.attack is not None else Linf(1.0)
     distance = threat.distance(attacked, images).cpu()
     return Outcomes(logits.cpu(), labels.cpu(), distance, forwards=spent.forwards, backwards=spent.backwards)
@@ -116,7 +116,7 @@ def judge(model: Network, images: Images) -> Tensor:
     return logits
 
 
-def fit(labels: Labels, logits: Tensor) -> None:
+def check_labels(labels: Labels, logits: Tensor) -> None:
     """Refuse labels that a network has no class for."""
     highest = int(labels.max()) if len(labels) else 0
     known = f"a label is {highest}, but the network knows classes 0 to {logits.shape[1] - 1}"

@@ -1,7 +1,5 @@
 """What `hf.audit` refuses, in words of its own, before it attacks anything."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,6 +8,7 @@ from torch import Tensor, nn
 
 import holdfast as hf
 from holdfast.errors import HoldfastError
+from tests.unchecked import refusals
 
 X, Y = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
 
@@ -42,20 +41,9 @@ def test_images_labels_and_threats_that_are_none_are_refused(
         hf.audit(nn.Flatten(), images, labels, threat)
 
 
-UNCHECKED = """
-import torch, holdfast as hf
-images, labels, threat = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64), hf.Linf(0.1)
-for given in (images.numpy(), labels, threat), (images, labels[:3], threat), (images, labels, 0.1):
-    try:
-        hf.audit(torch.nn.Flatten(), *given)
-    except hf.errors.HoldfastError as error:
-        print(error)
-"""
-
-
 def test_kinds_and_shapes_are_refused_where_no_type_checker_runs() -> None:
-    said = subprocess.run([sys.executable, "-c", UNCHECKED], capture_output=True, text=True, check=True).stdout
-    numpy, labels, threat = said.splitlines()
+    given = "(images.numpy(), labels, threat), (images, labels[:3], threat), (images, labels, 0.1)"
+    numpy, labels, threat = refusals("hf.audit(torch.nn.Flatten(), *it)", given)
     assert "images are a ndarray" in numpy
     assert "4 images but 3" in labels
     assert "the threat is 0.1" in threat

@@ -22,7 +22,7 @@ from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read,
 from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.errors import BadLabels, NoGradient, UsageError, require
-from holdfast.evaluation import fit, judge
+from holdfast.evaluation import check_labels, judge
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
 from holdfast.threats import per_image
@@ -138,7 +138,7 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
             with suppress(NoGradient):  # what needs one breaks nothing; the doubts say so, and random search goes on
                 attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
         logits = judge(subject.model, attacked)
-        fit(labels, logits)
+        check_labels(labels, logits)
         reached = margin(logits, labels)
         spend(forwards=len(rows))
     better = reached > progress.margin[rows]

@@ -13,6 +13,7 @@ from holdfast import CropFlip, Run, Start, record
 from holdfast.attacks import FGSM
 from holdfast.choices import attack_kinds, chosen_run
 from holdfast.cli import VERBS, main
+from holdfast.data import load
 from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
 from holdfast.models import build
 from holdfast.networks import read_run
@@ -116,6 +117,9 @@ def test_attack_writes_images_that_stay_in_the_ball(
     with np.load(out) as arrays:
         assert arrays["images"].shape == (40, 1, 8, 8)
         assert np.abs(arrays["images"] - arrays["original"]).max() <= 0.2 + 1e-6
+        again = load(f"npz:{out}", "test")
+        assert torch.equal(again.images, torch.from_numpy(arrays["images"]))
+    assert again.classes == load("digits", "test").classes
 
 
 def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(

@@ -1,5 +1,6 @@
 """Cells, their stored outcomes, and the numbers made of them."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,13 @@ ROWS = Outcomes(LOGITS, torch.tensor([0, 1, 0, 1]), torch.tensor([0.0, 0.1, 0.2,
 
 def test_accuracy_counts_the_top_classes() -> None:
     assert [metrics.accuracy(ROWS, top) for top in (1, 2, 3, 5)] == [0.5, 0.75, 1.0, 1.0]
+
+
+def test_shares_are_quotients_of_counts() -> None:
+    labels = torch.arange(20) % 2
+    rows = Outcomes(torch.eye(2)[labels], labels.index_fill(0, torch.tensor([3]), 0), torch.zeros(20))
+    assert metrics.accuracy(rows) == metrics.worst_case([rows]) == 0.95
+    assert math.isnan(metrics.share(torch.zeros(0, dtype=torch.bool)))
 
 
 def test_the_worst_case_is_an_and_over_images() -> None:

@@ -32,6 +32,15 @@ def test_projecting_lands_in_the_ball_and_in_the_box(threat: Threat, center: Ten
     assert float(threat.distance(inside, center).max()) <= threat.eps + 1e-5
 
 
+@pytest.mark.parametrize(("threat", "p"), [(Linf(8 / 255), math.inf), (L2(0.5), 2), (L1(12.0), 1), (L1(0.5), 1)])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (3, 96, 96)], ids=str)
+def test_no_sum_of_roundings_leaves_the_ball(threat: Threat, p: float, shape: tuple[int, ...]) -> None:
+    center = torch.rand(20, *shape)
+    inside = threat.project(center + 0.03 * torch.randn_like(center).sign(), center)
+    distance = torch.linalg.vector_norm((inside.double() - center.double()).flatten(1), p, dim=1)
+    assert float(distance.max()) <= threat.eps * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("threat", THREATS, ids=str)
 def test_projecting_twice_is_projecting_once(threat: Threat, center: Tensor, far: Tensor) -> None:
     once = threat.project(far, center)

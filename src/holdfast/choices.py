@@ -1,4 +1,4 @@
-"""From names on the command line to a run: `TRADES FGSM AdamW Triangle CropFlip` chooses each part by its kind."""
+"""From names on the command line to a run: `TRADES FGSM L2 AdamW Triangle CropFlip` chooses each part by its kind."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,10 @@ from holdfast import attacks, methods, optimization
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.run import Run
+from holdfast.threats import L0, L1, L2, Linf, Threat
 
-PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method)
+NORMS: Mapping[str, type[Linf | L2 | L1 | L0]] = {"Linf": Linf, "L2": L2, "L1": L1, "L0": L0}
+PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method, Threat)
 """Kinds of which a run has one; whatever is none of them is an attack."""
 
 
@@ -31,7 +33,7 @@ def part_kinds() -> Mapping[str, type[Any]]:
     kinds = [kind for kind in vars(optimization).values() if isinstance(kind, type)]
     moving = (optimization.Optimizer, optimization.Schedule)
     movers = {kind.__name__: kind for kind in kinds if issubclass(kind, moving) and kind not in moving}
-    return {**movers, **attack_kinds(), "CropFlip": CropFlip}
+    return {**movers, **attack_kinds(), **NORMS, "CropFlip": CropFlip}
 
 
 def chosen_run(names: Sequence[str]) -> Run:
@@ -45,7 +47,7 @@ def chosen_run(names: Sequence[str]) -> Run:
     taken: dict[type[Any], str] = {}
     for name in names[1:]:
         inner = method_kinds() if isinstance(run.method, methods.Guarded) else {}
-        kind = known({**part_kinds(), **inner}, "attack, optimizer, schedule or augmentation", name)
+        kind = known({**part_kinds(), **inner}, "attack, norm, optimizer, schedule or augmentation", name)
         place = next((each for each in PLACES if issubclass(kind, each)), attacks.Attack)
         require(place not in taken, f"{taken.get(place)} and {name} would take the same place: name one", UsageError)
         taken[place] = name
@@ -64,6 +66,8 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
         bare = replace(run, method=run.method.method)
         guarded = kind() if issubclass(kind, methods.Method) else _with_part(bare, kind).method
         return replace(run, method=replace(run.method, method=guarded))
+    if issubclass(kind, Threat):
+        return replace(run, method=_against(run.method, kind))
     crafts: tuple[Any, ...] = getattr(run.method, "crafts", ())
     inner = getattr(run.method, "attack", None) or (crafts[0] if len(crafts) == 1 else None)
     if inner is None:
@@ -73,6 +77,25 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
     named = kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})
     changes: dict[str, Any] = {"crafts": (named,)} if crafts else {"attack": named}
     return replace(run, method=replace(run.method, **changes))
+
+
+def _against(method: methods.Method, norm: type[Threat]) -> methods.Method:
+    """Return the method with the usual radius of a norm in place of its own."""
+    changes: dict[str, Any] = {}
+    if hasattr(method, "attack"):
+        changes = {"attack": against(method.attack, norm)}
+    elif hasattr(method, "threat"):
+        changes = {"threat": norm()}
+    require(
+        bool(changes), f"{type(method).__name__} has no norm to choose: {norm.__name__} has no place in it", UsageError
+    )
+    return replace(method, **changes)
+
+
+def against(attack: attacks.Attack, norm: type[Threat]) -> attacks.Attack:
+    """Return the attack with the usual radius of a norm; its step, which meant another norm, is its kind's again."""
+    steps = {field.name: field.default for field in fields(attack) if field.name == "step_size"}
+    return replace(attack, threat=norm(), **steps)
 
 
 def with_others(run: Run, others: Sequence[Run]) -> Run:

@@ -70,8 +70,8 @@ class Train:
 
 
 def run_train(args: Sequence[str]) -> int:
-    """holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
-    first_word(args, "train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip]", method_kinds())
+    """holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
+    first_word(args, "train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip]", method_kinds())
     names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
     return parse(Train, f"train {' '.join(names)}", args[len(names) :], Train(chosen_run(names)))()
 
@@ -110,8 +110,11 @@ def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
 
 
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "train": (run_train, "train a network: holdfast train METHOD [ATTACK] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]"),
-    "attack": (run_attack, "write attacked images: holdfast attack ATTACK NETWORK [options]"),
+    "train": (
+        run_train,
+        "train a network: holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]",
+    ),
+    "attack": (run_attack, "write attacked images: holdfast attack ATTACK [NORM] NETWORK [options]"),
     "audit": (run_audit, "how robust is a network really, or which of two: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
     "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER [options]"),

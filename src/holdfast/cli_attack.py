@@ -1,11 +1,11 @@
-"""holdfast attack ATTACK NETWORK: attack a network and write the attacked images."""
+"""holdfast attack ATTACK [NORM] NETWORK: attack a network and write the attacked images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast import attacks
-from holdfast.choices import attack_kinds, known
+from holdfast.choices import NORMS, against, attack_kinds, known
 from holdfast.data import load
 from holdfast.errors import UsageError, require
 from holdfast.export import export, judge_of
@@ -59,14 +59,17 @@ class Attack:
 
 
 def run_attack(args: Sequence[str]) -> int:
-    """holdfast attack ATTACK NETWORK [options]."""
-    name, rest = first_word(args, "attack ATTACK NETWORK", attack_kinds())
+    """holdfast attack ATTACK [NORM] NETWORK [options]."""
+    name, rest = first_word(args, "attack ATTACK [NORM] NETWORK", attack_kinds())
     kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
+    attack, words = kind(), f"attack {name} [{' | '.join(NORMS)}] NETWORK"
+    if rest and rest[0].lower() in {norm.lower() for norm in NORMS}:
+        attack, rest = against(attack, known(NORMS, "norm", rest[0])), rest[1:]
     if not rest or rest[0].startswith("-"):
         if rest and rest[0] in ("-h", "--help"):
-            parse(Attack, f"attack {name} NETWORK", rest, Attack(kind()))
+            parse(Attack, words, rest, Attack(attack))
         raise UsageError(
             f"holdfast attack {name} needs a network: a run's folder, a .safetensors file, timm:NAME, "
             "torchvision:NAME or FILE.py:FUNCTION"
         )
-    return parse(Attack, f"attack {name} NETWORK", rest[1:], Attack(kind()))(rest[0])
+    return parse(Attack, words, rest[1:], Attack(attack))(rest[0])

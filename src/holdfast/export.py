@@ -5,6 +5,7 @@ network, and what the attack spent.
 import io
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from holdfast.attacks import Attack
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
+from holdfast.metrics import share
 from holdfast.networks import centered, network, read_run
 from holdfast.passes import counting
 from holdfast.training import Tell
@@ -48,7 +50,7 @@ def export(
         _write_npz(out, images, data)
     else:
         _write_pictures(out, images, data)
-    shares = [float(torch.cat(flags).float().mean()) for flags in (before, after, rounded)]
+    shares = [share(torch.cat(flags)) for flags in (before, after, rounded)]
     forwards, backwards = (sum(counts) / len(data) for counts in zip(*map(astuple, passes), strict=True))
     return (
         f"{len(data)} images: {shares[0]:.1%} right before, {shares[1]:.1%} after, "
@@ -93,9 +95,13 @@ def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
     buffer = io.BytesIO()
     original = data.take(torch.arange(len(data)))
-    np.savez_compressed(
-        buffer, images=images.numpy(), original=original.cpu().numpy(), labels=data.labels.cpu().numpy()
-    )
+    arrays: dict[str, Any] = {
+        "images": images.numpy(),
+        "original": original.cpu().numpy(),
+        "labels": data.labels.cpu().numpy(),
+        "classes": np.array(data.classes),
+    }
+    np.savez_compressed(buffer, **arrays)
     with record.whole(out) as temporary:
         temporary.write_bytes(buffer.getvalue())
 

@@ -17,20 +17,28 @@ def correct(rows: Outcomes, top: int = 1) -> Flags:
     return (rows.logits >= true).sum(1) <= top
 
 
+def share(flags: Flags) -> float:
+    """Return the share of images that are flagged: 9 of 20 is the 0.45 that a person types, which float32's is not.
+
+    Of no images it is NaN.
+    """
+    return int(flags.sum()) / len(flags) if len(flags) else math.nan
+
+
 def accuracy(rows: Outcomes, top: int = 1) -> float:
     """Return the share of images whose label is among the `top` highest logits."""
-    return float(correct(rows, top).float().mean())
+    return share(correct(rows, top))
 
 
 def accuracy_within(rows: Outcomes, radius: float) -> float:
     """Return the accuracy against an attacker who may go as far as `radius`, from a minimum-norm attack's outcomes."""
-    return float((correct(rows) | (rows.distance > radius)).float().mean())
+    return share(correct(rows) | (rows.distance > radius))
 
 
 def worst_case(all_rows: Sequence[Outcomes], top: int = 1) -> float:
     """Return the share of images that stay correct under every one of several attacks."""
     assert all(torch.equal(rows.labels, all_rows[0].labels) for rows in all_rows), "outcomes of the same images"
-    return float(torch.stack([correct(rows, top) for rows in all_rows]).all(0).float().mean())
+    return share(torch.stack([correct(rows, top) for rows in all_rows]).all(0))
 
 
 def calibration_error(rows: Outcomes, bins: int = 15) -> float:

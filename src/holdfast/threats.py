@@ -149,8 +149,11 @@ class L1(Threat):
             low, high = torch.where(over, middle, low), torch.where(over, high, middle)
         fits = size.minimum(room).sum(1, keepdim=True) <= self.eps
         shrunk = (size - torch.where(fits, torch.zeros_like(high), high)).clamp_min(0).minimum(room)
-        kept = (change.sign() * shrunk).view_as(center)
-        return (center + _scaled(kept, shrunk.sum(1), self.eps)).clamp(0, 1)
+        kept = _scaled((change.sign() * shrunk).view_as(center), shrunk.sum(1), self.eps)
+        moved = (center + kept).clamp(0, 1)
+        # Each sum with a pixel is rounded, all one way where all steps are equal: then round towards the center.
+        outside = per_image(self.distance(moved, center) > self.eps) & ((moved - center).abs() > kept.abs())
+        return torch.where(outside, moved.nextafter(center), moved)
 
     def random_start(self, center: Images, stream: Stream) -> Images:
         """Draw evenly from the ball: exponential magnitudes with random signs, scaled to a random radius."""

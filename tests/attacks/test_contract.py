@@ -131,6 +131,19 @@ def test_works_under_autocast_and_stays_in_the_ball(
     assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
 
 
+def test_is_the_same_where_new_numbers_are_of_float64(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    attacks = [quick(kind, threat) for threat in THREATS if isinstance(threat, kind.threats)]
+    expected = [attack(small, images, labels) for attack in attacks]
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = [attack(small, images, labels) for attack in attacks]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
 def test_works_on_a_frozen_network_and_on_a_function(
     kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
 ) -> None:

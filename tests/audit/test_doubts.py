@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, FGSM, PGD, Square
@@ -149,8 +150,9 @@ def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
         lambda z: z.bfloat16().float(),
         lambda z: z.half().float(),
         lambda z: z.double(),
+        lambda z: F.pad(z, (0, 2), value=-torch.inf),
     ],
-    ids=["log-probabilities", "shifted", "small", "two", "three", "bfloat16", "rounded", "half", "double"],
+    ids=["log-probabilities", "shifted", "small", "two", "three", "bfloat16", "rounded", "half", "double", "ruled out"],
 )
 def test_what_is_harmless_raises_nothing(
     harmless: Callable[[Tensor], Tensor], honest: dict[str, nn.Module], data: ImageSet

@@ -155,9 +155,16 @@ def test_one_split_alone_is_enough(tmp_path: Path) -> None:
         load(name, "train")
 
 
+def test_classes_that_no_image_shows_are_named(tmp_path: Path) -> None:
+    names = np.array(["ant", "bee", "cat", "dog", "eel"])
+    assert load(write_npz(tmp_path, classes=names), "test").classes == ("ant", "bee", "cat", "dog", "eel")
+
+
 @pytest.mark.parametrize(
     ("name", "array", "error", "message"),
     [
+        ("classes", np.arange(5), BadLabels, r"classes are int64 of shape \(5,\); expected a row of names"),
+        ("classes", np.array(["ant", "bee"]), BadLabels, r"labels are in \[0, 2\]; 2 classes"),
         ("train_images", np.zeros((6, 5, 4), np.int64), BadImages, "images are int64; expected uint8, or floating"),
         ("train_images", np.zeros((6, 5)), BadImages, r"images have shape \(6, 5\); expected \(n, h, w\)"),
         ("train_images", np.zeros((6, 3, 5, 3)), BadImages, r"shape \(6, 3, 5, 3\): which axis holds the channels"),

@@ -64,7 +64,8 @@ class DDN(Attack):
             alpha = self.step_size * (0.01 + 0.99 * (1 + math.cos(math.pi * k / self.steps)) / 2)
             delta = x[active] + alpha * self.threat.ascent(g) - images[active]
             # Not in the paper, but in the authors' code: no radius beyond the last corner of the box.
-            eps[active] = (eps[active] * torch.where(broken, 1 - self.gamma, 1 + self.gamma)).minimum(limit[active])
+            shorter, longer = (1 - self.gamma) * eps[active], (1 + self.gamma) * eps[active]
+            eps[active] = torch.where(broken, shorter, longer).minimum(limit[active])
             moved = images[active] + per_image(eps[active]) * self.threat.ascent(delta)
             x[active] = self.quantised(moved.clamp(0, 1))
             active = active[best.unsettled(active)]

@@ -50,7 +50,7 @@ class DeepFoolCL(Attack):
         return self.threat.project(result, images)
 
     def _constants(self, images: Images) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, std = (torch.tensor(value, device=images.device) for value in (self.mean, self.std))
+        mean, std = (images.new_tensor(value) for value in (self.mean, self.std))
         if images.shape[1] == 1:
             mean, std = mean.mean()[None], std.mean()[None]
         return mean[:, None, None], std[:, None, None]

@@ -84,7 +84,7 @@ class OnePixel(Attack):
         rows = torch.arange(len(pool), device=pool.device)[:, None]
         r1, r2, r3 = (pool[rows, member] for member in three(stream, self.population))
         c, h, w = images.shape[1:]
-        ends = torch.tensor([h, w, *(1.0,) * c], device=pool.device)
+        ends = pool.new_tensor([h, w, *(1.0,) * c])
         return (r1 + self.factor * (r2 - r3)).clamp_min(0).minimum(ends)
 
     def judge(self, model: Watched, images: Images, targets: Targets, members: Tensor) -> tuple[Tensor, Tensor]:

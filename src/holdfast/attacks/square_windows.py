@@ -17,7 +17,7 @@ SHRINK = {1: 4.0, 2: 2.0}
 
 def signs(stream: Stream, shape: tuple[int, ...]) -> Tensor:
     """Return +1 or -1 at random, shape (n, *shape)."""
-    return torch.where(stream.uniform(shape) < 0.5, -1.0, 1.0)
+    return 1 - 2 * (stream.uniform(shape) < 0.5).float()
 
 
 def corners(stream: Stream, side: int, h: int, w: int) -> tuple[Tensor, Tensor]:

@@ -26,8 +26,12 @@ def ask(model: Network, x: Tensor) -> Logits:
 
 
 def apart(answers: Logits, others: Logits) -> PerImage:
-    """Return how far apart two answers to each image are, each first brought to unit length."""
-    a, b = (torch.nn.functional.normalize(z.double(), dim=1) for z in (answers, others))
+    """Return how far apart two answers to each image are, each first brought to unit length.
+
+    A class that is ruled out, with a logit of minus infinity, counts as 0.
+    """
+    finite = (z.double().nan_to_num(nan=torch.nan, neginf=0.0) for z in (answers, others))
+    a, b = (torch.nn.functional.normalize(z, dim=1) for z in finite)
     length: PerImage = torch.linalg.vector_norm(a - b, dim=1)
     return length
 

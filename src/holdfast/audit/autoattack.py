@@ -17,6 +17,7 @@ from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
+from holdfast.metrics import share
 from holdfast.objectives import dlr
 from holdfast.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
@@ -99,7 +100,7 @@ class AutoAttack:
     def run_standard_evaluation(self, images: Images, labels: Labels, bs: int = 250) -> Images:
         """Return the images after all attacks in turn: broken where one succeeded, else as they were."""
         found = self.found(self.chosen(), images, labels, bs)
-        self.say(0, 1, f"robust accuracy at most {float((found.broken_by == STANDS).float().mean()):.2%}")
+        self.say(0, 1, f"robust accuracy at most {share(found.broken_by == STANDS):.2%}")
         return adversarial(found, images)
 
     def run_standard_evaluation_individual(self, images: Images, labels: Labels, bs: int = 250) -> dict[str, Images]:
@@ -117,7 +118,7 @@ class AutoAttack:
         images, labels = self.there(images, labels)
         pairs = zip(torch.split(images, bs), torch.split(labels, bs), strict=True)
         right = [judge(self.model, some).argmax(1) == true for some, true in pairs]
-        return float(torch.cat(right).float().mean())
+        return share(torch.cat(right))
 
     def there(self, images: Images, labels: Labels) -> tuple[Images, Labels]:
         """Return the images and labels on the device that was chosen, if one was."""

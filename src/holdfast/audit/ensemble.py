@@ -23,6 +23,7 @@ from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.errors import BadLabels, NoGradient, UsageError, require
 from holdfast.evaluation import check_labels, judge
+from holdfast.metrics import share
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
 from holdfast.threats import per_image
@@ -101,7 +102,7 @@ def run_moves(
         progress.move, progress.done = number + 1, 0
         if path is not None and rank_and_count()[0] == 0:
             write(path, progress)
-        tell(0, 1, f"{name}: {float((progress.broken_by == STANDS).float().mean()):.2%} stand")
+        tell(0, 1, f"{name}: {share(progress.broken_by == STANDS):.2%} stand")
     return progress, tuple(_stage(name, number, progress) for number, name in enumerate(moves))
 
 

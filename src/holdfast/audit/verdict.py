@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from holdfast.audit.progress import CLEAN, STANDS
-from holdfast.metrics import interval
+from holdfast.metrics import interval, share
 from holdfast.threats import Threat
 from holdfast.types import Flags, Images, Index, PerImage
 
@@ -121,8 +121,3 @@ class Report:
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
         ]
         return "\n".join(lines)
-
-
-def share(flags: Flags) -> float:
-    """Return the share of images that are flagged: 9 of 20 is the 0.45 that a person types, which float32's is not."""
-    return int(flags.sum()) / len(flags)

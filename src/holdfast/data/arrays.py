@@ -1,6 +1,9 @@
-"""An .npz file with the arrays train_images, train_labels, test_images and test_labels.
+"""An .npz file with the arrays train_images, train_labels, test_images and test_labels; or, as `holdfast attack` writes
+them, images and labels, which are to be judged: a test split.
 
-Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1].
+Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1]. An array called classes
+names the classes; without it they are numbered as far as the labels go, so a file that does not show every class that
+a network knows must name them.
 """
 
 from pathlib import Path
@@ -54,15 +57,26 @@ def _labels(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy((array[:, 0] if one_column else array).astype(np.int64))
 
 
+def _classes(path: Path, found: dict[str, NDArray[Any]]) -> tuple[str, ...]:
+    """Return the names of the classes, or numbers as far as the labels of all splits go."""
+    if "classes" in found:
+        names = found["classes"]
+        listed = names.ndim == 1 and names.dtype.kind == "U"
+        require(listed, f"{path}: classes are {names.dtype} of shape {names.shape}; expected a row of names", BadLabels)
+        return tuple(map(str, names))
+    highest = max((int(found[name].max(initial=0)) for name in found if name.endswith("labels")), default=0)
+    require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
+    return tuple(str(label) for label in range(highest + 1))
+
+
 def read(request: Request) -> ImageSet:
-    """Return one split; the classes are numbered as far as the labels of both splits go."""
+    """Return one split, with the same classes as the other's."""
     require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
     path = Path(request.argument).expanduser()
     wanted = (f"{request.split}_images", f"{request.split}_labels")
-    found = _arrays(path, (wanted[0], "train_labels", "test_labels"))
+    found = _arrays(path, (wanted[0], "images", "train_labels", "test_labels", "labels", "classes"))
+    if request.split == "test" and wanted[0] not in found and "images" in found:
+        wanted = ("images", "labels")
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
-    highest = max((int(found[name].max(initial=0)) for name in found if name.endswith("_labels")), default=0)
-    require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
-    classes = tuple(str(label) for label in range(highest + 1))
-    return ImageSet(_images(found[wanted[0]]), _labels(found[wanted[1]]), classes)
+    return ImageSet(_images(found[wanted[0]]), _labels(found[wanted[1]]), _classes(path, found))

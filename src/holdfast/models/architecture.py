@@ -68,4 +68,4 @@ def check_answer(model: nn.Module, name: str, shape: Shape, classes: int) -> Non
         for part, mode in modes:
             part.training = mode
     answer = tuple(getattr(logits, "shape", ()))
-    require(answer == (1, classes), f"'{name}' answers one image with shape {answer}, not (1, {classes})")
+    require(answer == (1, classes), f"'{name}' answers one image with shape {answer}, not (1, {classes}), a class each")

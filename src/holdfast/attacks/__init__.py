@@ -22,6 +22,7 @@ from holdfast.attacks.noise import GaussianNoise, RandomSign, UniformNoise
 from holdfast.attacks.odi import ODI
 from holdfast.attacks.one_pixel import OnePixel
 from holdfast.attacks.pgd import PGD
+from holdfast.attacks.rays import RayS
 from holdfast.attacks.rfgsm import RFGSM
 from holdfast.attacks.spsa import SPSA
 from holdfast.attacks.square import Square
@@ -54,6 +55,7 @@ __all__ = [
     "MultiTargeted",
     "OnePixel",
     "RandomSign",
+    "RayS",
     "Square",
     "StepLL",
     "UniformNoise",

@@ -1,4 +1,4 @@
-"""One file an attack. To add one: write its file, add its line here; the shared tests find it by themselves."""
+"""One file an attack. To add one: write its file, add its import and its name here; the shared tests find it."""
 
 from holdfast.attacks.apgd import APGD
 from holdfast.attacks.apgd_t import APGDT

@@ -118,11 +118,11 @@ def one_move(subject: Subject, move: Move, progress: Progress, path: Path | None
     """Attack the batches of a move that are this process's, and learn what the others found."""
     (rank, count), saved = rank_and_count(), time.monotonic()
     before = list(progress.spent[progress.move])
-    batches = torch.split(progress.rows, subject.batch)[progress.done :]
+    batches = [rows for rows in torch.split(progress.rows[progress.done :], subject.batch) if len(rows)]
     for rows in batches[rank::count]:
         one_batch(subject, rows, move, progress)
-        progress.done += 1
-        tell(progress.done, len(batches), "")
+        progress.done += len(rows)
+        tell(progress.done, len(progress.rows), "")
         if path is not None and count == 1 and time.monotonic() - saved > SAVE_EVERY:
             write(path, progress)
             saved = time.monotonic()
@@ -151,12 +151,12 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
 
 
 def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
-    """Return a name made of the network, every pixel and label, the kind of copy, the moves, the seed and batches."""
+    """Return a name made of the network, every pixel and label, the kind of copy, the moves and the seed."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
     return record.fingerprint(
-        [identity(subject.model), data, type(subject.crafted_on).__name__, dict(moves), subject.seed, subject.batch]
+        [identity(subject.model), data, type(subject.crafted_on).__name__, dict(moves), subject.seed]
     )
 
 

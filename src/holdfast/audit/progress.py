@@ -33,7 +33,7 @@ class Progress:
     """The images that the present move is shown."""
     move: int = 0
     done: int = 0
-    """How many batches of the present move are through."""
+    """How many of these are through."""
 
     def standing(self) -> Rows:
         """Return the positions of the images that nothing has broken."""

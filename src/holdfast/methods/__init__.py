@@ -1,4 +1,4 @@
-"""One file a method of training. To add one: write its file, add its import and its name here; the shared tests find it."""
+"""One file a method of training. To add one: its file, and its import and name here; the shared tests find it."""
 
 from holdfast.methods.at import AT
 from holdfast.methods.atda import ATDA

@@ -264,14 +264,25 @@ def test_a_mistake_is_one_line_and_status_2(
         assert "Traceback" not in err
 
 
-def test_an_interruption_is_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupt(*args: object, **words: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("stop", "expected", "words"),
+    [
+        (KeyboardInterrupt(), 130, "go on from here when called again"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to\nallocate"), 2, "give a smaller --batch"),
+    ],
+    ids=["interrupted", "out of memory"],
+)
+def test_what_stops_a_command_is_one_line(
+    stop: BaseException, expected: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*args: object, **words: object) -> None:
+        raise stop
 
-    monkeypatch.setattr("holdfast.cli.train", interrupt)
+    monkeypatch.setattr("holdfast.cli.train", stopped)
     status, _, err = said(capsys, "train", "standard")
-    assert status == 130
-    assert "go on from here when called again" in err
+    assert status == expected
+    assert words in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_training_that_diverges_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

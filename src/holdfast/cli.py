@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 import tyro
 
 from holdfast import record
@@ -28,6 +29,7 @@ from holdfast.run import Run, Start
 from holdfast.training import train
 
 Flat = tyro.conf.arg(name="")
+FULL = "the device is out of memory: give a smaller --batch (an audit goes on with --resume, a training begins anew)"
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("holdfast: interrupted; train and reproduce go on from here when called again", file=sys.stderr)
         return 130
+    except torch.OutOfMemoryError:
+        print(f"holdfast: {FULL}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"holdfast: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
 from holdfast import attacks, data, methods, metrics, models, objectives
-from holdfast.audit import AutoAttack, Doubt, Report, audit
+from holdfast.audit import AutoAttack, Comparison, Doubt, Report, audit, compare
 from holdfast.data import CropFlip, ImageSet, load
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
@@ -18,6 +18,7 @@ __all__ = [
     "L2",
     "AutoAttack",
     "Cell",
+    "Comparison",
     "CropFlip",
     "Doubt",
     "HoldfastError",
@@ -32,6 +33,7 @@ __all__ = [
     "attacks",
     "audit",
     "capture",
+    "compare",
     "data",
     "expectation",
     "load",

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from holdfast import L2, Linf, Report
-from holdfast.audit.comparison import Comparison, compare, paired_interval, two_sided
+from holdfast import L2, Comparison, Linf, Report, compare
+from holdfast.audit.comparison import paired_interval, two_sided
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.errors import UsageError
 

@@ -1,7 +1,8 @@
 """The strongest honest statement about one network: robust accuracy, its interval, its cost, its doubts."""
 
 from holdfast.audit.autoattack import AutoAttack, published
+from holdfast.audit.comparison import Comparison, compare
 from holdfast.audit.entry import audit
 from holdfast.audit.verdict import Cost, Doubt, Report, Stage
 
-__all__ = ["AutoAttack", "Cost", "Doubt", "Report", "Stage", "audit", "published"]
+__all__ = ["AutoAttack", "Comparison", "Cost", "Doubt", "Report", "Stage", "audit", "compare", "published"]

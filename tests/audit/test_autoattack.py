@@ -185,6 +185,18 @@ def test_few_classes_are_enough(norm: str, classes: int, monkeypatch: pytest.Mon
     assert attacked.shape == images.shape
 
 
+def test_goes_on_from_its_state_path_and_returns_the_labels(
+    network: nn.Module, labelled: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    attack = hf.AutoAttack(network, "Linf", 0.02, version="custom", attacks_to_run=["apgd-ce"], verbose=False)
+    attacked, named = attack.run_standard_evaluation(*labelled, return_labels=True, state_path=tmp_path / "state")
+    assert torch.equal(named, network(attacked).argmax(1))
+    with counting() as spent:
+        again = attack.run_standard_evaluation(*labelled, state_path=str(tmp_path / "state"))
+    assert torch.equal(again, attacked)
+    assert spent.forwards == 0
+
+
 def test_is_called_as_the_authors_package(
     network: nn.Module, labelled: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

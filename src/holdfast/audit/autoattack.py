@@ -9,6 +9,7 @@ differences, where the authors' package stops.
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal, overload
 
 import torch
 
@@ -23,6 +24,7 @@ from holdfast.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Labels, Network
 
+Kept = Path | str | None
 NORMS: Mapping[str, type[Linf | L2 | L1]] = {"Linf": Linf, "L2": L2, "L1": L1}
 VERSIONS: Mapping[str, tuple[str, ...]] = {
     "standard": ("apgd-ce", "apgd-t", "fab-t", "square"),
@@ -97,33 +99,52 @@ class AutoAttack:
         require(bool(self.attacks_to_run), "version 'custom' without attacks_to_run: name attacks")
         return {name: self.attacks.get(name) or by_name(name, self.threat) for name in self.attacks_to_run}
 
-    def run_standard_evaluation(self, images: Images, labels: Labels, bs: int = 250) -> Images:
-        """Return the images after all attacks in turn: broken where one succeeded, else as they were."""
-        found = self.found(self.chosen(), images, labels, bs)
+    @overload
+    def run_standard_evaluation(
+        self, images: Images, labels: Labels, bs: int = ..., return_labels: Literal[False] = ..., state_path: Kept = ...
+    ) -> Images: ...
+    @overload
+    def run_standard_evaluation(
+        self, images: Images, labels: Labels, bs: int = ..., *, return_labels: Literal[True], state_path: Kept = ...
+    ) -> tuple[Images, Labels]: ...
+    def run_standard_evaluation(
+        self, images: Images, labels: Labels, bs: int = 250, return_labels: bool = False, state_path: Kept = None
+    ) -> Images | tuple[Images, Labels]:
+        """Return the images after all attacks in turn: broken where one succeeded, else as they were.
+
+        With `return_labels`, also what the network calls each of them. `state_path` is a folder for what is done: the
+        same call goes on from there.
+        """
+        found = self.found(self.chosen(), images, labels, bs, state_path)
         self.say(0, 1, f"robust accuracy at most {share(found.broken_by == STANDS):.2%}")
-        return adversarial(found, images)
+        attacked = adversarial(found, images)
+        return (attacked, self.answers(attacked, bs)) if return_labels else attacked
 
     def run_standard_evaluation_individual(self, images: Images, labels: Labels, bs: int = 250) -> dict[str, Images]:
         """Return the images after each attack alone, by the attack's name."""
         each = {name: self.found({name: attack}, images, labels, bs) for name, attack in self.chosen().items()}
         return {name: adversarial(found, images) for name, found in each.items()}
 
-    def found(self, attacks: Mapping[str, Attack], images: Images, labels: Labels, bs: int) -> Progress:
+    def found(
+        self, attacks: Mapping[str, Attack], images: Images, labels: Labels, bs: int, folder: Kept = None
+    ) -> Progress:
         """Return what the attacks break in turn."""
-        subject = Subject(self.model, self.model, *self.there(images, labels), self.seed, bs)
-        return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, tell=self.say)[0]
+        device = self.there(images)
+        subject = Subject(self.model, self.model, images.to(device), labels.to(device), self.seed, bs)
+        return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, folder, self.say)[0]
 
     def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:
         """Return the share of images that the network gets right."""
-        images, labels = self.there(images, labels)
-        pairs = zip(torch.split(images, bs), torch.split(labels, bs), strict=True)
-        right = [judge(self.model, some).argmax(1) == true for some, true in pairs]
-        return share(torch.cat(right))
+        return share(self.answers(images, bs) == labels)
 
-    def there(self, images: Images, labels: Labels) -> tuple[Images, Labels]:
-        """Return the images and labels on the device that was chosen, if one was."""
-        device = images.device if self.device is None else self.device
-        return images.to(device), labels.to(device)
+    def answers(self, images: Images, bs: int = 250) -> Labels:
+        """Return what the network calls each image."""
+        parts = torch.split(images.to(self.there(images)), bs)
+        return torch.cat([judge(self.model, some).argmax(1) for some in parts]).to(images.device)
+
+    def there(self, images: Images) -> torch.device:
+        """Return the device that was chosen; where none was, that of the images."""
+        return images.device if self.device is None else self.device
 
     def say(self, done: int, total: int, words: str) -> None:
         """Print a line, and append it to the log, as the authors' package does."""

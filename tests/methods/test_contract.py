@@ -1,12 +1,8 @@
 """What every published method promises; new ones enrol themselves."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -20,6 +16,7 @@ from holdfast.methods import Method
 from holdfast.optimization import SGD, Triangle
 from tests.conftest import published
 
+from .killed import kill_at
 from .resuming import Stop, assert_same_end, lines, stop_and_resume, weights
 
 KINDS = published(methods, Method, ("LossMethod", "Method"))
@@ -66,24 +63,8 @@ def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], t
     train(run, tmp_path / "straight")
     folder = tmp_path / "killed"
     shutil.rmtree(folder, ignore_errors=True)
-    program = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from pathlib import Path; from holdfast import train, training; from holdfast.networks import read_run\n"
-        "training.SAVE_EVERY = 0.0\n"
-        "train(read_run(Path(sys.argv[1])), sys.argv[2], tell=lambda *told: print(*told, flush=True))"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "straight"), str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.startswith("8 "):
-            os.kill(child.pid, signal.SIGKILL)
-            break
-    child.stdout.close()
-    assert child.wait() == -signal.SIGKILL
+    assert kill_at(8, tmp_path / "straight", folder) == -signal.SIGKILL
     assert not (folder / "model.safetensors").exists()
-    time.sleep(0.05)
     train(run, folder)
     assert_same_end(tmp_path / "straight", folder)
 

@@ -89,9 +89,9 @@ def test_breaks_are_verified_in_float32_whatever_the_caller_s_autocast() -> None
 @pytest.mark.parametrize("stop", [Tensor.detach, lambda x: torch.from_numpy(x.numpy().copy())], ids=["detach", "numpy"])
 def test_a_network_without_gradients_is_searched_at_random(stop: Any) -> None:
     network = sharp()
-    images, labels = drawn(network, 30)
+    images, labels = drawn(network, 12)
     report = hf.audit(nn.Sequential(Answering(lambda x: stop(x).reshape(-1, 1, 8, 8)), network), images, labels,
-                      hf.Linf(0.1))  # fmt: skip
+                      hf.Linf(0.3))  # fmt: skip
     assert "no gradient reaches the images" in [doubt.name for doubt in report.doubts]
     assert report.robust_accuracy < 1 == report.clean_accuracy
 

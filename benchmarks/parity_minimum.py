@@ -25,7 +25,7 @@ from pyautoattack.fab_pt import FABAttack_PT
 from torch import Tensor
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool
+from holdfast.attacks import CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS
 from holdfast.threats import Threat
 
 FAR: dict[type[Threat], float] = {Linf: 1.0, L2: 1e6, L1: 1e6}
@@ -59,6 +59,7 @@ def races() -> Iterator[Race]:
     yield from carlini_wagner()
     yield from fab()
     yield from alma()
+    yield from labels_alone()
 
 
 def deepfool() -> Iterator[Race]:
@@ -106,6 +107,13 @@ def alma() -> Iterator[Race]:
     yield Race("1,000 steps; 9 x 100", FABT(L2(math.inf)), "adv-lib", "ALMA (yardstick)", theirs)
     theirs = by_adv_lib(adv_lib.alma, num_steps=1000, distance="l1", init_lr_distance=0.5, α=0.5)
     yield Race("1,000 steps", FMN(L1(math.inf), steps=1000), "adv-lib", "ALMA (yardstick)", theirs)
+
+
+def labels_alone() -> Iterator[Race]:
+    """Return the search that asks for the named class alone beside another such search, with more queries."""
+    for steps, asked in ((10, "2,600"), (25, "9,200")):
+        theirs = by_foolbox(foolbox.HopSkipJumpAttack(steps=steps, constraint="linf"), None)
+        yield Race(f"1,000 queries; {asked}", RayS(queries=1000), "foolbox", "HopSkipJump (yardstick)", theirs)
 
 
 def run(setting: Setting, kept: Kept, only: str = "") -> str:

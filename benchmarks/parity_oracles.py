@@ -115,7 +115,8 @@ def fmn_mended(steps: int) -> Way:
 def by_foolbox(attack: Any, eps: float | None) -> Way:
     """Return an attack of foolbox, cut to eps."""
 
-    def way(network: nn.Module, images: Tensor, labels: Tensor, _: int) -> Tensor:
+    def way(network: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+        torch.manual_seed(seed)
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
         return attack(model, images, labels, epsilons=eps)[1]
 

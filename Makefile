@@ -1,6 +1,8 @@
 .PHONY: help demo check test-data test-slow bench docs format
 PYTHON ?= python3
 BIN := .venv/bin
+# Where this is set, every process compiles torch's sources anew, for longer than most of ours take.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:            ## say what can be made
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16

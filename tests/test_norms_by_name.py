@@ -53,3 +53,15 @@ def test_an_attack_runs_in_the_norm_that_is_named(tmp_path: Path, capsys: pytest
     assert np.linalg.norm(change, axis=1) == pytest.approx(0.75, abs=0.1)
     assert main(["attack", "CWL2", "Linf", *words]) == 2
     assert "CWL2 is defined for L2" in capsys.readouterr().err
+
+
+def test_a_run_in_a_folder_that_is_called_like_a_norm_is_attacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "Standard", "--epochs", "1", "--limit", "20", "--folder", "l1"]) == 0
+    capsys.readouterr()
+    for words in (["l1"], ["L2", "l1"]):
+        assert main(["attack", "FGSM", *words, "--limit", "5"]) == 0
+    assert main(["attack", "FGSM", "L2"]) == 2
+    assert "FGSM needs a network" in capsys.readouterr().err

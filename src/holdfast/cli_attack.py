@@ -63,7 +63,7 @@ def run_attack(args: Sequence[str]) -> int:
     name, rest = first_word(args, "attack ATTACK [NORM] NETWORK", attack_kinds())
     kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
     attack, words = kind(), f"attack {name} [{' | '.join(NORMS)}] NETWORK"
-    if rest and rest[0].lower() in {norm.lower() for norm in NORMS}:
+    if begins_with_norm(rest):
         attack, rest = against(attack, known(NORMS, "norm", rest[0])), rest[1:]
     if not rest or rest[0].startswith("-"):
         if rest and rest[0] in ("-h", "--help"):
@@ -73,3 +73,10 @@ def run_attack(args: Sequence[str]) -> int:
             "torchvision:NAME or FILE.py:FUNCTION"
         )
     return parse(Attack, words, rest[1:], Attack(attack))(rest[0])
+
+
+def begins_with_norm(words: Sequence[str]) -> bool:
+    """Say whether a norm comes first, not a network in a folder of that name."""
+    alone = len(words) == 1 or (len(words) > 1 and words[1].startswith("-"))
+    named = bool(words) and words[0].lower() in {norm.lower() for norm in NORMS}
+    return named and not (alone and Path(words[0]).is_dir())

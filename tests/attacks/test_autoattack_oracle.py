@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import L1, L2, Linf, load
+from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, FAB, FABT, Attack, Square
 from holdfast.attacks.apgd import schedule
 from holdfast.attacks.apgd_l1 import balls
@@ -20,7 +20,7 @@ from holdfast.passes import Passes, counting
 from holdfast.streams import Stream
 from holdfast.threats import Threat
 from holdfast.types import Objective
-from tests.conftest import Small
+from tests.attacks.networks import got_right, taught
 
 pyautoattack = pytest.importorskip("pyautoattack")
 from pyautoattack.autoattack import AutoAttack  # noqa: E402
@@ -36,24 +36,13 @@ THREATS = [pytest.param(Linf(0.08), "Linf", id="Linf"), pytest.param(L2(0.5), "L
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     """Return a network trained for a moment against noise, so that some images break and some hold."""
-    torch.manual_seed(0)
-    network, train = Small(), load("digits", "train")
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    for batch in train.batches(64, train.order_of(0, 0).repeat(4)):
-        noisy = (batch.images + 0.1 * torch.randn_like(batch.images)).clamp(0, 1)
-        loss = cross_entropy(network(noisy), batch.labels).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return network.eval()
+    return taught(noise=0.1, times=4)
 
 
 @pytest.fixture(scope="module")
 def right(network: nn.Module) -> tuple[Tensor, Tensor]:
     """Return test images that the network gets right, and their labels."""
-    test = load("digits", "test", limit=120)
-    kept = network(test.images).argmax(1) == test.labels
-    return test.images[kept], test.labels[kept]
+    return got_right(network, 120)
 
 
 @pytest.mark.parametrize(("threat", "norm"), THREATS)

@@ -1,0 +1,108 @@
+"""holdfast attack: the images it writes, and what it says of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from holdfast import record
+from holdfast.data import load
+from holdfast.models import build
+from tests.command.saying import said
+
+
+def test_attack_writes_images_that_stay_in_the_ball(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "attacked.npz"
+    words = ("--limit", "40", "--attack.threat.eps", "0.2", "--out", out)
+    status, told, _ = said(capsys, "attack", "pgd", folder, *words)
+    assert status == 0
+    assert "after rounding to 8 bits" in told
+    with np.load(out) as arrays:
+        assert arrays["images"].shape == (40, 1, 8, 8)
+        assert np.abs(arrays["images"] - arrays["original"]).max() <= 0.2 + 1e-6
+        again = load(f"npz:{out}", "test")
+        assert torch.equal(again.images, torch.from_numpy(arrays["images"]))
+    assert again.classes == load("digits", "test").classes
+
+
+def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, out = build("lenet", (1, 8, 8), 10).eval(), tmp_path / "a.npz"
+    record.write_tensors(tmp_path / "other.safetensors", other.state_dict())
+    words = (
+        "attack",
+        "pgd",
+        folder,
+        "--limit",
+        "60",
+        "--attack.steps",
+        "4",
+        "--attack.threat.eps",
+        "0.2",
+        "--out",
+        out,
+    )
+    transfer = ("--judge", tmp_path / "other.safetensors", "--judge-model", "lenet")
+    white, black = (said(capsys, *words, *more)[1] for more in ((), transfer))
+    assert "4.0 forward and 4.0 backward passes an image" in white
+    assert "4.0 forward and 4.0 backward passes an image" in black
+    with np.load(out) as arrays:
+        images, original, labels = (torch.from_numpy(arrays[name]) for name in ("images", "original", "labels"))
+    before, after = (float((other(x).argmax(1) == labels).float().mean()) for x in (original, images))
+    assert f"60 images: {before:.1%} right before, {after:.1%} after," in black
+    assert black != white
+
+
+def test_attack_is_judged_by_a_run_as_well(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz")
+    assert said(capsys, *words, "--judge", folder) == said(capsys, *words)
+
+
+def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, _ = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / "pictures")
+    assert status == 0
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+    words = ("attack", "FGSM", folder, "--limit", "2", "--out", tmp_path / "pictures")
+    status, _, error = said(capsys, *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "holds pictures already" in error
+
+
+def test_attack_takes_weights_with_an_architecture(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--limit", "5", "--out", tmp_path / "a.npz")
+    assert said(capsys, "attack", "FGSM", folder / "model.safetensors", "--model", "digits-net", *out)[0] == 0
+
+
+def test_images_come_back_from_bytes_to_the_nearest(folder: Path) -> None:
+    from holdfast.export import to_bytes
+
+    images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0])
+    assert to_bytes(images).tolist() == [0, 0, 1, 255]
+
+
+def test_the_radius_of_an_attack_may_be_a_fraction(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz", "--attack.threat.eps")
+    assert said(capsys, *words, "1/4")[:2] == said(capsys, *words, "0.25")[:2]
+    status, _, err = said(capsys, *words, "1/0")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+
+
+def test_a_library_s_network_is_attacked_with_its_public_weights_or_not_at_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = ("attack", "FGSM", "torchvision:resnet18", "--data", "made-up:3x32x32", "--limit", "2", "--out")
+    status, _, err = said(capsys, *words, tmp_path / "a.npz")
+    assert status == 2
+    assert "weights" in err
+    assert len(err.splitlines()) == 1
+    assert said(capsys, *words, tmp_path / "a.npz", "--no-pretrained")[0] == 0

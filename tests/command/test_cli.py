@@ -1,0 +1,123 @@
+"""The command line as a person meets it: help, lists, trainings by the names of their parts, and papers."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast import Start
+from holdfast.attacks import FGSM
+from holdfast.choices import attack_kinds, chosen_run
+from holdfast.cli import VERBS, main
+from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
+from holdfast.networks import read_run
+from holdfast.options import in_decimals
+from tests.command.saying import said
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "--help")
+    assert status == 0
+    assert all(verb in out for verb in VERBS)
+    assert set(VERBS) == {"train", "attack", "audit", "purify", "reproduce", "report", "list"}
+
+
+@pytest.mark.parametrize("verb", ["train", "attack", "audit", "reproduce"])
+def test_help_of_a_verb_names_what_it_takes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: holdfast {verb}" in capsys.readouterr().out
+
+
+def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "list")
+    assert status == 0
+    for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
+        assert word in out
+    assert said(capsys, "list", "attacks")[1].count("\n") == 1 + len(attack_kinds())
+
+
+def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert {"run.json", "metrics.jsonl", "last.pt", "model.safetensors"} <= {path.name for path in folder.iterdir()}
+    described = json.loads((folder / "run.json").read_text())
+    assert described["optimizer"]["lr"] == 0.05
+
+
+def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "train",
+        "trades",
+        "fgsm",
+        "adamw",
+        "triangle",
+        "cropflip",
+        "--optimizer.lr",
+        "0.002",
+        "--augment.pad",
+        "1",
+    )
+    assert said(capsys, *words, "--epochs", "1", "--limit", "64", "--folder", tmp_path)[0] == 0
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["method"]["attack"]["kind"] == "FGSM"
+    assert described["method"]["attack"]["objective"]["name"] == "divergence"
+    assert described["optimizer"] == {"kind": "AdamW", "lr": 0.002, "weight_decay": 0.01}
+    assert described["schedule"]["kind"] == "Triangle"
+    assert described["augment"]["pad"] == 1
+
+
+def test_a_guard_takes_the_names_of_what_it_guards() -> None:
+    assert chosen_run(["guarded", "simadv"]).method == Guarded(SIMAdv())
+    assert chosen_run(["Guarded", "AT", "FGSM"]).method == Guarded(AT(FGSM(AT().attack.threat)))
+
+
+def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("--data", "made-up:1x8x8", "--limit", "32", "--batch", "16", "--epochs", "1")
+    assert said(capsys, "train", "standard", *small, "--folder", tmp_path / "first")[0] == 0
+    begun = ("--begin", tmp_path / "first", "--takes", "optimizer", "--others", tmp_path / "first")
+    assert said(capsys, "train", "kurakin", *small, *begun, "--folder", tmp_path / "second")[0] == 0
+    assert said(capsys, "train", "EAT", *small, *begun[4:], "--folder", tmp_path / "third")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"first", "second", "third"}  # none was trained again
+    first, second, third = (read_run(tmp_path / name) for name in ("first", "second", "third"))
+    assert second.start == Start(first, "optimizer")
+    assert second.method == Kurakin(crafts=(*Kurakin().crafts, Saved(first)))
+    assert third.method == EAT((first,))
+    assert list((tmp_path / "first").glob("bank-*.bytes"))
+
+
+def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ("--scale", "smoke", "--folder", tmp_path)
+    status, out, _ = said(capsys, "reproduce", "demo", *place)
+    assert status == 0
+    assert "worst case" in out
+    page = (tmp_path / "report.html").read_text()
+    assert "TRADES-PGD" in page
+    assert "http://" not in page
+    assert "https://" not in page
+    for form, mark in (("text", "AT-PGD"), ("markdown", "| AT-PGD |"), ("latex", r"\toprule"), ("json", '"AT-PGD"')):
+        status, out, _ = said(capsys, "report", tmp_path, "--format", form)
+        assert status == 0
+        assert mark in out
+    assert said(capsys, "report", tmp_path, "--figures", tmp_path / "figures")[0] == 0
+    drawn = [path.read_text() for path in (tmp_path / "figures").glob("*.svg")]
+    assert len(drawn) == len(list((tmp_path / "tables").glob("*.json")))
+    assert all("</svg>" in svg for svg in drawn)
+    status, out, _ = said(capsys, "reproduce", "demo", *place, "--table", "1", "--json")
+    assert status == 0
+    assert json.loads(out)["demo table 1"]["values"]["Standard"].keys() >= {"clean", "PGD-20", "worst case"}
+
+
+def test_the_installed_command_runs() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "holdfast.cli", "list", "methods"], capture_output=True, text=True, check=True
+    )
+    assert "TRADES" in told.stdout
+
+
+def test_a_radius_may_be_written_as_a_fraction() -> None:
+    assert in_decimals(["--threat.eps", "8/255", "--data", "8/255", "--eps=1/4"]) == [
+        "--threat.eps", repr(8 / 255), "--data", "8/255", "--eps=0.25"
+    ]  # fmt: skip
+    assert in_decimals(["--eps", "1/0"]) == ["--eps", "1/0"]

@@ -1,0 +1,106 @@
+"""One line for every mistake and whatever else stops a command, and the status that goes with it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from holdfast import CropFlip, Run, record
+from holdfast.models import build
+from tests.command.saying import said
+
+MISTAKES = [
+    ((), "usage"),
+    (("trian",), "did you mean 'train'"),
+    (("train",), "usage: holdfast train METHOD"),
+    (("train", "TRADE"), "did you mean 'TRADES'"),
+    (("train", "AT", "AdmW"), "did you mean 'AdamW'"),
+    (("train", "standard", "FGSM"), "trains on no attack"),
+    (("train", "AT", "--epoch", "3"), "--epochs"),
+    (("train", "AT", "--epochs", "many"), "--epochs"),
+    (("train", "AT", "--epochs", "0"), "epochs = 0"),
+    (("train", "AT", "--method.attack.threat.eps", "8"), "did you mean 8/255?"),
+    (("train", "AT", "--method.attack.steps", "0"), "steps = 0"),
+    (("train", "AT", "--data", "digit", "--folder", "{tmp}/a"), "did you mean 'digits'"),
+    (("train", "AT", "--data", "mnist", "--data-root", "{tmp}/none", "--folder", "{tmp}/b"), "--data-root"),
+    (("train", "AT", "--model", "wrn-27-10", "--folder", "{tmp}/c"), "6n + 4"),
+    (("train", "AT", "--data", "npz:{tmp}/none.npz", "--folder", "{tmp}/d"), "none.npz"),
+    (("train", "AT", "--device", "gpu", "--folder", "{tmp}/e"), "device 'gpu' cannot be used here"),
+    (("train", "AT", "--others", "{run}"), "AT uses no other runs"),
+    (("train", "EAT", "--others", "{run}", "--folder", "{tmp}/f"), "does not lie beside {tmp}/f"),
+    (("train", "standard", "--begin", "{tmp}/nowhere"), "run.json is missing"),
+    (("attack", "PGD"), "needs a network"),
+    (("attack", "PGD", "{run}", "--device", "cuda:77"), "device 'cuda:77' cannot be used here"),
+    (("attack", "PDG", "{run}"), "did you mean 'PGD'"),
+    (("attack", "PGD", "{tmp}/nowhere"), "no run's folder"),
+    (("attack", "PGD", "{tmp}/weights.pt"), "is a pickle"),
+    (("attack", "PGD", "{run}/model.safetensors"), "--model"),
+    (("attack", "PGD", "{run}/model.safetensors", "--model", "small-cnn"), "small-cnn"),
+    (("attack", "PGD", "{run}/model.safetensors", "--model", "vgg-16"), "vgg-16"),
+    (("attack", "PGD", "{other}", "--model", "digits-net"), "holds the weights of another network"),
+    (("attack", "PGD", "{run}", "--judge", "{tmp}/nowhere"), "no run's folder"),
+    (("attack", "PGD", "{run}", "--judge", "{other}"), "--model"),
+    (("attack", "PGD", "{run}", "--judge", "{other}", "--judge-model", "vgg-16"), "vgg-16"),
+    (("attack", "PGD", "{run}", "--judge", "{tmp}/cropped"), "was trained to see images of shape (1, 6, 6)"),
+    (("attack", "FeatureDistortion", "{run}", "--attack.layers", "blck1"), "no layer is called 'blck1'"),
+    (("attack", "PGD", "{run}", "--limit", "0"), "limit = 0"),
+    (("attack", "PGD", "{run}", "--out", "{tmp}/a.txt"), "npz"),
+    (("attack", "PGD", "{run}", "--data", "made-up:3x8x8"), "another network"),
+    (("reproduce",), "usage: holdfast reproduce PAPER"),
+    (("reproduce", "demos"), "did you mean 'demo'"),
+    (("reproduce", "demo", "--table", "7"), "table of demo"),
+    (("reproduce", "demo", "--scale", "smok"), "did you mean 'smoke'"),
+    (("report", "{tmp}"), "holds no tables"),
+    (("report",), "needs the folder"),
+    (("list", "attack"), "did you mean 'attacks'"),
+    (("audit", "x"), "no run's folder"),
+    (("purify", "x"), "not built yet"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_a_mistake_is_one_line_and_status_2(
+    words: tuple[str, ...], answer: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.safetensors"
+    record.write_tensors(other, build("lenet", (1, 8, 8), 10).state_dict())
+    (tmp_path / "weights.pt").write_bytes(b"x")
+    record.write_json(tmp_path / "cropped" / "run.json", Run(augment=CropFlip(size=6)))
+    filled = [word.format(tmp=tmp_path, run=folder, other=other) for word in words]
+    status, out, err = said(capsys, *filled)
+    assert status == 2
+    assert answer.format(tmp=tmp_path) in (err or out)
+    if words:
+        complaints = [line for line in err.splitlines() if line.startswith("holdfast: ")]
+        assert len(complaints) == 1
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected", "words"),
+    [
+        (KeyboardInterrupt(), 130, "go on from here when called again"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to\nallocate"), 2, "give a smaller --batch"),
+    ],
+    ids=["interrupted", "out of memory"],
+)
+def test_what_stops_a_command_is_one_line(
+    stop: BaseException, expected: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*args: object, **words: object) -> None:
+        raise stop
+
+    monkeypatch.setattr("holdfast.cli.train", stopped)
+    status, _, err = said(capsys, "train", "standard")
+    assert status == expected
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_training_that_diverges_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--optimizer.lr", "1e30", "--epochs", "3", "--limit", "128", "--folder", tmp_path / "run")
+    status, _, err = said(capsys, "train", "standard", *words)
+    assert status == 1
+    assert "NaN or infinite at step" in err

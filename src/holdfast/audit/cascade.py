@@ -5,12 +5,12 @@ whose best point had the highest margin. So each move takes a smaller share of t
 starts where the gradients stopped. Shares and budgets come from break curves; docs/audit.md has them.
 """
 
-from holdfast.attacks import APGD, APGDT, ODI, MultiTargeted, Square
+from holdfast.attacks import APGD, APGDT, ODI, MultiTargeted, RayS, Square
 from holdfast.audit.autoattack import published
 from holdfast.audit.ensemble import Move
 from holdfast.errors import UnknownName
 from holdfast.objectives import cross_entropy, dlr
-from holdfast.threats import L1, L2, Threat
+from holdfast.threats import L1, L2, Linf, Threat
 
 EFFORTS = ("fast", "standard", "thorough", "autoattack")
 
@@ -68,10 +68,15 @@ def targets(threat: Threat) -> Move:
 
 
 def escalation(threat: Threat) -> dict[str, Move]:
-    """Return what follows where gradients seem to mislead: long random search and many starts on all that stand."""
+    """Return what follows where gradients seem to mislead: long random search and many starts on all that stand.
+
+    Of a network that names its class alone, squares learn nothing on the way to a break; rays do.
+    """
     trusted = published(threat)
+    rays = {"rays": Move(RayS(threat, queries=2000), warm=True)} if isinstance(threat, Linf) else {}
     return {
         "square on all": Move(Square(threat, queries=1000, share=0.1), warm=True),
+        **rays,
         "starts": Move(APGD(threat, restarts=5, objective=dlr), share=0.3),
         "cold square": Move(trusted["square"], share=0.5),
     }

@@ -149,7 +149,7 @@ def test_shares_are_quotients_of_counts() -> None:
     labels = torch.arange(20) % 2
     rows = Outcomes(torch.eye(2)[labels], labels.index_fill(0, torch.tensor([3]), 0), torch.zeros(20))
     assert metrics.accuracy(rows) == metrics.worst_case([rows]) == 0.95
-    assert math.isnan(metrics.share(torch.zeros(0, dtype=torch.bool)))
+    assert math.isnan(metrics.share_of(torch.zeros(0, dtype=torch.bool)))
 
 
 def test_the_worst_case_is_an_and_over_images() -> None:

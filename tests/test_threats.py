@@ -32,11 +32,15 @@ def test_projecting_lands_in_the_ball_and_in_the_box(threat: Threat, center: Ten
     assert float(threat.distance(inside, center).max()) <= threat.eps + 1e-5
 
 
-@pytest.mark.parametrize(("threat", "p"), [(Linf(8 / 255), math.inf), (L2(0.5), 2), (L1(12.0), 1), (L1(0.5), 1)])
+@pytest.mark.parametrize(
+    ("threat", "p"), [(Linf(0.02), math.inf), (L2(0.32), 2), (L2(0.4), 2), (L1(12.0), 1), (L1(0.5), 1)]
+)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (3, 96, 96)], ids=str)
-def test_no_sum_of_roundings_leaves_the_ball(threat: Threat, p: float, shape: tuple[int, ...]) -> None:
-    center = torch.rand(20, *shape)
-    inside = threat.project(center + 0.03 * torch.randn_like(center).sign(), center)
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "drawn"])
+def test_no_sum_of_roundings_leaves_the_ball(threat: Threat, p: float, shape: tuple[int, ...], flat: bool) -> None:
+    center = torch.full((20, *shape), 0.5) if flat else torch.rand(20, *shape)
+    step = torch.ones_like(center) if flat else torch.randn_like(center).sign()
+    inside = threat.project(center + 0.03 * step, center)
     distance = torch.linalg.vector_norm((inside.double() - center.double()).flatten(1), p, dim=1)
     assert float(distance.max()) <= threat.eps * (1 + 1e-6)
 

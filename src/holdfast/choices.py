@@ -1,7 +1,7 @@
 """From names on the command line to a run: `TRADES FGSM L2 AdamW Triangle CropFlip` chooses each part by its kind."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,9 +9,8 @@ from holdfast import attacks, methods, optimization
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.run import Run
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import NORMS, Threat
 
-NORMS: Mapping[str, type[Linf | L2 | L1 | L0]] = {"Linf": Linf, "L2": L2, "L1": L1, "L0": L0}
 PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method, Threat)
 """Kinds of which a run has one; whatever is none of them is an attack."""
 
@@ -45,12 +44,18 @@ def chosen_run(names: Sequence[str]) -> Run:
     """
     run = Run(known(method_kinds(), "method", names[0])())
     taken: dict[type[Any], str] = {}
+    kinds: list[type[Any]] = []
     for name in names[1:]:
         inner = method_kinds() if isinstance(run.method, methods.Guarded) else {}
         kind = known({**part_kinds(), **inner}, "attack, norm, optimizer, schedule or augmentation", name)
         place = next((each for each in PLACES if issubclass(kind, each)), attacks.Attack)
         require(place not in taken, f"{taken.get(place)} and {name} would take the same place: name one", UsageError)
         taken[place] = name
+        kinds.append(kind)
+    # A guarded method before what it trains on, and the norm before an attack that may be defined for that norm alone.
+    for kind in sorted(
+        kinds, key=lambda kind: (not issubclass(kind, methods.Method), issubclass(kind, attacks.Attack))
+    ):
         run = _with_part(run, kind)
     return run
 
@@ -93,9 +98,14 @@ def _against(method: methods.Method, norm: type[Threat]) -> methods.Method:
 
 
 def against(attack: attacks.Attack, norm: type[Threat]) -> attacks.Attack:
-    """Return the attack with the usual radius of a norm; its step, which meant another norm, is its kind's again."""
-    steps = {field.name: field.default for field in fields(attack) if field.name == "step_size"}
-    return replace(attack, threat=norm(), **steps)
+    """Return the attack with the usual radius of a norm; its step is its kind's again, as large beside that radius."""
+    kind: Callable[[], Any] = type(attack)
+    usual, threat = kind(), norm()
+    changes: dict[str, Any] = {"threat": threat}
+    if hasattr(usual, "step_size"):
+        scaled = usual.step_size is not None and usual.threat.eps < math.inf
+        changes["step_size"] = usual.step_size * threat.eps / usual.threat.eps if scaled else usual.step_size
+    return replace(attack, **changes)
 
 
 def with_others(run: Run, others: Sequence[Run]) -> Run:

@@ -29,7 +29,13 @@ from holdfast.run import Run, Start
 from holdfast.training import train
 
 Flat = tyro.conf.arg(name="")
-FULL = "the device is out of memory: give a smaller --batch (an audit goes on with --resume, a training begins anew)"
+SMALLER: Mapping[str, str] = {
+    "train": "give a smaller --batch and another --folder",
+    "attack": "give a smaller --batch",
+    "audit": "give a smaller --batch; --resume goes on",
+    "reproduce": "give another --device or a smaller --scale",
+}
+"""What to do where the memory of a device does not suffice."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print("holdfast: interrupted; train and reproduce go on from here when called again", file=sys.stderr)
         return 130
     except torch.OutOfMemoryError:
-        print(f"holdfast: {FULL}", file=sys.stderr)
+        print(f"holdfast: the device is out of memory: {SMALLER.get(args[0], 'choose another')}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"holdfast: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast import attacks
-from holdfast.choices import NORMS, against, attack_kinds, known
+from holdfast.choices import against, attack_kinds, known
 from holdfast.data import load
 from holdfast.errors import UsageError, require
 from holdfast.export import export, judge_of
@@ -13,6 +13,7 @@ from holdfast.networks import centered, network, read_run, weights_alone
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
 from holdfast.run import device_of
+from holdfast.threats import NORMS
 
 
 @dataclass(frozen=True)

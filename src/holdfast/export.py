@@ -16,7 +16,7 @@ from holdfast.attacks import Attack
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
-from holdfast.metrics import share
+from holdfast.metrics import share_of
 from holdfast.networks import centered, network, read_run
 from holdfast.passes import counting
 from holdfast.training import Tell
@@ -50,7 +50,7 @@ def export(
         _write_npz(out, images, data)
     else:
         _write_pictures(out, images, data)
-    shares = [share(torch.cat(flags)) for flags in (before, after, rounded)]
+    shares = [share_of(torch.cat(flags)) for flags in (before, after, rounded)]
     forwards, backwards = (sum(counts) / len(data) for counts in zip(*map(astuple, passes), strict=True))
     return (
         f"{len(data)} images: {shares[0]:.1%} right before, {shares[1]:.1%} after, "

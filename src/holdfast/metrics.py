@@ -17,7 +17,7 @@ def correct(rows: Outcomes, top: int = 1) -> Flags:
     return (rows.logits >= true).sum(1) <= top
 
 
-def share(flags: Flags) -> float:
+def share_of(flags: Flags) -> float:
     """Return the share of images that are flagged: 9 of 20 is the 0.45 that a person types, which float32's is not.
 
     Of no images it is NaN.
@@ -27,18 +27,18 @@ def share(flags: Flags) -> float:
 
 def accuracy(rows: Outcomes, top: int = 1) -> float:
     """Return the share of images whose label is among the `top` highest logits."""
-    return share(correct(rows, top))
+    return share_of(correct(rows, top))
 
 
 def accuracy_within(rows: Outcomes, radius: float) -> float:
     """Return the accuracy against an attacker who may go as far as `radius`, from a minimum-norm attack's outcomes."""
-    return share(correct(rows) | (rows.distance > radius))
+    return share_of(correct(rows) | (rows.distance > radius))
 
 
 def worst_case(all_rows: Sequence[Outcomes], top: int = 1) -> float:
     """Return the share of images that stay correct under every one of several attacks."""
     assert all(torch.equal(rows.labels, all_rows[0].labels) for rows in all_rows), "outcomes of the same images"
-    return share(torch.stack([correct(rows, top) for rows in all_rows]).all(0))
+    return share_of(torch.stack([correct(rows, top) for rows in all_rows]).all(0))
 
 
 def calibration_error(rows: Outcomes, bins: int = 15) -> float:

@@ -5,6 +5,7 @@ A threat is all that an attack needs to know of a norm, so an algorithm is writt
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,9 @@ from holdfast.types import Flags, Images, PerImage
 HALVINGS = 30
 """How often an interval of pixel values is halved: to less than a unit in the last place of float32."""
 
+ROUNDING = 5e-7
+"""By what share of eps a distance may be larger, for its own roundings."""
+
 
 def per_image(value: PerImage | Flags) -> Tensor:
     """Shape one number (or flag) an image so that it meets whole images."""
@@ -26,6 +30,17 @@ def per_image(value: PerImage | Flags) -> Tensor:
 def _scaled(perturbation: Tensor, size: PerImage, eps: float) -> Tensor:
     """Shrink the perturbations whose `size` exceeds `eps`; leave the others alone."""
     return perturbation * per_image(torch.where(size > eps, eps / size.clamp_min(1e-30), torch.ones_like(size)))
+
+
+def landed(threat: "Threat", center: Images, step: Tensor) -> Images:
+    """Return the images `step` away from `center` and cut to [0, 1]; the step lies in the ball.
+
+    Each sum with a pixel is rounded, all one way where images are flat or all steps are equal. Where that leaves the
+    ball, it is rounded towards the center.
+    """
+    moved = (center + step).clamp(0, 1)
+    outside = per_image(threat.distance(moved, center) > threat.eps * (1 + ROUNDING))
+    return torch.where(outside & ((moved - center).abs() > step.abs()), moved.nextafter(center), moved)
 
 
 class Threat(ABC):
@@ -99,7 +114,7 @@ class L2(Threat):
 
     def project(self, images: Images, center: Images) -> Images:
         """Shorten the change to eps, then clip (which shortens it further)."""
-        return (center + _scaled(images - center, self.distance(images, center), self.eps)).clamp(0, 1)
+        return landed(self, center, _scaled(images - center, self.distance(images, center), self.eps))
 
     def random_start(self, center: Images, stream: Stream) -> Images:
         """Draw evenly from the ball: a normal direction, a radius by the root of a uniform number."""
@@ -150,10 +165,7 @@ class L1(Threat):
         fits = size.minimum(room).sum(1, keepdim=True) <= self.eps
         shrunk = (size - torch.where(fits, torch.zeros_like(high), high)).clamp_min(0).minimum(room)
         kept = _scaled((change.sign() * shrunk).view_as(center), shrunk.sum(1), self.eps)
-        moved = (center + kept).clamp(0, 1)
-        # Each sum with a pixel is rounded, all one way where all steps are equal: then round towards the center.
-        outside = per_image(self.distance(moved, center) > self.eps) & ((moved - center).abs() > kept.abs())
-        return torch.where(outside, moved.nextafter(center), moved)
+        return landed(self, center, kept)
 
     def random_start(self, center: Images, stream: Stream) -> Images:
         """Draw evenly from the ball: exponential magnitudes with random signs, scaled to a random radius."""
@@ -228,3 +240,6 @@ class L0(Threat):
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the largest magnitude."""
         return gradient.abs().flatten(1).amax(1)
+
+
+NORMS: Mapping[str, type[Linf | L2 | L1 | L0]] = {"Linf": Linf, "L2": L2, "L1": L1, "L0": L0}

@@ -195,6 +195,9 @@ def test_goes_on_from_its_state_path_and_returns_the_labels(
         again = attack.run_standard_evaluation(*labelled, state_path=str(tmp_path / "state"))
     assert torch.equal(again, attacked)
     assert spent.forwards == 0
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(BadValue, match="is kept in a folder here, and that is a file"):
+        attack.run_standard_evaluation(*labelled, state_path=tmp_path / "state.json")
 
 
 def test_is_called_as_the_authors_package(

@@ -82,7 +82,11 @@ def test_a_mistake_is_one_line_and_status_2(
     ("stop", "expected", "words"),
     [
         (KeyboardInterrupt(), 130, "go on from here when called again"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to\nallocate"), 2, "give a smaller --batch"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to\nallocate"),
+            2,
+            "give a smaller --batch and another --folder",
+        ),
     ],
     ids=["interrupted", "out of memory"],
 )

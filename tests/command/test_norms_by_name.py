@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import FGSM, PGD
+from holdfast.attacks import DDN, FGSM, PGD, FeatureDistortion
 from holdfast.choices import against, chosen_run
 from holdfast.cli import main
 from holdfast.errors import UsageError
@@ -19,6 +19,7 @@ from tests.unchecked import refusals
 def test_a_run_trains_against_the_norm_that_is_named() -> None:
     assert chosen_run(["AT", "L2"]).method == AT(replace(AT().attack, threat=L2()))
     assert chosen_run(["at", "l1", "fgsm"]).method == chosen_run(["at", "fgsm", "l1"]).method == AT(FGSM(L1()))
+    assert chosen_run(["AT", "DDN", "L2"]).method == chosen_run(["AT", "L2", "DDN"]).method == AT(DDN(L2()))
     assert chosen_run(["SIMAdv", "L2"]).method == SIMAdv(threat=L2())
     assert chosen_run(["Guarded", "SIMAdv", "L2"]).method == Guarded(SIMAdv(threat=L2()))
 
@@ -27,6 +28,8 @@ def test_a_step_of_another_norm_is_not_kept() -> None:
     expected = PGD(L2(), steps=10, random_start=False, objective=divergence)
     assert chosen_run(["TRADES", "L2"]).method == TRADES(expected)
     assert against(PGD(Linf(0.1), step_size=0.01), L1) == PGD(L1())
+    assert against(FeatureDistortion(), L1).step_size == pytest.approx(0.01 * 12 / (16 / 255))
+    assert against(DDN(step_size=2.0), L2) == DDN(L2())
 
 
 @pytest.mark.parametrize("names", [["Standard", "L2"], ["Kurakin", "L2"], ["AT", "L2", "Linf"]], ids=" ".join)

@@ -157,13 +157,31 @@ def test_one_split_alone_is_enough(tmp_path: Path) -> None:
 
 def test_classes_that_no_image_shows_are_named(tmp_path: Path) -> None:
     names = np.array(["ant", "bee", "cat", "dog", "eel"])
-    assert load(write_npz(tmp_path, classes=names), "test").classes == ("ant", "bee", "cat", "dog", "eel")
+    for given in (names, names.astype("S")):
+        assert load(write_npz(tmp_path, classes=given), "test").classes == ("ant", "bee", "cat", "dog", "eel")
+
+
+def test_arrays_that_are_nothing_of_ours_are_left_alone(tmp_path: Path) -> None:
+    name = write_npz(tmp_path, labels=np.array([999]), images=np.array([{}, None]))
+    assert load(name, "test").classes == load(name, "train").classes == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 2, 2), (4, 3, 8, 3), (4, 1, 5, 4)], ids=str)
+def test_what_an_attack_wrote_is_a_test_split_with_its_channels_first(shape: tuple[int, ...], tmp_path: Path) -> None:
+    images, labels = random.random(shape, np.float32), np.array([0, 1, 2, 1])
+    np.savez(tmp_path / "attacked.npz", images=images, labels=labels, original=images)
+    found = load(f"npz:{tmp_path / 'attacked.npz'}", "test")
+    assert torch.equal(found.images, torch.from_numpy(images))
+    assert found.labels.tolist() == [0, 1, 2, 1]
+    with pytest.raises(MissingData, match="no array called train_images or train_labels"):
+        load(f"npz:{tmp_path / 'attacked.npz'}", "train")
 
 
 @pytest.mark.parametrize(
     ("name", "array", "error", "message"),
     [
-        ("classes", np.arange(5), BadLabels, r"classes are int64 of shape \(5,\); expected a row of names"),
+        ("classes", np.array(5), BadLabels, r"classes have shape \(\); expected a row of names"),
+        ("classes", np.array(["ant", None]), BadLabels, "write the names as text, not as objects"),
         ("classes", np.array(["ant", "bee"]), BadLabels, r"labels are in \[0, 2\]; 2 classes"),
         ("train_images", np.zeros((6, 5, 4), np.int64), BadImages, "images are int64; expected uint8, or floating"),
         ("train_images", np.zeros((6, 5)), BadImages, r"images have shape \(6, 5\); expected \(n, h, w\)"),

@@ -1,5 +1,7 @@
 """A training in another process, killed by the system. The process is forked from a server that has loaded what a
 training needs: one that begins with `import torch` takes longer for that than for all the rest.
+
+Where pytest is not started in the repository's root, the server does not find this file, and each process loads it all.
 """
 
 import multiprocessing

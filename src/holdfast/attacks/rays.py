@@ -29,7 +29,7 @@ class RayS(Attack):
 
     The blocks are the whole image, its halves, quarters and so on to single values, each in the order of channels, rows
     and columns; single values are turned again until none helps. With a finite eps an image is through once it is
-    broken inside the ball. Nothing is drawn at random.
+    broken inside the ball, and goes on to its corner if that is a break too. Nothing is drawn at random.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf,)
@@ -59,6 +59,7 @@ class RayS(Attack):
                 rays.turn(active, slice(begin, begin + length))
             active = active[(rays.radius < moved)[active]] if length == 1 else active
             length = math.ceil(length / 2)
+        rays.lengthen(self.threat.eps)
         return rays.shortest(self.threat).inside()
 
 
@@ -113,6 +114,12 @@ class Rays:
     def at(self, place: Index | slice, signs: Tensor, radius: PerImage) -> Images:
         """Return the images at a radius along the signs, cut to [0, 1]."""
         return (self.images[place] + per_image(radius) * signs.view_as(self.images[place])).clamp(0, 1)
+
+    def lengthen(self, eps: float) -> None:
+        """Go on to eps where that is a break as well: one just behind a copy's boundary may be none on the network."""
+        place = ((self.radius <= eps) & (self.left > 0)).nonzero()[:, 0] if eps < math.inf else self.left[:0]
+        further = torch.full_like(self.radius[place], eps)
+        self.radius[place] = torch.where(self.wrong(place, self.signs[place], further), further, self.radius[place])
 
     def shortest(self, threat: Threat) -> Shortest:
         """Return the breaks that were found."""

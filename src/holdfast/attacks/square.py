@@ -17,7 +17,7 @@ from holdfast.attacks.square_windows import exchange, signs, tiles, window
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream
-from holdfast.threats import L1, L2, Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, Threat, landed, per_image
 from holdfast.types import Images, Targets
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -76,16 +76,10 @@ class Square(Attack):
         return self.spend(images, exchange(x - images, eps, self.order, side, stream))
 
     def spend(self, images: Images, delta: torch.Tensor) -> Images:
-        """Return the images changed by eps in the direction of delta and cut to the box; in L1, the nearest point.
-
-        In L2 a sum is rounded towards the image: bumps are flat on flat images, where roundings that all go one way
-        would add up and leave the ball.
-        """
+        """Return the images changed by eps in the direction of delta and cut to the box; in L1, the nearest point."""
         if not isinstance(self.threat, L2):
             return self.threat.project(images + delta, images)
-        step = self.threat.eps * self.threat.ascent(delta)
-        x = images + step
-        return torch.where((x - images).abs() > step.abs(), x.nextafter(images), x).clamp(0, 1)
+        return landed(self.threat, images, self.threat.eps * self.threat.ascent(delta))
 
     @property
     def order(self) -> int:

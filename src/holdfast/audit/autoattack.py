@@ -18,7 +18,7 @@ from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
-from holdfast.metrics import share
+from holdfast.metrics import share_of
 from holdfast.objectives import dlr
 from holdfast.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
@@ -115,8 +115,10 @@ class AutoAttack:
         With `return_labels`, also what the network calls each of them. `state_path` is a folder for what is done: the
         same call goes on from there.
         """
+        words = f"state_path = {state_path}: what is done is kept in a folder here, and that is a file"
+        require(state_path is None or not Path(state_path).is_file(), words)
         found = self.found(self.chosen(), images, labels, bs, state_path)
-        self.say(0, 1, f"robust accuracy at most {share(found.broken_by == STANDS):.2%}")
+        self.say(0, 1, f"robust accuracy at most {share_of(found.broken_by == STANDS):.2%}")
         attacked = adversarial(found, images)
         return (attacked, self.answers(attacked, bs)) if return_labels else attacked
 
@@ -135,7 +137,7 @@ class AutoAttack:
 
     def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:
         """Return the share of images that the network gets right."""
-        return share(self.answers(images, bs) == labels)
+        return share_of(self.answers(images, bs) == labels.to(images.device).flatten())
 
     def answers(self, images: Images, bs: int = 250) -> Labels:
         """Return what the network calls each image."""

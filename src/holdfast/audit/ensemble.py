@@ -23,7 +23,7 @@ from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.errors import BadLabels, NoGradient, UsageError, require
 from holdfast.evaluation import check_labels, judge
-from holdfast.metrics import share
+from holdfast.metrics import share_of
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
 from holdfast.threats import per_image
@@ -102,7 +102,7 @@ def run_moves(
         progress.move, progress.done = number + 1, 0
         if path is not None and rank_and_count()[0] == 0:
             write(path, progress)
-        tell(0, 1, f"{name}: {share(progress.broken_by == STANDS):.2%} stand")
+        tell(0, 1, f"{name}: {share_of(progress.broken_by == STANDS):.2%} stand")
     return progress, tuple(_stage(name, number, progress) for number, name in enumerate(moves))
 
 
@@ -151,13 +151,11 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
 
 
 def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
-    """Return a name made of the network, every pixel and label, the kind of copy, the moves and the seed."""
+    """Return a name made of the network, every pixel and label, the moves and the seed."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
-    return record.fingerprint(
-        [identity(subject.model), data, type(subject.crafted_on).__name__, dict(moves), subject.seed]
-    )
+    return record.fingerprint([identity(subject.model), data, dict(moves), subject.seed])
 
 
 def _stage(name: str, number: int, progress: Progress) -> Stage:

@@ -11,7 +11,7 @@ from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import STANDS, Progress, most_fragile
 from holdfast.audit.verdict import Doubt, Stage, above
 from holdfast.evaluation import judge
-from holdfast.metrics import interval, share
+from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.threats import L1, Threat
@@ -129,7 +129,7 @@ HALF_WIDTH = 0.05
 def too_few_images(found: Progress) -> Doubt | None:
     """Doubt an accuracy that so few images leave open by more than five points either way."""
     count = len(found.broken_by)
-    low, high = interval(share(found.broken_by == STANDS), count)
+    low, high = interval(share_of(found.broken_by == STANDS), count)
     figure = (high - low) / 2
     meaning = (
         f"{count} images leave the robust accuracy open by {figure:.1%} either way: audit more of them before you "

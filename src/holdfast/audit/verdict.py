@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from holdfast.audit.progress import CLEAN, STANDS
-from holdfast.metrics import interval, share
+from holdfast.metrics import interval, share_of
 from holdfast.threats import Threat
 from holdfast.types import Flags, Images, Index, PerImage
 
@@ -75,12 +75,12 @@ class Report:
     @property
     def clean_accuracy(self) -> float:
         """The share of images that are right without any attack."""
-        return share(self.broken_by != CLEAN)
+        return share_of(self.broken_by != CLEAN)
 
     @property
     def robust_accuracy(self) -> float:
         """The share of images that no attack broke: an upper bound on what holds."""
-        return share(self.broken_by == STANDS)
+        return share_of(self.broken_by == STANDS)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -100,7 +100,7 @@ class Report:
 
     def accuracy_after(self, stage: int) -> float:
         """Return the share of images that stand after a stage, counted from 0, the clean pass."""
-        return share((self.broken_by == STANDS) | (self.broken_by > stage))
+        return share_of((self.broken_by == STANDS) | (self.broken_by > stage))
 
     def __str__(self) -> str:
         """Return the verdict as a table with a line for each stage."""

@@ -6,6 +6,7 @@ names the classes; without it they are numbered as far as the labels go, so a fi
 a network knows must name them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -31,21 +32,26 @@ def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         raise BadImages(f"{path} cannot be read as an .npz file of plain numbers") from fault
 
 
-def _images(array: NDArray[Any]) -> Tensor:
-    """Return images as (n, c, h, w), bytes or float32; the channels are the shorter of the second and last axis."""
+def _images(array: NDArray[Any]) -> NDArray[Any]:
+    """Return images with four axes, bytes or float32."""
     allowed = array.dtype == np.uint8 or np.issubdtype(array.dtype, np.floating)
     require(allowed, f"images are {array.dtype}; expected uint8, or floating-point numbers in [0, 1]", BadImages)
     kept = array if array.dtype == np.uint8 else array.astype(np.float32)
     if kept.ndim == 3:
         kept = kept[:, None]
     require(kept.ndim == 4, f"images have shape {array.shape}; expected (n, h, w), with channels or not", BadImages)
-    second, last = kept.shape[1], kept.shape[3]
-    if array.ndim == 4:
-        require(second != last, f"images have shape {array.shape}: which axis holds the channels?", BadImages)
-        kept = kept.transpose(0, 3, 1, 2) if last < second else kept
-    return torch.from_numpy(np.ascontiguousarray(kept))
+    return kept
 
 
+def _channels_second(images: NDArray[Any]) -> NDArray[Any]:
+    """Return images as (n, c, h, w); the channels are the shorter of the second and last axis."""
+    second, last = images.shape[1], images.shape[3]
+    require(second != last, f"images have shape {images.shape}: which axis holds the channels?", BadImages)
+    return images.transpose(0, 3, 1, 2) if last < second else images
+
+
+WRITTEN = ("images", "labels")
+"""The arrays that `holdfast attack` writes; the images as (n, c, h, w)."""
 MOST_CLASSES = 1_000_000
 """More are a mistake: -1 written without a sign, say."""
 
@@ -57,14 +63,17 @@ def _labels(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy((array[:, 0] if one_column else array).astype(np.int64))
 
 
-def _classes(path: Path, found: dict[str, NDArray[Any]]) -> tuple[str, ...]:
+def _classes(path: Path, labels: Iterable[NDArray[Any]]) -> tuple[str, ...]:
     """Return the names of the classes, or numbers as far as the labels of all splits go."""
-    if "classes" in found:
-        names = found["classes"]
-        listed = names.ndim == 1 and names.dtype.kind == "U"
-        require(listed, f"{path}: classes are {names.dtype} of shape {names.shape}; expected a row of names", BadLabels)
-        return tuple(map(str, names))
-    highest = max((int(found[name].max(initial=0)) for name in found if name.endswith("labels")), default=0)
+    try:
+        named = _arrays(path, ("classes",))
+    except BadImages as fault:
+        raise BadLabels(f"{path}: the array classes cannot be read: write the names as text, not as objects") from fault
+    if named:
+        shape = named["classes"].shape
+        require(len(shape) == 1, f"{path}: classes have shape {shape}; expected a row of names", BadLabels)
+        return tuple(map(str, named["classes"].astype(str)))
+    highest = max((int(each.max(initial=0)) for each in labels), default=0)
     require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
     return tuple(str(label) for label in range(highest + 1))
 
@@ -74,9 +83,14 @@ def read(request: Request) -> ImageSet:
     require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
     path = Path(request.argument).expanduser()
     wanted = (f"{request.split}_images", f"{request.split}_labels")
-    found = _arrays(path, (wanted[0], "images", "train_labels", "test_labels", "labels", "classes"))
-    if request.split == "test" and wanted[0] not in found and "images" in found:
-        wanted = ("images", "labels")
+    found = _arrays(path, (wanted[0], "train_labels", "test_labels"))
+    if request.split == "test" and wanted[0] not in found and (written := _arrays(path, WRITTEN)):
+        found, wanted = written, WRITTEN
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
-    return ImageSet(_images(found[wanted[0]]), _labels(found[wanted[1]]), _classes(path, found))
+    labels = {name: _labels(found[name]) for name in found if name.endswith("labels")}
+    images = _images(found[wanted[0]])
+    if found[wanted[0]].ndim == 4 and wanted != WRITTEN:
+        images = _channels_second(images)
+    classes = _classes(path, (found[name] for name in labels))
+    return ImageSet(torch.from_numpy(np.ascontiguousarray(images)), labels[wanted[1]], classes)

@@ -1,22 +1,22 @@
 """What `holdfast audit` is asked: its options, and the networks and images that they name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from holdfast.audit.autoattack import NORMS
 from holdfast.audit.cascade import EFFORTS
 from holdfast.audit.launched import speaks, together
+from holdfast.choices import known
 from holdfast.data import ImageSet, load
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.export import judge_of
 from holdfast.networks import centered, network, read_run, weights_alone
 from holdfast.run import isolated, reseed
-from holdfast.threats import L1, L2, Linf, Threat
-
-NORMS: Mapping[str, type[Linf | L2 | L1]] = {"linf": Linf, "l2": L2, "l1": L1}
+from holdfast.threats import Threat
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class Ball:
 
     def __call__(self) -> Threat:
         """Return the threat."""
-        if self.norm.lower() not in NORMS:
-            raise UnknownName("norm", self.norm, NORMS)
-        kind = NORMS[self.norm.lower()]
+        kind = known(NORMS, "norm", self.norm)
         return kind() if self.eps is None else kind(self.eps)
 
 

@@ -62,10 +62,18 @@ def run_audit(args: Sequence[str]) -> int:
 def kept_alone(options: Audit) -> Iterator[None]:
     """Keep other audits out of the folder, and clear away what is not to be gone on with."""
     with record.alone(options.folder) if speaks() else nullcontext():
-        if speaks() and not options.resume:
-            shutil.rmtree(options.progress, ignore_errors=True)
+        if speaks():
+            begin_or_go_on(options)
         together()  # nobody reads what the first process is still clearing away
         yield
+
+
+def begin_or_go_on(options: Audit) -> None:
+    """Clear away what an earlier audit kept; where it is to be gone on with, say if there is nothing."""
+    if not options.resume:
+        shutil.rmtree(options.progress, ignore_errors=True)
+    elif not options.progress.is_dir():
+        print(f"holdfast: nothing is kept in {options.progress}; the audit begins", file=sys.stderr)
 
 
 def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command: str) -> list[Audited]:

@@ -120,6 +120,7 @@ def test_require_decides_the_status_to_the_last_image(done: Done, capsys: pytest
     assert said(capsys, *again, reached)[0] == 0
     status, out, err = said(capsys, *again, reached + 1 / 20)
     assert status == 3
+    assert "goes on: 6 of 6 moves were made" in err
     assert "robust accuracy at most" in out
     assert f"lower than the required {reached + 1 / 20:.2%}" in err
 
@@ -272,6 +273,12 @@ def test_what_was_left_is_cleared_away_unless_it_is_gone_on_with(
     with counting() as spent:
         assert result(audited(capsys, tmp_path / "again", LINEAR, *QUICK)) == result(done.found)
     assert spent == done.spent
+
+
+def test_nothing_to_go_on_with_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = said(capsys, "audit", LINEAR, *QUICK, "--limit", "2", "--folder", tmp_path, "--resume")
+    assert status == 0
+    assert f"nothing is kept in {tmp_path / 'progress'}; the audit begins" in err
 
 
 def test_nobody_else_audits_into_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from holdfast.types import Images, Labels, Network
 
 Kept = Path | str | None
 NORMS: Mapping[str, type[Linf | L2 | L1]] = {"Linf": Linf, "L2": L2, "L1": L1}
+"""Those that all of its attacks are defined for; `threats.NORMS` has L0 too."""
 VERSIONS: Mapping[str, tuple[str, ...]] = {
     "standard": ("apgd-ce", "apgd-t", "fab-t", "square"),
     "plus": ("apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t"),

@@ -93,6 +93,7 @@ def run_moves(
     progress = begin(subject.images) if after is None else after
     if path is not None and path.exists():
         progress = read(path, subject.images)
+        tell(0, 1, f"goes on: {progress.move} of {len(moves)} moves were made")
     for number, (name, move) in list(enumerate(moves.items()))[progress.move :]:
         if len(progress.spent) == number:  # it has not begun
             progress.rows = shown(progress, moves, name)

@@ -18,7 +18,7 @@ from holdfast.types import Images
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """What can take a batch norm in: the channels it answers with are the rows of its weight."""
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -82,7 +82,7 @@ class Calls:
 
     def follow(self, layer: str, norm: str) -> bool:
         """Say whether each was called once, the batch norm with what the layer answered, channel by channel."""
-        kinds = type(self.parts.get(layer)) in LAYERS and type(self.parts.get(norm)) in NORMS
+        kinds = type(self.parts.get(layer)) in LAYERS and type(self.parts.get(norm)) in BATCH_NORMS
         if not kinds or self.count[layer] != 1 or self.count[norm] != 1:
             return False
         if self.ends[norm][0] is not self.ends[layer][1]:
@@ -103,8 +103,8 @@ class Calls:
 
 def replaceable(part: nn.Module) -> bool:
     """Say whether a part does what its type says and no more: no subclass, no hook; a batch norm with statistics."""
-    plain = type(part) in (*LAYERS, *NORMS, *DROPOUTS) and not hooked(part) and "forward" not in vars(part)
-    return plain and (type(part) not in NORMS or getattr(part, "running_mean", None) is not None)
+    plain = type(part) in (*LAYERS, *BATCH_NORMS, *DROPOUTS) and not hooked(part) and "forward" not in vars(part)
+    return plain and (type(part) not in BATCH_NORMS or getattr(part, "running_mean", None) is not None)
 
 
 def hooked(part: nn.Module) -> bool:

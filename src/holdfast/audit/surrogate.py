@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from holdfast.audit.bfloat16 import InBfloat16, multiplies_bfloat16, times_as_fast
-from holdfast.audit.folding import NORMS, apply, changes
+from holdfast.audit.folding import BATCH_NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.audit.processes import first_ones
 from holdfast.audit.steadiness import generators_put_back, unsteady
@@ -75,7 +75,7 @@ def _fast_copy(model: nn.Module, images: Images) -> Surrogate:
     twin = copy.deepcopy(fast)  # what is run, and may keep what it is asked
     if why := unsteady(twin, few):
         return itself(model, why)
-    reference, norms = ask(twin, few), sum(type(part) in NORMS for part in twin.modules())
+    reference, norms = ask(twin, few), sum(type(part) in BATCH_NORMS for part in twin.modules())
     found = changes(twin, few)
     apply(found, fast.requires_grad_(False))
     layout = "channels last" if channels_last(fast, few) else "weights as they lay"

@@ -20,7 +20,7 @@ from holdfast.attacks import APGD, APGDT, FABT, Attack, Square
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.threats import Threat
 
-THREATS = (Linf(36 / 256), L2(0.5), L1(0.8))
+THREATS = (Linf(52 / 256), L2(0.65), L1(1.2))
 """Where about half of the images stand."""
 QUERIES = 1000
 LEEWAY = 1e-4

@@ -9,6 +9,7 @@ import torch
 import torchattacks
 from foolbox import attacks as foolbox
 from parity_oracles import (
+    ALMA_SETTINGS,
     ORDERS,
     Way,
     adv_lib,
@@ -25,7 +26,7 @@ from pyautoattack.fab_pt import FABAttack_PT
 from torch import Tensor
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS
+from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS
 from holdfast.threats import Threat
 
 FAR: dict[type[Threat], float] = {Linf: 1.0, L2: 1e6, L1: 1e6}
@@ -100,12 +101,16 @@ def fab() -> Iterator[Race]:
 
 
 def alma() -> Iterator[Race]:
-    """Return the yardstick at a long budget, with the settings that its authors give for each norm."""
-    theirs = by_adv_lib(adv_lib.alma, num_steps=1000, distance="l2", init_lr_distance=0.1, α=0.9)
+    """Return ALMA beside its authors' own, and the others beside it at a long budget."""
+    for steps in (100, 1000):
+        for kind, setting in ALMA_SETTINGS.items():
+            theirs = by_adv_lib(adv_lib.alma, num_steps=steps, **setting)
+            yield Race(f"{steps:,} steps", ALMA(kind(math.inf), steps=steps), "adv-lib", "ALMA", theirs)
+    theirs = by_adv_lib(adv_lib.alma, num_steps=1000, **ALMA_SETTINGS[L2])
     for ours in (DDN(steps=1000), FMN(L2(math.inf), steps=1000)):
         yield Race("1,000 steps", ours, "adv-lib", "ALMA (yardstick)", theirs)
     yield Race("1,000 steps; 9 x 100", FABT(L2(math.inf)), "adv-lib", "ALMA (yardstick)", theirs)
-    theirs = by_adv_lib(adv_lib.alma, num_steps=1000, distance="l1", init_lr_distance=0.5, α=0.5)
+    theirs = by_adv_lib(adv_lib.alma, num_steps=1000, **ALMA_SETTINGS[L1])
     yield Race("1,000 steps", FMN(L1(math.inf), steps=1000), "adv-lib", "ALMA (yardstick)", theirs)
 
 

@@ -36,6 +36,11 @@ Way = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
 """`(network, images, labels, seed) -> attacked images`."""
 ORDERS = {L0: 0, L1: 1, L2: 2, Linf: math.inf}
 """The order of each norm, as adv-lib wants it."""
+ALMA_SETTINGS: dict[type[L1 | L2], dict[str, Any]] = {
+    L2: {"distance": "l2", "init_lr_distance": 0.1, "\N{GREEK SMALL LETTER ALPHA}": 0.9},
+    L1: {"distance": "l1", "init_lr_distance": 0.5, "\N{GREEK SMALL LETTER ALPHA}": 0.5},
+}
+"""What ALMA's authors set for each norm."""
 LIBRARIES = {"pyautoattack": "pyautoattack", "torchattacks": "torchattacks", "adv-lib": "adv_lib", "foolbox": "foolbox"}
 """The name of each library, and the name that it is installed under."""
 SILENT = logging.getLogger("parity")

@@ -8,6 +8,7 @@ import torch
 import torchattacks
 from foolbox import attacks as foolbox
 from parity_oracles import (
+    ALMA_SETTINGS,
     ORDERS,
     Way,
     adv_lib,
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from holdfast import L0, L1, L2, Linf
 from holdfast.attacks import (
+    ALMA,
     APGD,
     BIM,
     CWL2,
@@ -121,6 +123,11 @@ def minimum_norm() -> Iterator[Pair]:
             yield Pair(published, "adv-lib", theirs, words=f"FMN as published, {kind.__name__}")
         if kind is L2:
             yield Pair(published, "adv-lib, mended", fmn_mended(steps=100), words="FMN as published, L2")
+    for kind, setting in ALMA_SETTINGS.items():
+        theirs = by_adv_lib(adv_lib.alma, num_steps=30, logit_tolerance=0.0, **setting)
+        yield Pair(
+            ALMA(kind(math.inf), steps=30, tolerance=0.0), "adv-lib", theirs, words=f"ALMA, {kind.__name__}, 30 steps"
+        )
     for kind in (Linf, L2, L1):
         theirs = by_pyautoattack(FABAttack_PT, kind(1e6 if kind is not Linf else 1.0), n_iter=20)
         yield Pair(FAB(kind(math.inf), steps=20), "pyautoattack", theirs)

@@ -31,7 +31,8 @@ class Ball:
     def __call__(self) -> Threat:
         """Return the threat."""
         kind = known(NORMS, "norm", self.norm)
-        return kind() if self.eps is None else kind(self.eps)
+        threat: Threat = kind() if self.eps is None else kind(self.eps)
+        return threat
 
 
 @dataclass(frozen=True)

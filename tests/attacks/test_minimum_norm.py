@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import CWL2, DDN, FMN, Attack
+from holdfast.attacks import ALMA, CWL2, DDN, FMN, Attack
 from holdfast.attacks.planes import onto_plane
 from holdfast.errors import BadValue
 from holdfast.threats import Threat
@@ -17,6 +17,7 @@ QUICK = (
     DDN(steps=40),
     *(FMN(norm(math.inf), steps=40) for norm in NORMS),
     CWL2(steps=40, searches=3, step_size=0.05, initial_constant=1.0),
+    *(ALMA(norm(math.inf), steps=150) for norm in (L2, L1)),
 )
 EACH = pytest.mark.parametrize("attack", QUICK, ids=lambda attack: f"{type(attack).__name__}-{attack.threat}")
 
@@ -55,6 +56,8 @@ def shortest(plane: Plane, threat: Threat, images: Tensor) -> Tensor:
         (FMN(L1(math.inf), steps=100), 1.02),
         (FMN(L0(math.inf), steps=100), 1.0),
         (CWL2(steps=80, searches=7, step_size=0.03, initial_constant=0.1), 1.01),
+        (ALMA(steps=300), 1.002),
+        (ALMA(L1(math.inf), steps=1000), 1.02),
     ],
     ids=lambda value: str(value)[:12],
 )

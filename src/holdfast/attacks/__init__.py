@@ -1,5 +1,6 @@
 """One file an attack. To add one: write its file, add its import and its name here; the shared tests find it."""
 
+from holdfast.attacks.alma import ALMA
 from holdfast.attacks.apgd import APGD
 from holdfast.attacks.apgd_t import APGDT
 from holdfast.attacks.attack import Attack
@@ -29,6 +30,7 @@ from holdfast.attacks.square import Square
 from holdfast.attacks.step_ll import StepLL
 
 __all__ = [
+    "ALMA",
     "APGD",
     "APGDT",
     "BIM",

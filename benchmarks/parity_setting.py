@@ -67,8 +67,8 @@ class Setting:
         accuracy = 100 * len(self.images) / self.size
         trained = f"PGD-10, {ball(TRAINING.method.attack.threat)}, the rate a triangle up to {TRAINING.optimizer.lr}"
         return (
-            f"digits-net of width 12 after {TRAINING.epochs} epochs of adversarial training ({trained}) on the embedded "
-            f"digits, seed {TRAINING.seed}: {accuracy:.2f} % right of the first {self.size} test images. "
+            f"digits-net of width 12 after {TRAINING.epochs} epochs of adversarial training ({trained}) on the "
+            f"embedded digits, seed {TRAINING.seed}: {accuracy:.2f} % right of the first {self.size} test images. "
             f"Attacked are the {len(self.images)} that it gets right, in one batch. Seeds 0 to {self.seeds - 1}.\n\n"
             f"torch {torch.__version__}, {found}; Python {platform.python_version()}; {processor()}, "
             f"{torch.get_num_threads()} thread."

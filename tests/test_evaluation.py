@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
-from holdfast.attacks import FGSM, PGD, DeepFool
+from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
+from holdfast.evaluation import judge
 
 
 @pytest.fixture
@@ -93,6 +94,30 @@ def test_another_attack_seed_network_or_image_is_another_file(small: nn.Module, 
         outcomes(cell, networks, data, tmp_path)
     outcomes(cells[0], networks, brighter, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 5
+
+
+def test_an_attack_on_a_whole_batch_is_stored_by_its_batch(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
+    cell, networks = Cell("a", "a", FeatureScattering(Linf(0.1)), 0), {"a": small}
+    kept = outcomes(cell, networks, data, tmp_path, batch=30)
+    found = outcomes(cell, networks, data, tmp_path, batch=7)
+    assert torch.equal(found.logits, outcomes(cell, networks, data, batch=7).logits)
+    assert not torch.equal(found.logits, kept.logits)
+
+
+def test_the_judge_rounds_as_float32_does(data: ImageSet) -> None:
+    seen = []
+
+    class Asked(nn.Module):
+        """A network that looks at what convolutions on CUDA may do."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Return 64 logits."""
+            seen.append(torch.backends.cudnn.allow_tf32)
+            return x.flatten(1)
+
+    judge(Asked(), data.images)
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_white_box_and_transfer_are_pairs_of_names(small: nn.Module, data: ImageSet) -> None:

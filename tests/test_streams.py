@@ -29,6 +29,12 @@ def test_seed_name_and_image_each_change_the_numbers() -> None:
     assert not torch.equal(base[0], base[1])
 
 
+def test_a_seed_is_a_number_of_whatever_type() -> None:
+    images = torch.rand(3, 1, 2, 2)
+    one, true = (Stream.of(images, seed, "a").uniform((4,)) for seed in (1, True))
+    assert torch.equal(one, true)
+
+
 def test_equal_images_draw_equal_numbers_and_zero_has_one_sign() -> None:
     images = torch.zeros(2, 1, 2, 2)
     images[1] = -0.0

@@ -6,6 +6,7 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def outcomes(
     for name in (cell.judged, cell.attacked):
         if name not in networks:
             raise UnknownName("network", name, networks)
-    path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data)}.safetensors"
+    path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data, batch)}.safetensors"
     if path is not None and path.exists():
         return read_outcomes(path)
     rows = read_outcomes(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
@@ -89,7 +90,7 @@ def outcomes(
 
 def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labels: Labels) -> Outcomes:
     """Attack some images and judge the result."""
-    attacked = images
+    attacked = images = images.detach()
     with counting() as spent:
         if cell.attack is not None:
             attacked = with_seed(cell.attack, cell.seed)(networks[cell.attacked], images, labels)
@@ -103,7 +104,7 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 @torch.no_grad()
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
-    with at_rest(model), torch.autocast(images.device.type, enabled=False):
+    with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_convolutions():
         logits = model(images)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
         said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
@@ -116,6 +117,12 @@ def judge(model: Network, images: Images) -> Tensor:
     return logits
 
 
+def exact_convolutions() -> AbstractContextManager[None]:
+    """Let convolutions on CUDA round as float32 does; unasked they take products of 10 bits."""
+    kernels = torch.backends.cudnn
+    return kernels.flags(kernels.enabled, kernels.benchmark, deterministic=kernels.deterministic, allow_tf32=False)
+
+
 def check_labels(labels: Labels, logits: Tensor) -> None:
     """Refuse labels that a network has no class for."""
     highest = int(labels.max()) if len(labels) else 0
@@ -123,10 +130,11 @@ def check_labels(labels: Labels, logits: Tensor) -> None:
     require(highest < logits.shape[1], known, BadLabels)
 
 
-def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet) -> str:
-    """Return a name made of the cell, every pixel, and the networks it speaks of."""
+def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet, batch: int) -> str:
+    """Return a name made of the cell, every pixel, the networks it speaks of, and the batch where it matters."""
     names = {name: identity(networks[name]) for name in {cell.judged, cell.attacked}}
-    return record.fingerprint([cell, name_of(data), names[cell.judged], names[cell.attacked]])
+    parts = [cell, name_of(data), names[cell.judged], names[cell.attacked]]
+    return record.fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
 
 
 def name_of(data: ImageSet) -> str:

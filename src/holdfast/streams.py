@@ -10,6 +10,7 @@ Training needs new numbers at every step although the images come back: the loop
 
 import hashlib
 import math
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -70,12 +71,12 @@ class Stream:
     @staticmethod
     def of(images: Images, seed: int, *words: object) -> "Stream":
         """Open the stream of each image under `seed` and `words`."""
-        return Stream(_mix(_fingerprints(images) ^ number(_salt.get(), seed, *words)))
+        return Stream(_mix(_fingerprints(images) ^ number(_salt.get(), operator.index(seed), *words)))
 
     @staticmethod
     def at(index: Index, seed: int, *words: object) -> "Stream":
         """Open the stream of each position of a data set under `seed` and `words`."""
-        return Stream(_mix(_mix(index.long() * _GOLDEN) ^ number(_salt.get(), seed, *words)))
+        return Stream(_mix(_mix(index.long() * _GOLDEN) ^ number(_salt.get(), operator.index(seed), *words)))
 
     def split(self, *words: object) -> "Stream":
         """Return an independent stream for each image."""

@@ -71,7 +71,8 @@ def test_same_seed_same_images_whatever_the_global_state(
 def test_another_seed_draws_other_images(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
     if not hasattr(quick(kind), "seed"):
         pytest.skip("draws nothing")
-    first, second = (quick(kind, seed=seed)(small, images, labels) for seed in (0, 1))
+    more = {"restarts": 3} if hasattr(quick(kind), "restarts") else {}
+    first, second = (quick(kind, seed=seed, **more)(small, images, labels) for seed in (0, 1))
     assert not torch.equal(first, second)
 
 
@@ -224,6 +225,15 @@ def test_refuses_what_it_cannot_attack(kind: type[Attack], small: nn.Module, ima
         attack(small, images[0], labels[:1])
     with pytest.raises(BadLabels, match="12 images but 11 targets"):
         attack(small, images, labels[:11])
+    with pytest.raises(BadLabels, match="one number for targets"):
+        attack(small, images, labels[0])
+    with pytest.raises(BadImages, match=r"start is torch\.float64"):
+        attack(small, images, labels, images.double())
+    with pytest.raises(BadImages, match="start is NaN"):
+        attack(small, images, labels, images * torch.nan)
+    if kind.labelled:
+        with pytest.raises(BadLabels, match="needs one label an image"):
+            attack(small, images, labels[:, None])
     with pytest.raises(BadLabels, match="classes count from 0"):
         attack(small, images, labels - 20)
 

@@ -220,11 +220,22 @@ def test_is_called_as_the_authors_package(
 
 
 def test_the_attacks_may_be_chosen_later_as_scripts_do(network: nn.Module, labelled: tuple[Tensor, Tensor]) -> None:
-    for version in ("standard", "custom"):
-        later = hf.AutoAttack(network, "Linf", 0.02, version=version, verbose=False)
-        later.attacks_to_run = ["apgd-ce"]
-        at_once = hf.AutoAttack(network, "Linf", 0.02, attacks_to_run=["apgd-ce"], version="custom", verbose=False)
-        assert torch.equal(later.run_standard_evaluation(*labelled), at_once.run_standard_evaluation(*labelled))
+    later = hf.AutoAttack(network, "Linf", 0.02, version="custom", verbose=False)
+    later.attacks_to_run = ["apgd-ce"]
+    at_once = hf.AutoAttack(network, "Linf", 0.02, attacks_to_run=["apgd-ce"], version="custom", verbose=False)
+    assert torch.equal(later.run_standard_evaluation(*labelled), at_once.run_standard_evaluation(*labelled))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("version", ["standard", "plus", "rand", "custom"])
+def test_starts_are_as_many_as_in_the_authors_code(version: str, network: nn.Module) -> None:
+    theirs = pytest.importorskip("pyautoattack").AutoAttack(network, eps=0.02, version=version, device="cpu")
+    ours = hf.AutoAttack(network, "Linf", 0.02, version=version, verbose=False)
+    ours.attacks_to_run = ["apgd-ce", "fab"] if version == "custom" else ours.attacks_to_run
+    starts = {"apgd-ce": theirs.apgd, "apgd-dlr": theirs.apgd, "fab": theirs.fab, "apgd-t": theirs.apgd_targeted}
+    for name, attack in ours.chosen().items():
+        if name in starts:
+            assert (name, attack.restarts) == (name, starts[name].n_restarts)
 
 
 def test_what_cannot_be_is_refused(network: nn.Module, labelled: tuple[Tensor, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """What `hf.audit` refuses, in words of its own, before it attacks anything."""
 
+import math
 from typing import Any
 
 import pytest
@@ -86,7 +87,19 @@ def test_breaks_are_verified_in_float32_whatever_the_caller_s_autocast() -> None
     assert bool((network(report.adversarial).argmax(1) != labels)[report.broken].all())
 
 
-@pytest.mark.parametrize("stop", [Tensor.detach, lambda x: torch.from_numpy(x.numpy().copy())], ids=["detach", "numpy"])
+class Rounded(torch.autograd.Function):
+    """A quantiser whose author wrote no backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Round to 64 levels."""
+        return (63 * x).round() / 63
+
+
+WITHOUT = [Tensor.detach, lambda x: torch.from_numpy(x.numpy().copy()), Rounded.apply]
+
+
+@pytest.mark.parametrize("stop", WITHOUT, ids=["detach", "numpy", "no backward"])
 def test_a_network_without_gradients_is_searched_at_random(stop: Any) -> None:
     network = sharp()
     images, labels = drawn(network, 12)
@@ -102,7 +115,35 @@ def test_a_network_that_names_its_class_alone_does_not_seem_to_hold() -> None:
     alone = nn.Sequential(network, Answering(lambda z: nn.functional.one_hot(z.argmax(1), 10).float()))
     broken = hf.audit(network, images, labels, hf.Linf(0.1), "fast").broken
     assert int(broken.sum()) > 15
-    assert hf.audit(alone, images[broken], labels[broken], hf.Linf(0.1)).robust_accuracy == 0
+    report = hf.audit(alone, images[broken], labels[broken], hf.Linf(0.1))
+    assert report.robust_accuracy == 0
+    low, high = report.interval
+    few = [doubt for doubt in report.doubts if doubt.name == "too few images"]
+    assert [doubt.figure for doubt in few] == [(high - low) / 2]  # of what stands after the escalation, not before
+
+
+@pytest.mark.parametrize("effort", ["standard", "autoattack"])
+@pytest.mark.parametrize("norm", [hf.Linf(0.05), hf.L2(0.3)], ids=str)
+def test_a_network_in_float64_is_audited_as_well(norm: hf.Threat, effort: str) -> None:
+    network = sharp()
+    images, labels = drawn(network, 12)
+    double = nn.Sequential(Answering(Tensor.double), network.double())
+    report = hf.audit(double, images, labels, norm, effort)
+    assert 0 < int(report.broken.sum()) <= 12
+
+
+def test_images_that_ask_for_a_gradient_give_a_report_that_does_not() -> None:
+    network = sharp()
+    images, labels = drawn(network, 4)
+    report = hf.audit(network, images.requires_grad_(), labels, hf.Linf(0.05), "fast")
+    assert not report.adversarial.requires_grad
+    assert not report.best.requires_grad
+
+
+def test_a_ball_without_an_end_is_refused() -> None:
+    images, labels = drawn(sharp(), 4)
+    with pytest.raises(HoldfastError, match="give a finite eps"):
+        hf.audit(sharp(), images, labels, hf.Linf(math.inf), "fast")
 
 
 def test_inference_mode_raises_no_doubt() -> None:

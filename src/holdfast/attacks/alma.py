@@ -31,6 +31,7 @@ class ALMA(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 1000
@@ -49,7 +50,10 @@ class ALMA(Attack):
     tolerance: float = 1e-4
     """How far beyond the boundary it aims, in the objective's unit."""
     objective: Objective = dlr
-    """Zero at the boundary and above it where the image is broken; the ratio, so that logits may have any scale."""
+    """Zero at the boundary and above it where the image is broken; the ratio, so that logits may have any scale.
+
+    To reach a wanted class take `Towards(margin)`: with that class far down, the ratio rises as its denominator falls.
+    """
 
     def __post_init__(self) -> None:
         """Refuse steps that lead nowhere, and averages that forget nothing."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.apgd_l1 import climb_sparsely, wide_start
-from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.attack import Attack, Watched, full_step, succeeded
 from holdfast.attacks.climbing import Climb, Seen, evaluate
 from holdfast.attacks.surface import on_the_surface
 from holdfast.errors import require
@@ -46,8 +46,9 @@ class APGD(Attack):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a share that is none, and a mean over nothing."""
+        """Refuse a ball without an end, a share that is none, and a mean over nothing."""
         super().__post_init__()
+        full_step(self.threat)  # the first step is twice as long
         require(0 < self.rho <= 1, f"APGD: rho = {self.rho}, not in (0, 1]")
         require(self.draws >= 1, f"APGD: draws = {self.draws}, not 1 or more")
 

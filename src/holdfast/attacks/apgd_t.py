@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.apgd import APGD
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack, Watched, full_step
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.objectives import targeted_dlr
 from holdfast.streams import Stream
@@ -19,6 +19,7 @@ class APGDT(Attack):
     """APGD aimed at one wrong class after another, the likeliest on the clean image first; one of AutoAttack's four."""
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
     steps: int = 100
@@ -26,6 +27,11 @@ class APGDT(Attack):
     """How many wrong classes are tried, as far as there are so many; AutoAttack tries 5 in L1."""
     restarts: int = 1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a ball without an end."""
+        super().__post_init__()
+        full_step(self.threat)
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Aim at the class of each rank, only with the images that still hold."""

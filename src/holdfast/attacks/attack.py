@@ -20,6 +20,8 @@ from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
 
+FAR, STEEP = 1e18, 1e15
+"""What stands for a logit of minus infinity, and for an infinite gradient: float32 holds sums of their squares."""
 AT_LEAST_ONE = ("steps", "restarts", "queries", "classes")
 
 
@@ -31,6 +33,9 @@ class Attack(ABC):
     """The norms that the attack is defined for."""
     joint: ClassVar[bool] = False
     """Whether the images of a batch are attacked together, so that what an image becomes depends on its batch."""
+
+    labelled: ClassVar[bool] = False
+    """Whether the targets must be labels: whether an image is broken is not to be told from others."""
 
     threat: Threat
 
@@ -63,6 +68,9 @@ class Attack(ABC):
             ModelFault: the network answered NaN or cannot be differentiated.
         """
         check(images, targets, start)
+        if self.labelled and targets.ndim != 1:
+            said = f"targets have shape {tuple(targets.shape)}"
+            raise BadLabels(f"{said}; {type(self).__name__} needs one label an image, shape ({len(images)},)")
         if len(images) == 0:
             return images.clone()
         with at_rest(model), torch.inference_mode(False), torch.enable_grad():
@@ -95,20 +103,24 @@ class Watched:
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
-        outputs: Tensor = self._answer(images)
+        answer = self._answer(images)
         spend(forwards=len(images))
         if not self.peaks:
-            self._check_first(outputs, len(images))
+            self._check_first(answer, len(images))
+        # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
+        outputs: Tensor = answer.float().nan_to_num(nan=torch.nan, posinf=torch.inf, neginf=-FAR)
         self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
         return outputs
 
     def gradient(self, value: Tensor, x: Images, keep: bool = False) -> Tensor:
         """Return the gradient of a number an image towards the images, and towards nothing else."""
         total = value.sum()
-        found = torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0] if total.requires_grad else None
+        found = self._differentiated(total, x, keep) if total.requires_grad else None
         spend(backwards=len(x))
         if found is None:
             raise NoGradient("no gradient reaches the images: the network detaches them, or runs without gradients")
+        # Infinite, as of a root at black, it says where to go but not how far; divided by its length it would be NaN.
+        found = found.nan_to_num(nan=torch.nan, posinf=STEEP, neginf=-STEEP)
         self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness
         return found
 
@@ -120,9 +132,17 @@ class Watched:
                 raise NoGradient("no gradient reaches the images: the network leaves torch for numpy") from fault
             raise
 
+    def _differentiated(self, total: Tensor, x: Images, keep: bool) -> Tensor | None:
+        try:
+            return torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0]
+        except RuntimeError as fault:  # a function without a backward pass, or one whose inputs were written over
+            if isinstance(fault, NotImplementedError) or "inplace operation" in str(fault):
+                raise NoGradient("no gradient reaches the images: a part of the network has none") from fault
+            raise
+
     def _check_first(self, outputs: Outputs, count: int) -> None:
         """Refuse an answer that is not one row an image, or labels that it has no class for."""
-        if not isinstance(outputs, Tensor) or len(outputs) != count:
+        if not isinstance(outputs, Tensor) or outputs.ndim == 0 or len(outputs) != count:
             raise ModelFault(f"the network gave {_shape(outputs)} for {count} images; one row an image is needed")
         if self.labels is not None and outputs.ndim == 2 and len(self.labels):
             largest = int(self.labels.max())
@@ -161,10 +181,14 @@ def check(images: Tensor, targets: Tensor, start: Tensor | None = None) -> None:
         raise BadImages(f"images are {images.dtype}; attacks need float32 in [0, 1]{hint}")
     if images.ndim != 4:
         raise BadImages(f"images have shape {tuple(images.shape)}; attacks need (n, c, h, w)")
-    if len(targets) != len(images):
-        raise BadLabels(f"{len(images)} images but {len(targets)} targets")
+    if targets.ndim == 0 or len(targets) != len(images):
+        raise BadLabels(f"{len(images)} images but {len(targets) if targets.ndim else 'one number for'} targets")
     if start is not None and start.shape != images.shape:
         raise BadImages(f"start has shape {tuple(start.shape)}, the images {tuple(images.shape)}")
+    if start is not None and start.dtype != torch.float32:
+        raise BadImages(f"start is {start.dtype}; attacks need float32 in [0, 1]")
+    if start is not None and bool(start.isnan().any()):
+        raise BadImages("start is NaN in places; attacks need float32 in [0, 1]")
     if len(images) == 0:
         return
     low, high = (float(end) for end in images.detach().aminmax())

@@ -29,6 +29,7 @@ class CWL2(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L2,)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 500

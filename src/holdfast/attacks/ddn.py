@@ -26,6 +26,7 @@ class DDN(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L2,)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 100

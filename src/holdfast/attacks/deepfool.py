@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from holdfast.attacks.attack import Attack, Watched
 from holdfast.errors import require
 from holdfast.streams import Stream
-from holdfast.threats import L2, Threat, per_image
+from holdfast.threats import L2, Linf, Threat, per_image
 from holdfast.types import Images, Labels, PerImage, Targets
 
 BEYOND = 1e-4
@@ -23,6 +24,9 @@ class DeepFool(Attack):
     The threat's norm is the one that is minimised. With a finite eps, images that need more are cut to the ball. The
     label left is the true one: an image that is already misclassified is returned as it is.
     """
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 50

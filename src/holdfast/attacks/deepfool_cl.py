@@ -6,6 +6,7 @@ set's mean becomes the mean at the first step, so that its columns measure this 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -22,6 +23,8 @@ CIFAR_STD = (0.2470, 0.2435, 0.2616)
 @dataclass(frozen=True)
 class DeepFoolCL(Attack):
     """DeepFool inside the box [0, 1] of normalised pixels: the variant of paper 000, no measure of robustness."""
+
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(float("inf"))
     steps: int = 20

@@ -32,6 +32,7 @@ class FAB(Attack):
     """Steps between the nearest linearised boundary and the image, ever closer; a minimum-norm attack."""
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 100
@@ -43,6 +44,7 @@ class FAB(Attack):
     """How far an image that is broken goes back towards where it came from."""
     restarts: int = 1
     """Runs from the image itself, then from random points half an eps away, with what still holds."""
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse to start again half of infinity away."""
@@ -79,6 +81,7 @@ class FABT(Attack):
     """FAB towards one wrong class after another, the likeliest on the clean image first."""
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
     steps: int = 100

@@ -9,6 +9,7 @@ is.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -28,6 +29,8 @@ class FMN(Attack):
     The threat's norm is the one that is minimised. With a finite eps an image is through once it is broken inside the
     ball, and a longer break is cut. An image that is already misclassified, or is never broken, is returned as it is.
     """
+
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
     steps: int = 100

@@ -33,6 +33,7 @@ class JSMA(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L0,)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = L0()
     theta: float = 1.0

@@ -24,6 +24,7 @@ class MultiTargeted(Attack):
     """Short climbs towards one wrong class after another, the likeliest first; broken images leave."""
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
     steps: int = 20

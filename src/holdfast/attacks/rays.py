@@ -33,6 +33,7 @@ class RayS(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf,)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf(math.inf)
     queries: int = 10_000

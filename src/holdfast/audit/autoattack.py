@@ -48,7 +48,8 @@ def published(threat: Threat, version: str = "standard") -> dict[str, Attack]:
 def by_name(name: str, threat: Threat, version: str = "standard") -> Attack:
     """Return one of the six attacks with the budget that it has in a version."""
     sparse = isinstance(threat, L1)
-    restarts = 5 if version == "plus" or (version == "standard" and sparse) else 1
+    # The authors' code starts each attack five times, and a version other than `custom` takes that back.
+    restarts = 5 if version in ("plus", "custom") or (version == "standard" and sparse) else 1
     draws = 20 if version == "rand" else 1
     kinds: Mapping[str, Attack] = {
         "apgd-ce": APGD(threat, restarts=restarts, draws=draws),
@@ -89,16 +90,18 @@ class AutoAttack:
             f"version '{version}' with attacks_to_run={list(attacks_to_run)}: name attacks for version 'custom' only",
         )
         self.threat = NORMS[norm](eps)
-        made = {name: by_name(name, self.threat) for name in attacks_to_run}
+        made = {name: by_name(name, self.threat, version) for name in attacks_to_run}
         self.attacks = made if version == "custom" else published(self.threat, version)
         self.attacks_to_run = list(self.attacks)
         self.device = None if device is None else device_of(device)
         self.model, self.seed, self.verbose, self.log_path = model, seed, verbose, log_path
+        self.version = version
 
     def chosen(self) -> dict[str, Attack]:
         """Return the attacks to run, by name."""
         require(bool(self.attacks_to_run), "version 'custom' without attacks_to_run: name attacks")
-        return {name: self.attacks.get(name) or by_name(name, self.threat) for name in self.attacks_to_run}
+        added = {name: by_name(name, self.threat, self.version) for name in self.attacks_to_run}
+        return {name: self.attacks.get(name, attack) for name, attack in added.items()}
 
     @overload
     def run_standard_evaluation(
@@ -133,7 +136,7 @@ class AutoAttack:
     ) -> Progress:
         """Return what the attacks break in turn."""
         device = self.there(images)
-        subject = Subject(self.model, self.model, images.to(device), labels.to(device), self.seed, bs)
+        subject = Subject(self.model, self.model, images.detach().to(device), labels.to(device), self.seed, bs)
         return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, folder, self.say)[0]
 
     def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:

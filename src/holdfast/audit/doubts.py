@@ -88,6 +88,12 @@ def look_at_attacks(subject: Subject, threat: Threat, found: Progress, stages: t
         return raised([*checks, partial(too_few_images, found)])
 
 
+def recounted(doubts: tuple[Doubt, ...], found: Progress) -> tuple[Doubt, ...]:
+    """Return the doubts with that about the number of images as it is after an escalation."""
+    others = tuple(doubt for doubt in doubts if doubt.name != "too few images")
+    return others + raised([partial(too_few_images, found)])
+
+
 def raised(checks: list[Check]) -> tuple[Doubt, ...]:
     """Return the doubts of the checks that raise one."""
     return tuple(doubt for each in checks if (doubt := tried(each)) is not None)

@@ -1,12 +1,13 @@
 """`hf.audit`: one network, one threat, one honest number."""
 
+import math
 import time
 from pathlib import Path
 
 from holdfast.attacks.attack import check
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import escalation, moves_of
-from holdfast.audit.doubts import look_at_attacks, look_at_model
+from holdfast.audit.doubts import look_at_attacks, look_at_model, recounted
 from holdfast.audit.ensemble import Subject, Tell, run_moves, untold
 from holdfast.audit.processes import first_ones
 from holdfast.audit.surrogate import fast_copy
@@ -50,11 +51,12 @@ def audit(
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
     check(images, labels)
     require(len(images) > 0, "there are no images to audit", BadImages)
-    moves = moves_of(effort, threat)
-    copy = fast_copy(model, images[:batch])
-    subject = Subject(model, copy.network, images, labels, seed, batch)
+    require(threat.eps < math.inf, f"{threat} lets any image be any other: nothing holds; give a finite eps")
+    moves, images = moves_of(effort, threat), images.detach()
     began = time.monotonic()
     with counting() as spent:
+        copy = fast_copy(model, images[:batch])
+        subject = Subject(model, copy.network, images, labels, seed, batch)
         doubts = look_at_model(subject, threat)
     seconds = time.monotonic() - began
     found, stages = run_moves(subject, moves, folder, tell)
@@ -64,6 +66,7 @@ def audit(
     doubts, seconds = first_ones(doubts), seconds + time.monotonic() - began
     if effort == "standard" and any(doubt.name in MISLED for doubt in doubts):
         found, stages = run_moves(subject, moves | escalation(threat), folder, tell, after=found)
+        doubts = recounted(doubts, found)
     checks = Stage("doubts", 0, 0, spent.forwards + later.forwards, spent.backwards + later.backwards, seconds)
     adversaries = adversarial(found, images)
     return Report(

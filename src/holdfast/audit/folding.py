@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
+from holdfast.passes import spend
 from holdfast.types import Images
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -77,6 +78,7 @@ class Calls:
         hooks = [part.register_forward_hook(self._keep(path, part)) for path, part in parts.items()]
         with torch.no_grad():
             network(images)
+        spend(forwards=len(images))
         for hook in hooks:
             hook.remove()
 

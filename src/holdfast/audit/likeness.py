@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from holdfast.passes import spend
 from holdfast.types import Images, Outputs
 
 
@@ -39,6 +40,7 @@ def ask(network: nn.Module, images: Images) -> Reference:
     """Ask a network once, forward and backward."""
     x = images.detach().requires_grad_()
     answer: Tensor = network(x)
+    spend(forwards=len(x), backwards=len(x))
     gradient = None
     if answer.requires_grad:
         gradient = torch.autograd.grad(answer.square().sum() / 2, x, allow_unused=True)[0]

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.passes import spend
 from holdfast.types import Images
 
 
@@ -24,6 +25,7 @@ def unsteady(network: nn.Module, images: Images) -> str:
     generators, kept = drawn_so_far(), kept_by(network)
     with torch.no_grad():
         first, second = network(images), network(images)
+    spend(forwards=2 * len(images))
     if drawn_so_far() != generators:
         return "it draws random numbers"
     if kept_by(network) != kept:

@@ -1,0 +1,80 @@
+"""What every attack does with networks that answer in other types, rule classes out, or are infinitely steep."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holdfast import L1, L2, Linf
+from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool
+from holdfast.errors import BadValue
+from holdfast.threats import Threat
+from tests.attacks.test_contract import KINDS, own, quick
+
+EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def inside(threat: Threat, attacked: Tensor, images: Tensor) -> bool:
+    """Say whether images are numbers, in their ball and in the box."""
+    far = float(threat.distance(attacked, images).max())
+    return far <= threat.eps + 1e-6 and bool(((attacked >= 0) & (attacked <= 1)).all())
+
+
+@EACH
+def test_answers_in_float64_are_taken_in_float32(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    attack, small = quick(kind), small.eval()
+    assert torch.equal(attack(lambda x: small(x).double(), images, labels), attack(small, images, labels))
+
+
+@EACH
+def test_a_class_that_is_ruled_out_is_no_obstacle(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    small.eval()
+
+    def ruled(x: Tensor) -> Tensor:
+        return torch.cat([small(x), x.new_full((len(x), 1), -torch.inf)], 1)
+
+    assert inside(own(kind), quick(kind)(ruled, images, labels), images)
+
+
+@EACH
+def test_an_infinite_gradient_is_no_obstacle(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    small.eval()
+    images[:, :, :4] = 0  # where the slope of the root is infinite
+    assert inside(own(kind), quick(kind)(lambda x: small(x.clamp_min(0).sqrt()), images, labels), images)
+
+
+def test_an_infinite_gradient_does_not_look_like_robustness(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
+    images, labels = right
+    rooted = nn.Sequential(Root(), network)
+    labels = rooted(images).argmax(1)
+    for attack in (MIM(Linf(0.1)), PGD(Linf(0.1)), APGD(Linf(0.1))):
+        assert float((rooted(attack(rooted, images, labels)).argmax(1) != labels).float().mean()) > 0.5
+
+
+class Root(nn.Module):
+    """The square root of each pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return it."""
+        return x.sqrt()
+
+
+def test_attacks_without_a_meaning_are_refused() -> None:
+    for kind in (APGD, APGDT):
+        for threat in (Linf(torch.inf), L2(torch.inf), L1(torch.inf)):
+            with pytest.raises(BadValue, match="give a finite eps"):
+                kind(threat)
+    with pytest.raises(BadValue, match="is defined for Linf, L2"):
+        DeepFool(L1(1.0))
+
+
+def test_fab_starts_again_where_its_seed_says(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
+    images, labels = right
+    first, again, other = (FAB(L2(0.4), steps=10, restarts=4, seed=seed)(network, images, labels) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

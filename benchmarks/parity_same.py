@@ -42,7 +42,7 @@ from holdfast.attacks import (
     IterLL,
     StepLL,
 )
-from holdfast.attacks.attack import Watched
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.streams import Stream
 

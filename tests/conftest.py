@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from holdfast.attacks import Attack
-from holdfast.attacks.attack import Watched
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import divergence
 from holdfast.streams import Stream, number
 from holdfast.threats import Linf, Threat

@@ -1,8 +1,10 @@
 """What is kept on disk is named by what a network or a user's code does, not by weights and names alone."""
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -88,6 +90,38 @@ def test_a_weight_names_another_network() -> None:
 )  # fmt: skip
 def test_equal_weights_do_not_make_equal_networks(one: nn.Module, other: nn.Module) -> None:
     assert identity(one) != identity(other)
+
+
+def asking(module: ModuleType) -> nn.Module:
+    """Return a network that asks a module for a function, as `import ops` and `ops.head(x)` do."""
+    space: dict[str, object] = {"ops": module, "__name__": "somebodys"}
+    exec("def call(x):\n    return ops.head(x)\n", space)
+    return Called(space["call"])  # type: ignore[arg-type]
+
+
+def test_what_is_asked_of_a_module_of_ones_own_counts() -> None:
+    modules = []
+    for code in ("def head(x): return x", "def head(x): return -x", "def head(x): return x"):
+        module = ModuleType("ops")
+        exec(code, vars(module))
+        modules.append(module)
+    one, other, again = (identity(asking(module)) for module in modules)
+    assert one == again != other
+
+
+@pytest.mark.parametrize("kind", [argparse.Namespace, SimpleNamespace])
+def test_settings_in_a_namespace_count(kind: type) -> None:
+    one, other = weights(), weights()
+    one.settings, other.settings = kind(sign=1), kind(sign=-1)
+    assert identity(one) != identity(other)
+
+
+def test_a_hook_counts_that_may_change_the_answer() -> None:
+    hooked = weights()
+    handle = hooked.register_forward_hook(lambda module, given, answer: -answer)
+    assert identity(hooked) != identity(weights())
+    handle.remove()
+    assert identity(hooked) == identity(weights())
 
 
 def test_a_network_that_holds_itself_has_a_name() -> None:

@@ -1,5 +1,6 @@
 """What `holdfast audit` is asked: its options, and the networks and images that they name."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,7 +81,9 @@ class Audit:
             raise UnknownName("effort", self.effort, EFFORTS)
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.require is None or 0 <= self.require <= 1, f"require = {self.require}: a share is from 0 to 1")
-        return self.threat()
+        threat = self.threat()
+        require(threat.eps < math.inf, f"{threat} lets any image be any other: nothing holds; give a finite eps")
+        return threat
 
 
 @dataclass(frozen=True, eq=False)

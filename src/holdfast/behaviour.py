@@ -1,11 +1,12 @@
 """What a network or a user's own code does, as text that changes when it does: names alone say too little."""
 
+import argparse
 import functools
 import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ Text = list[Any] | dict[str, Any] | str
 def identity(network: nn.Module) -> str:
     """Return a short name made of a network's weights, its parts, their settings, and the code of those not of torch's.
 
-    The mode, the layout in memory and hooks do not count.
+    The mode, the layout in memory and hooks of the backward pass do not count.
     """
     return hashlib.sha256(json.dumps(_Reader().text(network)).encode()).hexdigest()[:12]
 
@@ -88,13 +89,16 @@ class _Reader:
         tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
         settings = {name: item for name, item in vars(module).items() if name not in OF_EVERY_MODULE}
         parts = dict(module.named_children())
-        return [self.text(type(module)), *(self.text(part) for part in (tensors, settings, parts))]
+        hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+        said = [self.text(type(module)), *(self.text(part) for part in (tensors, settings, parts))]
+        return [*said, self.text(hooks)] if hooks else said
 
     def _object(self, value: object) -> Text:
         if callable(value) and hasattr(value, "__qualname__"):  # a function written in C
             return _name(value)
         kind = self.text(type(value))
-        mine = type(value).__module__.split(".")[0] == OURS or not _named(type(value))
+        ours = type(value).__module__.split(".")[0] == OURS or isinstance(value, argparse.Namespace | SimpleNamespace)
+        mine = ours or not _named(type(value))
         return [kind, self.text(vars(value))] if mine and hasattr(value, "__dict__") else [kind]
 
     def _class(self, kind: type) -> Text:
@@ -117,7 +121,10 @@ class _Reader:
             return [_name(function), self.text(closed)]
         code = function.__code__
         used = {name: function.__globals__.get(name) for name in code.co_names}
+        modules = [item for item in used.values() if isinstance(item, ModuleType) and not _installed(item)]
         used = {name: item for name, item in used.items() if not isinstance(item, ModuleType)}
+        for module in modules:  # of a module, what is asked of it by name
+            used |= {f"{module.__name__}.{name}": vars(module)[name] for name in code.co_names if name in vars(module)}
         defaults = [function.__defaults__, function.__kwdefaults__]
         return [_name(function), self._code(code), self.text(defaults), self.text(closed), self.text(used)]
 
@@ -128,6 +135,11 @@ class _Reader:
 
 def _named(what: Any) -> bool:
     return (getattr(what, "__module__", None) or "").split(".")[0] in NAMED
+
+
+def _installed(module: ModuleType) -> bool:
+    """Say whether a module is a package's, and no file of one's own."""
+    return module.__name__.split(".")[0] in NAMED or "site-packages" in (getattr(module, "__file__", None) or "")
 
 
 def _name(what: Any) -> str:

@@ -5,6 +5,7 @@ mistake is one line and status 2; an interruption is status 130; a training that
 """
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from holdfast.cli_papers import run_report, run_reproduce
 from holdfast.data import SOURCES
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
+from holdfast.models.from_file import blamed
 from holdfast.networks import read_run
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
@@ -142,18 +144,28 @@ def main(args: Sequence[str] | None = None) -> int:
         if args[0] not in VERBS:
             raise UnknownName("verb", args[0], VERBS)
         return VERBS[args[0]][0](args[1:])
-    except HoldfastError as error:
-        print(f"holdfast: {error}", file=sys.stderr)
-        return 1 if isinstance(error, TrainingDiverged) else 2
-    except KeyboardInterrupt:
-        print("holdfast: interrupted; train and reproduce go on from here when called again", file=sys.stderr)
-        return 130
-    except torch.OutOfMemoryError:
-        print(f"holdfast: the device is out of memory: {SMALLER.get(args[0], 'choose another')}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"holdfast: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:  # whoever reads our words has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as fault:
+        status, words = told(fault, args[0])
+        print(f"holdfast: {words}", file=sys.stderr)
+        return status
+
+
+def told(fault: BaseException, verb: str) -> tuple[int, str]:
+    """Return the status and the line for what stopped a verb; a fault of our own is raised again."""
+    if isinstance(fault, HoldfastError):
+        return 1 if isinstance(fault, TrainingDiverged) else 2, str(fault)
+    if isinstance(fault, KeyboardInterrupt):
+        return 130, "interrupted; train and reproduce go on from here when called again"
+    if isinstance(fault, torch.OutOfMemoryError):
+        return 2, f"the device is out of memory: {SMALLER.get(verb, 'choose another')}"
+    if words := blamed(fault):
+        return 2, words
+    if isinstance(fault, OSError):
+        return 2, f"{fault.filename or 'a file'}: {fault.strerror or fault}"
+    raise fault
 
 
 def _line(kind: object) -> str:

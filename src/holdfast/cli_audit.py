@@ -8,10 +8,9 @@ status that is not 0.
 import itertools
 import json
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import torch
 
@@ -47,9 +46,12 @@ def run_audit(args: Sequence[str]) -> int:
     command = shlex.join(["holdfast", "audit", *args])
     try:
         with launched(device_of(options.device)) as device:
-            subjects = [each.to(device) for each in named(options, names)]
+            # What a person's own file prints would break the one object that --json promises.
+            with redirect_stdout(sys.stderr) if options.json else nullcontext():
+                subjects = [each.to(device) for each in named(options, names)]
             with kept_alone(options):
-                audits = attacked(options, subjects, threat, command)
+                with redirect_stdout(sys.stderr) if options.json else nullcontext():
+                    audits = attacked(options, subjects, threat, command)
                 # The first alone says 3: torchrun would end it if another did before it has written.
                 return written(options, audits) if speaks() else 0
     except KeyboardInterrupt:
@@ -71,7 +73,8 @@ def kept_alone(options: Audit) -> Iterator[None]:
 def begin_or_go_on(options: Audit) -> None:
     """Clear away what an earlier audit kept; where it is to be gone on with, say if there is nothing."""
     if not options.resume:
-        shutil.rmtree(options.progress, ignore_errors=True)
+        for kept in options.progress.glob(f"{'[0-9a-f]' * 12}.safetensors"):
+            kept.unlink()
     elif not options.progress.is_dir():
         print(f"holdfast: nothing is kept in {options.progress}; the audit begins", file=sys.stderr)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
+from holdfast.attacks.watched import ask
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
 from holdfast.errors import BadLabels, BadRecord, ModelFault, UnknownName, require
@@ -105,10 +106,12 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
     with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_convolutions():
-        logits = model(images)
+        logits = ask(model, images)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
         said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise ModelFault(f"the network answered {said}: logits of shape (images, classes), two or more, are needed")
+    if len(logits) != len(images):
+        raise ModelFault(f"the network gave {len(logits)} rows for {len(images)} images; one row an image is needed")
     logits = logits.float()
     faulty = (logits.isnan() | (logits == torch.inf)).any(1)
     if bool(faulty.any()):

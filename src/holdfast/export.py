@@ -3,6 +3,7 @@ network, and what the attack spent.
 """
 
 import io
+import tempfile
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ def export(
         raise UsageError(f"--out {out}: images of {data.shape[0]} channels are no PNG pictures; give an .npz file")
     if out.is_dir() and any(out.glob("*.png")):
         raise UsageError(f"--out {out} holds pictures already: choose another folder, so that they do not mix")
+    if out.is_file():
+        raise UsageError(f"--out {out} is there already: choose another name, or delete it")
+    writable(out.parent if out.suffix else out)
     attacked, before, after, rounded, passes = [], [], [], [], []
     for part in data.batches(batch):
         with counting() as spent:
@@ -57,6 +61,13 @@ def export(
         f"{shares[2]:.1%} after rounding to 8 bits; {forwards:.1f} forward and {backwards:.1f} backward passes "
         f"an image; written to {out}"
     )
+
+
+def writable(folder: Path) -> None:
+    """Make a folder, and refuse one that nothing can be written into, before the work rather than after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def judge_of(

@@ -58,6 +58,7 @@ def in_decimals(args: Sequence[str]) -> list[str]:
 
 def _one_line(panel: str) -> str:
     """Return the words of one of tyro's boxes without the box."""
-    words = [line.strip(" │|╭╮╰╯─\n") for line in panel.splitlines()]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", panel)  # on a terminal it has colours
+    words = [line.strip(" │|╭╮╰╯─\n") for line in plain.splitlines() if line.strip(" │|-─")]
     said = list(itertools.takewhile(lambda word: "helptext" not in word, filter(None, words[1:])))
     return " ".join(said) or "the options cannot be read; --help says which there are"

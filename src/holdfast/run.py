@@ -70,7 +70,8 @@ class Run(Origin):
         length = {"epochs": self.epochs, "steps": self.steps}
         given = {name: value for name, value in length.items() if value is not None}
         require(
-            len(given) == 1, f"epochs = {self.epochs} and steps = {self.steps}: one of them counts, the other is None"
+            len(given) == 1,
+            f"epochs = {self.epochs} and steps = {self.steps}: one counts, set the other to None",
         )
         require(min(given.values()) >= 1, f"{', '.join(given)} = {min(given.values())}, not 1 or more")
         require(
@@ -83,15 +84,15 @@ class Run(Origin):
 
 
 def check_folder(run: Run, folder: Path) -> None:
-    """Refuse a folder that holds another run, or files without one."""
+    """Refuse a folder that holds another run, or files without one; a run that never made a step holds nothing."""
     path = folder / "run.json"
+    found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (folder / name).exists()]
     if not path.exists():
-        found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (folder / name).exists()]
         require(not found, f"{folder} holds {', '.join(found)} but no run.json: choose another folder", BadRecord)
         return
     there = record.read_json(path, "delete the folder to train again, or restore the file")
     differences = record.difference(there, record.describe(run))
-    if differences:
+    if differences and found:
         raise BadRecord(f"{folder} holds another run ({'; '.join(differences[:3])}): choose another folder")
 
 
@@ -121,7 +122,7 @@ def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: 
     """Return the finished network of a run's folder, at rest."""
     path = folder / "model.safetensors"
     unfinished = f"the run in {folder} is not finished: train it again, it goes on where it stopped"
-    require(path.exists() or not (folder / "last.pt").exists(), unfinished, BadRecord)
+    require(path.exists(), unfinished, BadRecord)
     model = build(run, shape, classes)
     weights = record.read_tensors(path, "delete it and train again; the run goes on from last.pt")
     record.load_weights(model, weights, str(path))

@@ -72,10 +72,13 @@ def train(
     train_set, held_out = divided(run, whole_set.to(device))
     with isolated(device):
         state = begin(run, train_set, Lineage(folders, whole_set.shape, len(whole_set.classes), device))
+        total = total_steps(run, train_set)
+        words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
+        require(state.first == 0 or state.first < total, words)
         with record.alone(folder):
             record.write_json(folder / "run.json", run)
             resume(run, state, folder)
-            tell(state.step, total_steps(run, train_set), "resumed" if state.step > state.first else "started")
+            tell(state.step, total, "resumed" if state.step > state.first else "started")
             try:
                 carry_out(run, state, train_set, held_out, folder, tell)
             except TrainingDiverged as error:
@@ -112,8 +115,6 @@ def total_steps(run: Run, train_set: ImageSet) -> int:
 def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell) -> None:
     """Train to the end of the run, saving on the way."""
     per_epoch, total = math.ceil(len(train_set) / run.batch), total_steps(run, train_set)
-    words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
-    require(state.first == 0 or state.first < total, words)
     update = Updates(state.networks, state.optimizers)
     saved = began = time.monotonic()
     for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):

@@ -12,8 +12,8 @@ from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, FAB, FABT, Square
 from holdfast.attacks.apgd import schedule
 from holdfast.attacks.apgd_l1 import balls
-from holdfast.attacks.attack import Watched
 from holdfast.attacks.climbing import evaluate
+from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue
 from holdfast.objectives import cross_entropy, dlr, targeted_dlr
 from holdfast.passes import counting

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from holdfast import L1, L2, Linf
 from holdfast.attacks import SPSA
-from holdfast.attacks.attack import Watched
 from holdfast.attacks.square_windows import signs
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import margin
 from holdfast.streams import Stream
 from holdfast.threats import Threat

@@ -163,7 +163,7 @@ def test_public_weights_are_meant_where_a_library_is_named(
     monkeypatch.setattr(adapt, "torchvision_weights", lambda *names, **options: made.network.state_dict())
     status, _, err = said(capsys, *words)
     assert status == 2
-    assert "answers one image with shape (1, 1000), not (1, 10)" in err
+    assert "answers two images with shape (2, 1000), not (2, 10)" in err
 
 
 MISTAKES = [
@@ -183,7 +183,7 @@ MISTAKES = [
     (("{tmp}/torn.safetensors", "--model", "lenet"), "is damaged"),
     (("timm:restnet18", "--data", "made-up:3x32x32"), "no timm model is called"),
     (("torchvision:resnet81", "--data", "made-up:3x32x32"), "no torchvision model is called"),
-    (("{run}",), "model.safetensors"),
+    (("{run}",), "is not finished: train it again"),
     (("{linear}", "--data", "digit"), "did you mean 'digits'"),
     (("{linear}", "--data", "made-up:3x8x8"), "cannot take images of shape (3, 8, 8)"),
     (("{linear}", "--data", "mnist", "--data-root", "{tmp}/none"), "--data-root"),
@@ -279,6 +279,27 @@ def test_nothing_to_go_on_with_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     status, _, err = said(capsys, "audit", LINEAR, *QUICK, "--limit", "2", "--folder", tmp_path, "--resume")
     assert status == 0
     assert f"nothing is kept in {tmp_path / 'progress'}; the audit begins" in err
+
+
+def test_files_of_others_in_the_folder_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "progress").mkdir()
+    (tmp_path / "progress" / "thesis.txt").write_text("mine")
+    assert said(capsys, "audit", LINEAR, *QUICK, "--limit", "2", "--folder", tmp_path)[0] == 0
+    assert (tmp_path / "progress" / "thesis.txt").read_text() == "mine"
+    kept = sorted(tmp_path.rglob("*"))
+    status, _, err = said(capsys, "audit", LINEAR, *QUICK[:2], "--threat.eps", "inf", "--folder", tmp_path)
+    assert status == 2
+    assert "give a finite eps" in err
+    assert sorted(tmp_path.rglob("*")) == kept
+
+
+def test_one_object_is_printed_whatever_the_network_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "from torch import nn\ndef network():\n    print('loaded')\n"
+    (tmp_path / "prints.py").write_text(f"{text}    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n")
+    words = ("audit", f"{tmp_path / 'prints.py'}:network", *QUICK, "--limit", "2", "--folder", tmp_path, "--json")
+    status, out, err = said(capsys, *words)
+    assert (status, err) == (0, "loaded\n")
+    assert json.loads(out)["count"] == 2
 
 
 def test_nobody_else_audits_into_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

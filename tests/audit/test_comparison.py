@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from holdfast import L2, Comparison, Linf, Report, compare
+from holdfast import L2, Comparison, Linf, Report, audit, compare
 from holdfast.audit.comparison import paired_interval, two_sided
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.errors import UsageError
@@ -85,6 +86,13 @@ def test_a_network_compared_with_itself_is_noise() -> None:
     assert found.is_noise
     assert found.difference == 0
     assert found.p_value == 1
+
+
+def test_reports_with_other_labels_are_not_compared() -> None:
+    images, labels, network = torch.rand(4, 1, 2, 5), torch.arange(4), nn.Flatten()
+    one, other = (audit(network, images, each, Linf(0.01), "fast") for each in (labels, labels + 1))
+    with pytest.raises(UsageError, match="other labels"):
+        compare(one, other)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

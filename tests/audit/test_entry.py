@@ -1,6 +1,7 @@
 """What `hf.audit` refuses, in words of its own, before it attacks anything."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import holdfast as hf
+from holdfast.attacks import PGD, RayS, Square
 from holdfast.errors import HoldfastError
+from holdfast.evaluation import judge
 from tests.unchecked import refusals
 
 X, Y = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
@@ -55,8 +58,8 @@ def test_kinds_and_shapes_are_refused_where_no_type_checker_runs() -> None:
     [
         (lambda x: (x, x), "a tuple"),
         (lambda x: {"logits": x}, "a dict"),
-        (lambda x: x[:, :1], r"shape \(4, 1\)"),
-        (lambda x: x[:, 0], r"shape \(4,\)"),
+        (lambda x: x[:, :1], r"shape \(1, 1\)"),
+        (lambda x: x[:, 0], r"shape \(1,\)"),
     ],
     ids=["tuple", "dict", "one logit", "no classes"],
 )
@@ -138,6 +141,41 @@ def test_images_that_ask_for_a_gradient_give_a_report_that_does_not() -> None:
     report = hf.audit(network, images.requires_grad_(), labels, hf.Linf(0.05), "fast")
     assert not report.adversarial.requires_grad
     assert not report.best.requires_grad
+
+
+@pytest.mark.parametrize("way", [lambda x: x.sub_(0.5).div_(0.5), lambda x: x.mul_(0.5)], ids=["sub", "mul"])
+def test_a_network_that_writes_over_its_images_is_named_and_they_stay(way: Any) -> None:
+    images, labels = drawn(sharp(), 4)
+    before = images.clone()
+
+    class Writes(nn.Module):
+        """A network that changes what it is shown."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Change it first."""
+            return way(x).flatten(1)
+
+    with pytest.raises(HoldfastError, match="changes its images in place"):
+        hf.audit(Writes(), images, labels, hf.Linf(0.1), "fast")
+    for attack in (PGD(), Square(queries=5), RayS(queries=5)):
+        with pytest.raises(HoldfastError, match="changes its images in place"):
+            attack(Writes(), images, labels)
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float64])
+def test_weights_of_another_type_are_named(kind: torch.dtype) -> None:
+    images, labels = drawn(sharp(), 4)
+    network = sharp().to(kind)
+    for look in (partial(hf.audit, threat=hf.Linf(0.1), effort="fast"), PGD()):
+        with pytest.raises(HoldfastError, match=rf"weights are {kind}.*call \.float\(\)"):
+            look(network, images, labels)
+
+
+def test_one_row_for_many_images_is_named() -> None:
+    images, _ = drawn(sharp(), 4)
+    with pytest.raises(HoldfastError, match="gave 1 rows for 4 images"):
+        judge(Answering(lambda x: x[:1, :10]), images)
 
 
 def test_a_ball_without_an_end_is_refused() -> None:

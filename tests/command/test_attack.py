@@ -9,6 +9,7 @@ import torch
 from holdfast import record
 from holdfast.data import load
 from holdfast.models import build
+from holdfast.passes import counting
 from tests.command.saying import said
 
 
@@ -47,7 +48,9 @@ def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
         out,
     )
     transfer = ("--judge", tmp_path / "other.safetensors", "--judge-model", "lenet")
-    white, black = (said(capsys, *words, *more)[1] for more in ((), transfer))
+    white = said(capsys, *words)[1]
+    out.unlink()
+    black = said(capsys, *words, *transfer)[1]
     assert "4.0 forward and 4.0 backward passes an image" in white
     assert "4.0 forward and 4.0 backward passes an image" in black
     with np.load(out) as arrays:
@@ -59,7 +62,26 @@ def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
 
 def test_attack_is_judged_by_a_run_as_well(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz")
-    assert said(capsys, *words, "--judge", folder) == said(capsys, *words)
+    judged = said(capsys, *words, "--judge", folder)
+    (tmp_path / "a.npz").unlink()
+    assert judged == said(capsys, *words)
+
+
+def test_what_is_there_is_not_written_over_and_what_cannot_be_written_is_told_first(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.npz"
+    np.savez(own, images=np.zeros((3, 1, 8, 8), np.float32), labels=np.arange(3))
+    before = own.read_bytes()
+    words = ("attack", "FGSM", folder, "--limit", "3", "--out")
+    status, _, err = said(capsys, *words, own)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is there already" in err
+    assert own.read_bytes() == before
+    with counting() as spent:
+        status, _, err = said(capsys, *words, own / "below" / "a.npz")
+    assert (status, err.count("\n")) == (2, 1)
+    assert spent.forwards == 0
 
 
 def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +112,9 @@ def test_the_radius_of_an_attack_may_be_a_fraction(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("attack", "FGSM", folder, "--limit", "40", "--out", tmp_path / "a.npz", "--attack.threat.eps")
-    assert said(capsys, *words, "1/4")[:2] == said(capsys, *words, "0.25")[:2]
+    quarter = said(capsys, *words, "1/4")[:2]
+    (tmp_path / "a.npz").unlink()
+    assert quarter == said(capsys, *words, "0.25")[:2]
     status, _, err = said(capsys, *words, "1/0")
     assert status == 2
     assert len(err.splitlines()) == 1

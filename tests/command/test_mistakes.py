@@ -1,5 +1,7 @@
 """One line for every mistake and whatever else stops a command, and the status that goes with it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,50 @@ def test_what_stops_a_command_is_one_line(
     assert status == expected
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_mistake_on_a_terminal_is_one_plain_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    status, _, err = said(capsys, "train", "AT", "--optimzer.lr", "0.1")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    assert not set(err) & set("\x1b│─╭╰")
+    assert "--optimizer.lr" in err
+
+
+def test_a_fault_inside_somebodys_network_is_one_line_that_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "faulty.py"
+    file.write_text(
+        "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n"
+        "        if x.requires_grad:\n            raise KeyError('gradient')\n        return x.flatten(1)[:, :10]\n"
+    )
+    status, _, err = said(capsys, "attack", "PGD", f"{file}:Net", "--limit", "4", "--out", tmp_path / "a.npz")
+    assert status == 2
+    assert err == f"holdfast: {file}, line 5: KeyError: 'gradient'\n"
+
+
+def test_a_reader_that_has_read_enough_is_no_fault() -> None:
+    words = [sys.executable, "-m", "holdfast.cli", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        assert listing.stderr.read() == b""
+    assert listing.returncode == 0
+
+
+def test_a_refused_training_leaves_its_folder_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("train", "standard", "--limit", "64", "--folder", tmp_path / "run", "--epochs")
+    (tmp_path / "run").mkdir()
+    record.write_json(tmp_path / "run" / "run.json", Run(epochs=7))  # and not a step of it
+    assert said(capsys, *words, "1")[0] == 0
+    status, _, err = said(capsys, *words, "2")
+    assert status == 2
+    assert "holds another run" in err
 
 
 def test_a_training_that_diverges_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

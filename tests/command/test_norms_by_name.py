@@ -65,6 +65,6 @@ def test_a_run_in_a_folder_that_is_called_like_a_norm_is_attacked(
     assert main(["train", "Standard", "--epochs", "1", "--limit", "20", "--folder", "l1"]) == 0
     capsys.readouterr()
     for words in (["l1"], ["L2", "l1"]):
-        assert main(["attack", "FGSM", *words, "--limit", "5"]) == 0
+        assert main(["attack", "FGSM", *words, "--limit", "5", "--out", f"{len(words)}.npz"]) == 0
     assert main(["attack", "FGSM", "L2"]) == 2
     assert "FGSM needs a network" in capsys.readouterr().err

@@ -50,6 +50,25 @@ def test_build_passes_options_and_leaves_the_modes(file: str) -> None:
     assert [part.training for part in model.children()] == [True, False, True]
 
 
+def test_each_file_has_its_own_neighbours(tmp_path: Path) -> None:
+    answers = []
+    for folder, sign in (("old", 1), ("new", -1), ("old", 1)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "beside_it.py").write_text(f"sign = {sign}\n")
+        code = "import torch, beside_it\ndef network():\n    return torch.nn.Hardtanh(0.0, 2.0 + beside_it.sign)\n"
+        (tmp_path / folder / "model.py").write_text(code)
+        answers.append(from_file(f"{tmp_path / folder / 'model.py'}:network")(torch.full((1, 1), 9.0)).item())
+    assert answers == [3.0, 1.0, 3.0]
+
+
+@pytest.mark.parametrize("line", ["import sys; sys.exit('no')", "raise ValueError('one\\ntwo')"])
+def test_a_file_that_leaves_or_says_much_is_one_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text(f"def network():\n    {line}\n")
+    with pytest.raises(UsageError, match="raised") as caught:
+        from_file(f"{tmp_path / 'leaves.py'}:network")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [
@@ -73,7 +92,7 @@ def test_mistakes_get_one_line(file: str, place: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "classes", "words"),
     [
-        ((3, 4, 4), 10, r"answers one image with shape \(1, 3\), not \(1, 10\)"),
+        ((3, 4, 4), 10, r"answers two images with shape \(2, 3\), not \(2, 10\)"),
         ((3, 8, 8), 3, r"cannot take images of shape \(3, 8, 8\)"),
     ],
 )

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.attacks import FGSM, Attack, RandomSign, StepLL
-from holdfast.attacks.attack import Watched, at_rest, input_gradient, with_seed
+from holdfast.attacks.attack import at_rest, input_gradient, with_seed
+from holdfast.attacks.watched import Watched
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require

@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import dlr
 from holdfast.streams import Stream

@@ -13,9 +13,10 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.apgd_l1 import climb_sparsely, wide_start
-from holdfast.attacks.attack import Attack, Watched, full_step, succeeded
+from holdfast.attacks.attack import Attack, full_step, succeeded
 from holdfast.attacks.climbing import Climb, Seen, evaluate
 from holdfast.attacks.surface import on_the_surface
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream

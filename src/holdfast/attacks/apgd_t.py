@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.apgd import APGD
-from holdfast.attacks.attack import Attack, Watched, full_step
+from holdfast.attacks.attack import Attack, full_step
+from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.objectives import targeted_dlr
 from holdfast.streams import Stream

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Watched, succeeded
+from holdfast.attacks.attack import succeeded
+from holdfast.attacks.watched import Watched
 from holdfast.threats import L0, L1, L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 

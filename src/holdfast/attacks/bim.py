@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Watched, succeeded
+from holdfast.attacks.attack import succeeded
+from holdfast.attacks.watched import Watched
 from holdfast.threats import per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 

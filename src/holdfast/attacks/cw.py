@@ -3,8 +3,9 @@ robustness of neural networks", 2017), as Madry's and later codes run it, with a
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import ClippedMargin
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat

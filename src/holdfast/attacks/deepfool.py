@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L2, Linf, Threat, per_image

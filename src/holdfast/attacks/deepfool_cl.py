@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.deepfool import boundaries
+from holdfast.attacks.watched import Watched
 from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Targets

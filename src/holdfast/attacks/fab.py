@@ -13,10 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.deepfool import boundaries
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.surface import on_the_surface
+from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.errors import require
 from holdfast.streams import Stream

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
+from holdfast.attacks.watched import Watched
 from holdfast.errors import ModelFault, UsageError
 from holdfast.layers import capture
 from holdfast.objectives import distance

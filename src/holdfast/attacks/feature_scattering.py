@@ -11,7 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched, full_step
+from holdfast.attacks.attack import Attack, full_step
+from holdfast.attacks.watched import Watched
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Outputs, Targets

@@ -13,8 +13,9 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, furthest, look, onto_ball
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream

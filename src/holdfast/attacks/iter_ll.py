@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.step_ll import least_likely
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import Towards, cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat

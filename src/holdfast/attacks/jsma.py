@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.attack import Attack, succeeded
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import Towards, cross_entropy
 from holdfast.streams import Stream

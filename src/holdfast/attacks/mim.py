@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, default_step, input_gradient
+from holdfast.attacks.attack import Attack, default_step, input_gradient
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat, per_image

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched
+from holdfast.attacks.attack import Attack
 from holdfast.attacks.short_climb import short_climb
+from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.objectives import difference
 from holdfast.streams import Stream

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched, full_step
+from holdfast.attacks.attack import Attack, full_step
+from holdfast.attacks.watched import Watched
 from holdfast.streams import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Targets

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, input_gradient, succeeded
+from holdfast.attacks.attack import Attack, input_gradient, succeeded
 from holdfast.attacks.short_climb import short_climb
+from holdfast.attacks.watched import Watched
 from holdfast.objectives import margin
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat

@@ -11,7 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.attack import Attack, succeeded
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from holdfast.attacks.attack import Attack, Watched, full_step, input_gradient
+from holdfast.attacks.attack import Attack, full_step, input_gradient
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
 from holdfast.streams import Stream

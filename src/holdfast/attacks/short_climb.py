@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import torch
 
-from holdfast.attacks.attack import Watched, succeeded
+from holdfast.attacks.attack import succeeded
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.threats import L1, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets

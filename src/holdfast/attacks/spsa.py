@@ -11,8 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from holdfast.attacks.attack import Attack, Watched, succeeded
+from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.square_windows import signs
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream

@@ -12,8 +12,9 @@ from typing import ClassVar
 
 import torch
 
-from holdfast.attacks.attack import Attack, Watched, full_step
+from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.square_windows import exchange, signs, tiles, window
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.streams import Stream

@@ -4,6 +4,7 @@ import math
 import time
 from pathlib import Path
 
+from holdfast import record
 from holdfast.attacks.attack import check
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import escalation, moves_of
@@ -13,6 +14,7 @@ from holdfast.audit.processes import first_ones
 from holdfast.audit.surrogate import fast_copy
 from holdfast.audit.verdict import Report, Stage
 from holdfast.errors import BadImages, BadValue, require
+from holdfast.evaluation import judge
 from holdfast.passes import counting
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network
@@ -53,6 +55,7 @@ def audit(
     require(len(images) > 0, "there are no images to audit", BadImages)
     require(threat.eps < math.inf, f"{threat} lets any image be any other: nothing holds; give a finite eps")
     moves, images = moves_of(effort, threat), images.detach()
+    judge(model, images[:1].clone())  # what writes over its images is refused before it meets the caller's
     began = time.monotonic()
     with counting() as spent:
         copy = fast_copy(model, images[:batch])
@@ -71,5 +74,5 @@ def audit(
     adversaries = adversarial(found, images)
     return Report(
         threat, effort, seed, adversaries, found.broken_by, (*stages, checks), doubts, copy.words, found.margin,
-        found.best.to(images.device),
+        found.best.to(images.device), record.fingerprint_of_tensors({"labels": labels}),
     )  # fmt: skip

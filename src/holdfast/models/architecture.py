@@ -1,6 +1,7 @@
 """What can be built by name: a class of networks, and what its name fixes."""
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -56,16 +57,17 @@ def check_options(name: str, options: Mapping[str, object], known: tuple[str, ..
 
 
 def check_answer(model: nn.Module, name: str, shape: Shape, classes: int) -> None:
-    """Refuse a network that does not answer one image of this shape with this many logits."""
+    """Refuse a network that does not answer two images of this shape with this many logits each."""
     modes = [(part, part.training) for part in model.modules()]
     weight = next(model.parameters(), torch.zeros(0))
     try:
         with torch.no_grad():
-            logits = model.eval()(torch.zeros(1, *shape, device=weight.device))
+            pixels = torch.linspace(0, 1, 2 * math.prod(shape), device=weight.device)
+            logits = model.eval()(pixels.reshape(2, *shape))
     except Exception as fault:
         raise BadValue(f"'{name}' cannot take images of shape {tuple(shape)}: {reason(fault)}") from fault
     finally:
         for part, mode in modes:
             part.training = mode
     answer = tuple(getattr(logits, "shape", ()))
-    require(answer == (1, classes), f"'{name}' answers one image with shape {answer}, not (1, {classes}), a class each")
+    require(answer == (2, classes), f"'{name}' answers two images with shape {answer}, not (2, {classes}), a row each")

@@ -2,12 +2,22 @@
 
 import importlib.util
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
 from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, require
+from holdfast.models.pretrained import reason
+
+PREFIX = "holdfast_file_"
+"""How the modules are called that such files become."""
+PACKAGES = "site-packages"
+BESIDE: set[str] = set()
+"""The modules that the last such file imported from beside itself."""
 
 
 def from_file(place: str, **options: object) -> nn.Module:
@@ -21,20 +31,45 @@ def from_file(place: str, **options: object) -> nn.Module:
     )
     file = Path(path)
     require(file.is_file() and file.suffix == ".py", f"'{place}': there is no Python file {path}", UsageError)
-    sys.path.insert(0, str(file.parent.resolve()))  # so that the file can import its neighbours
     try:
-        return _called(_run(file), name, place, options)
+        with neighbours(file.parent.resolve()):
+            return _called(_run(file), name, place, options)
     except HoldfastError:
         raise
-    except Exception as fault:
-        raise UsageError(f"'{place}' raised {type(fault).__name__}: {fault}") from fault
+    except (Exception, SystemExit) as fault:
+        raise UsageError(f"'{place}' raised {type(fault).__name__}: {reason(fault)}") from fault
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[None]:
+    """Let a file import those beside it, and not those of the same names beside the file before it."""
+    for name in BESIDE:
+        sys.modules.pop(name, None)
+    BESIDE.clear()
+    known = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
     finally:
-        sys.path.remove(str(file.parent.resolve()))
+        sys.path.remove(str(folder))
+        files = {name: Path(getattr(sys.modules[name], "__file__", None) or "/") for name in set(sys.modules) - known}
+        BESIDE.update(name for name, file in files.items() if folder in file.parents and PACKAGES not in file.parts)
+
+
+def blamed(fault: BaseException) -> str | None:
+    """Return in one line what a person's own file raised, and where; nothing where none was at work."""
+    frames = traceback.walk_tb(fault.__traceback__)
+    own = [(frame.f_code.co_filename, line) for frame, line in frames if _own(frame.f_globals.get("__name__", ""))]
+    return f"{own[-1][0]}, line {own[-1][1]}: {type(fault).__name__}: {reason(fault)}" if own else None
+
+
+def _own(module: str) -> bool:
+    return module.startswith(PREFIX) or module in BESIDE
 
 
 def _run(file: Path) -> ModuleType:
     """Run the file as a module."""
-    spec = importlib.util.spec_from_file_location(f"holdfast_file_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"{PREFIX}{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,5 +1,7 @@
 """One line for every mistake and whatever else stops a command, and the status that goes with it."""
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -105,15 +107,16 @@ def test_what_stops_a_command_is_one_line(
     assert len(err.splitlines()) == 1
 
 
-def test_a_mistake_on_a_terminal_is_one_plain_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    status, _, err = said(capsys, "train", "AT", "--optimzer.lr", "0.1")
-    assert status == 2
-    assert len(err.splitlines()) == 1
-    assert not set(err) & set("\x1b│─╭╰")
-    assert "--optimizer.lr" in err
+def test_a_mistake_on_a_terminal_is_one_plain_line() -> None:
+    here, there = pty.openpty()
+    words = [sys.executable, "-m", "holdfast.cli", "train", "AT", "--optimzer.lr", "0.1"]
+    ends = {"stdin": there, "stdout": there, "stderr": there}
+    found = subprocess.run(words, env=os.environ | {"TERM": "xterm-256color"}, check=False, **ends)
+    said = os.read(here, 10_000).decode()
+    assert found.returncode == 2
+    assert len(said.splitlines()) == 1
+    assert not set(said) & set("\x1b│─╭╰")
+    assert "--optimizer.lr" in said
 
 
 def test_a_fault_inside_somebodys_network_is_one_line_that_says_where(

@@ -61,6 +61,8 @@ class Attack:
 
 def run_attack(args: Sequence[str]) -> int:
     """holdfast attack ATTACK [NORM] NETWORK [options]."""
+    meant = [word.lower() for word in args[:1]]
+    require(meant != ["autoattack"], "AutoAttack is an audit: holdfast audit NETWORK --effort autoattack", UsageError)
     name, rest = first_word(args, "attack ATTACK [NORM] NETWORK", attack_kinds())
     kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
     attack, words = kind(), f"attack {name} [{' | '.join(NORMS)}] NETWORK"

@@ -49,6 +49,7 @@ MISTAKES = [
     (("attack", "FeatureDistortion", "{run}", "--attack.layers", "blck1"), "no layer is called 'blck1'"),
     (("attack", "PGD", "{run}", "--limit", "0"), "limit = 0"),
     (("attack", "PGD", "{run}", "--out", "{tmp}/a.txt"), "npz"),
+    (("attack", "AutoAttack", "{run}"), "audit NETWORK --effort autoattack"),
     (("attack", "PGD", "{run}", "--data", "made-up:3x8x8"), "another network"),
     (("reproduce",), "usage: holdfast reproduce PAPER"),
     (("reproduce", "demos"), "did you mean 'demo'"),

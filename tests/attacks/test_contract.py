@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import Attack, UniformNoise
+from holdfast.attacks import FAB, Attack, UniformNoise
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
 from holdfast.passes import counting
 from holdfast.threats import Threat
@@ -71,8 +71,9 @@ def test_same_seed_same_images_whatever_the_global_state(
 def test_another_seed_draws_other_images(kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor) -> None:
     if not hasattr(quick(kind), "seed"):
         pytest.skip("draws nothing")
-    more = {"restarts": 3} if hasattr(quick(kind), "restarts") else {}
-    first, second = (quick(kind, seed=seed, **more)(small, images, labels) for seed in (0, 1))
+    if kind is FAB:
+        pytest.skip("draws only to start again: test_odd_networks.py")
+    first, second = (quick(kind, seed=seed)(small, images, labels) for seed in (0, 1))
     assert not torch.equal(first, second)
 
 

@@ -125,14 +125,13 @@ def test_a_network_that_names_its_class_alone_does_not_seem_to_hold() -> None:
     assert [doubt.figure for doubt in few] == [(high - low) / 2]  # of what stands after the escalation, not before
 
 
-@pytest.mark.parametrize("effort", ["standard", "autoattack"])
 @pytest.mark.parametrize("norm", [hf.Linf(0.05), hf.L2(0.3)], ids=str)
-def test_a_network_in_float64_is_audited_as_well(norm: hf.Threat, effort: str) -> None:
+def test_a_network_in_float64_is_audited_as_well(norm: hf.Threat) -> None:
     network = sharp()
     images, labels = drawn(network, 12)
     double = nn.Sequential(Answering(Tensor.double), network.double())
-    report = hf.audit(double, images, labels, norm, effort)
-    assert 0 < int(report.broken.sum()) <= 12
+    report = hf.audit(double, images, labels, norm)
+    assert int(report.broken.sum()) > 0
 
 
 def test_images_that_ask_for_a_gradient_give_a_report_that_does_not() -> None:

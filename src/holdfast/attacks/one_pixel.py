@@ -30,7 +30,6 @@ class OnePixel(Attack):
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L0,)
-    labelled: ClassVar[bool] = True
 
     threat: Threat = L0(3)
     generations: int = 100

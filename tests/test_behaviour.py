@@ -92,10 +92,10 @@ def test_equal_weights_do_not_make_equal_networks(one: nn.Module, other: nn.Modu
     assert identity(one) != identity(other)
 
 
-def asking(module: ModuleType) -> nn.Module:
+def asking(module: ModuleType, words: str = "ops.head(x)") -> nn.Module:
     """Return a network that asks a module for a function, as `import ops` and `ops.head(x)` do."""
     space: dict[str, object] = {"ops": module, "__name__": "somebodys"}
-    exec("def call(x):\n    return ops.head(x)\n", space)
+    exec(f"def call(x):\n    return {words}\n", space)
     return Called(space["call"])  # type: ignore[arg-type]
 
 
@@ -106,6 +106,11 @@ def test_what_is_asked_of_a_module_of_ones_own_counts() -> None:
         exec(code, vars(module))
         modules.append(module)
     one, other, again = (identity(asking(module)) for module in modules)
+    assert one == again != other
+    packages = [ModuleType("package") for _ in modules]
+    for package, module in zip(packages, modules, strict=True):
+        package.ops = module  # type: ignore[attr-defined]
+    one, other, again = (identity(asking(package, "ops.ops.head(x)")) for package in packages)
     assert one == again != other
 
 

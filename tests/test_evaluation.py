@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
 from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
-from holdfast.evaluation import judge
+from holdfast.evaluation import exact_products
 
 
 @pytest.fixture
@@ -104,20 +104,18 @@ def test_an_attack_on_a_whole_batch_is_stored_by_its_batch(small: nn.Module, dat
     assert not torch.equal(found.logits, kept.logits)
 
 
-def test_the_judge_rounds_as_float32_does(data: ImageSet) -> None:
-    seen = []
-
-    class Asked(nn.Module):
-        """A network that looks at what convolutions on CUDA may do."""
-
-        def forward(self, x: Tensor) -> Tensor:
-            """Return 64 logits."""
-            seen.append(torch.backends.cudnn.allow_tf32)
-            return x.flatten(1)
-
-    judge(Asked(), data.images)
-    assert seen == [False]
-    assert torch.backends.cudnn.allow_tf32
+@pytest.mark.parametrize("asked", ["highest", "high"])
+def test_products_on_cuda_are_exact_for_a_while(asked: str) -> None:
+    kernels = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    torch.set_float32_matmul_precision(asked)
+    try:
+        before = [kernel.fp32_precision for kernel in kernels]
+        with exact_products(torch.device("cuda")):
+            assert [kernel.fp32_precision for kernel in kernels] == ["ieee", "ieee"]
+        assert [kernel.fp32_precision for kernel in kernels] == before
+        assert torch.get_float32_matmul_precision() == asked
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_white_box_and_transfer_are_pairs_of_names(small: nn.Module, data: ImageSet) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -121,10 +122,13 @@ class _Reader:
             return [_name(function), self.text(closed)]
         code = function.__code__
         used = {name: function.__globals__.get(name) for name in code.co_names}
-        modules = [item for item in used.values() if isinstance(item, ModuleType) and not _installed(item)]
+        modules = [item for item in used.values() if isinstance(item, ModuleType) and not installed(item)]
         used = {name: item for name, item in used.items() if not isinstance(item, ModuleType)}
-        for module in modules:  # of a module, what is asked of it by name
-            used |= {f"{module.__name__}.{name}": vars(module)[name] for name in code.co_names if name in vars(module)}
+        for module in modules:  # of a module, and of those inside it, what is asked of it by name
+            asked = {f"{module.__name__}.{name}": vars(module).get(name) for name in code.co_names}
+            inner = [item for item in asked.values() if isinstance(item, ModuleType)]
+            modules += [item for item in inner if not installed(item) and item not in modules]
+            used |= {name: item for name, item in asked.items() if item is not None and item not in inner}
         defaults = [function.__defaults__, function.__kwdefaults__]
         return [_name(function), self._code(code), self.text(defaults), self.text(closed), self.text(used)]
 
@@ -137,9 +141,10 @@ def _named(what: Any) -> bool:
     return (getattr(what, "__module__", None) or "").split(".")[0] in NAMED
 
 
-def _installed(module: ModuleType) -> bool:
-    """Say whether a module is a package's, and no file of one's own."""
-    return module.__name__.split(".")[0] in NAMED or "site-packages" in (getattr(module, "__file__", None) or "")
+def installed(module: ModuleType) -> bool:
+    """Say whether a module is Python's, ours or a package's, and no file of one's own."""
+    places = Path(getattr(module, "__file__", None) or "").parts
+    return module.__name__.split(".")[0] in NAMED or "site-packages" in places or "dist-packages" in places
 
 
 def _name(what: Any) -> str:

@@ -133,6 +133,10 @@ VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
 }
 
 
+CLOSED = 141
+"""The status, as shells have it, of a command whose reader went away."""
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its status."""
     args = sys.argv[1:] if args is None else list(args)
@@ -146,7 +150,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return VERBS[args[0]][0](args[1:])
     except BrokenPipeError:  # whoever reads our words has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return CLOSED
     except (Exception, KeyboardInterrupt) as fault:
         status, words = told(fault, args[0])
         print(f"holdfast: {words}", file=sys.stderr)

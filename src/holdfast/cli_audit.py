@@ -72,10 +72,11 @@ def kept_alone(options: Audit) -> Iterator[None]:
 
 def begin_or_go_on(options: Audit) -> None:
     """Clear away what an earlier audit kept; where it is to be gone on with, say if there is nothing."""
+    kept = list(options.progress.glob(f"{'[0-9a-f]' * 12}.safetensors"))
     if not options.resume:
-        for kept in options.progress.glob(f"{'[0-9a-f]' * 12}.safetensors"):
-            kept.unlink()
-    elif not options.progress.is_dir():
+        for path in kept:
+            path.unlink()
+    elif not kept:
         print(f"holdfast: nothing is kept in {options.progress}; the audit begins", file=sys.stderr)
 
 

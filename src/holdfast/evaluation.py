@@ -5,8 +5,8 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 @torch.no_grad()
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
-    with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_convolutions():
+    with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_products(images.device):
         logits = ask(model, images)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
         said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
@@ -120,10 +120,18 @@ def judge(model: Network, images: Images) -> Tensor:
     return logits
 
 
-def exact_convolutions() -> AbstractContextManager[None]:
-    """Let convolutions on CUDA round as float32 does; unasked they take products of 10 bits."""
-    kernels = torch.backends.cudnn
-    return kernels.flags(kernels.enabled, kernels.benchmark, deterministic=kernels.deterministic, allow_tf32=False)
+@contextmanager
+def exact_products(device: torch.device) -> Iterator[None]:
+    """Let CUDA multiply in float32; unasked its convolutions round to 10 bits, which breaks near ties."""
+    kernels = (torch.backends.cudnn.conv, torch.backends.cuda.matmul) if device.type == "cuda" else ()  # type: ignore[attr-defined]
+    before = [kernel.fp32_precision for kernel in kernels]
+    try:
+        for kernel in kernels:
+            kernel.fp32_precision = "ieee"
+        yield
+    finally:
+        for kernel, precision in zip(kernels, before, strict=True):
+            kernel.fp32_precision = precision
 
 
 def check_labels(labels: Labels, logits: Tensor) -> None:

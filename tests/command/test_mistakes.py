@@ -133,20 +133,31 @@ def test_a_fault_inside_somebodys_network_is_one_line_that_says_where(
     assert err == f"holdfast: {file}, line 5: KeyError: 'gradient'\n"
 
 
-def test_a_reader_that_has_read_enough_is_no_fault() -> None:
+def test_a_reader_that_has_read_enough_is_not_complained_of() -> None:
     words = [sys.executable, "-m", "holdfast.cli", "list"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
         assert listing.stdout is not None
         assert listing.stderr is not None
         listing.stdout.close()
         assert listing.stderr.read() == b""
-    assert listing.returncode == 0
+    assert listing.returncode == 141
 
 
-def test_a_refused_training_leaves_its_folder_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_training_leaves_its_folder_free(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = folder.parent / "begun"
+    taken = ("--begin", folder, "--takes", "position", "--limit", "256", "--batch", "32")
+    words = ("train", "standard", *taken, "--folder", run, "--epochs")
+    status, _, err = said(capsys, *words, "1")
+    assert status == 2
+    assert "give it more" in err
+    assert not (run / "run.json").exists()
+    assert said(capsys, *words, "5")[0] == 0
+
+
+def test_a_run_without_a_step_is_no_other_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("train", "standard", "--limit", "64", "--folder", tmp_path / "run", "--epochs")
     (tmp_path / "run").mkdir()
-    record.write_json(tmp_path / "run" / "run.json", Run(epochs=7))  # and not a step of it
+    record.write_json(tmp_path / "run" / "run.json", Run(epochs=7))
     assert said(capsys, *words, "1")[0] == 0
     status, _, err = said(capsys, *words, "2")
     assert status == 2

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from holdfast.behaviour import installed
 from holdfast.errors import UsageError
 from holdfast.models import build, from_file
+from holdfast.models.from_file import BESIDE
 
 CODE = """
 import torch
@@ -59,6 +61,20 @@ def test_each_file_has_its_own_neighbours(tmp_path: Path) -> None:
         (tmp_path / folder / "model.py").write_text(code)
         answers.append(from_file(f"{tmp_path / folder / 'model.py'}:network")(torch.full((1, 1), 9.0)).item())
     assert answers == [3.0, 1.0, 3.0]
+
+
+def test_a_neighbour_of_its_own_name_stays(tmp_path: Path) -> None:
+    (tmp_path / "a_neighbour.py").write_text("sign = 2\n")
+    late = "import torch\nclass Late(torch.nn.Module):\n    def forward(self, x):\n        import a_neighbour\n"
+    code = f"import a_neighbour\n{late}        return a_neighbour.sign * x\n"
+    (tmp_path / "late.py").write_text(code)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "plain.py").write_text("import torch\nnetwork = torch.nn.Flatten\n")
+    network = from_file(f"{tmp_path / 'late.py'}:Late")
+    from_file(f"{tmp_path / 'other' / 'plain.py'}:network")
+    assert network(torch.ones(1)).item() == 2
+    assert BESIDE["a_neighbour"] == tmp_path
+    assert all(installed(sys.modules[name]) for name in ("json", "torch.nn", "holdfast.run", "pytest"))
 
 
 @pytest.mark.parametrize("line", ["import sys; sys.exit('no')", "raise ValueError('one\\ntwo')"])

@@ -12,7 +12,7 @@ from holdfast.types import Images, Network, Outputs, Targets
 
 FAR, STEEP = 1e18, 1e15
 """What stands for a logit of minus infinity, and for an infinite gradient: float32 holds sums of their squares."""
-IN_PLACE = "the network changes its images in place: let it work on a copy"
+IN_PLACE = "the network changes its images, or its weights, in place: let it work on copies"
 
 
 class Watched:
@@ -52,7 +52,8 @@ class Watched:
             return torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0]
         except RuntimeError as fault:  # a function without a backward pass, or one whose inputs were written over
             if isinstance(fault, NotImplementedError) or "inplace operation" in str(fault):
-                raise NoGradient("no gradient reaches the images: a part of the network has none") from fault
+                said = "a part of the network has no backward pass, or writes over what it needs for one"
+                raise NoGradient(f"no gradient reaches the images: {said}") from fault
             raise
 
     def _check_first(self, outputs: Outputs, count: int) -> None:

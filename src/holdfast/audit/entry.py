@@ -15,7 +15,7 @@ from holdfast.audit.surrogate import fast_copy
 from holdfast.audit.verdict import Report, Stage
 from holdfast.errors import BadImages, BadValue, require
 from holdfast.evaluation import judge
-from holdfast.passes import counting
+from holdfast.passes import counting, spend
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network
 
@@ -55,9 +55,10 @@ def audit(
     require(len(images) > 0, "there are no images to audit", BadImages)
     require(threat.eps < math.inf, f"{threat} lets any image be any other: nothing holds; give a finite eps")
     moves, images = moves_of(effort, threat), images.detach()
-    judge(model, images[:1].clone())  # what writes over its images is refused before it meets the caller's
     began = time.monotonic()
     with counting() as spent:
+        judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
+        spend(forwards=len(images[:2]))
         copy = fast_copy(model, images[:batch])
         subject = Subject(model, copy.network, images, labels, seed, batch)
         doubts = look_at_model(subject, threat)

@@ -10,14 +10,14 @@ from types import ModuleType
 
 from torch import nn
 
+from holdfast.behaviour import installed
 from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, require
 from holdfast.models.pretrained import reason
 
 PREFIX = "holdfast_file_"
 """How the modules are called that such files become."""
-PACKAGES = "site-packages"
-BESIDE: set[str] = set()
-"""The modules that the last such file imported from beside itself."""
+BESIDE: dict[str, Path] = {}
+"""The modules that such files imported from beside themselves, and the folder of the last one of each name."""
 
 
 def from_file(place: str, **options: object) -> nn.Module:
@@ -42,18 +42,23 @@ def from_file(place: str, **options: object) -> nn.Module:
 
 @contextmanager
 def neighbours(folder: Path) -> Iterator[None]:
-    """Let a file import those beside it, and not those of the same names beside the file before it."""
-    for name in BESIDE:
-        sys.modules.pop(name, None)
-    BESIDE.clear()
+    """Let a file import those beside it, and not those of the same names beside a file before it."""
+    before = {name: sys.modules.pop(name) for name, place in BESIDE.items() if place != folder and name in sys.modules}
     known = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        files = {name: Path(getattr(sys.modules[name], "__file__", None) or "/") for name in set(sys.modules) - known}
-        BESIDE.update(name for name, file in files.items() if folder in file.parents and PACKAGES not in file.parts)
+        new = {name for name in set(sys.modules) - known if _beside(sys.modules[name], folder)}
+        for name in new & set(before):  # which of the two a later import means, nobody could tell
+            sys.modules.pop(name)
+        sys.modules.update({name: module for name, module in before.items() if name not in new})
+        BESIDE.update(dict.fromkeys(new, folder))
+
+
+def _beside(module: ModuleType, folder: Path) -> bool:
+    return folder in Path(getattr(module, "__file__", None) or "/").parents and not installed(module)
 
 
 def blamed(fault: BaseException) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from parity_setting import TRAINING, ball
+from parity_setting import THREATS, TRAINING, ball
 from side_by_side import machine
 from torch import nn
 
@@ -21,10 +21,7 @@ from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
 from holdfast.objectives import cross_entropy
 
-THREATS = {
-    "linear": (hf.Linf(36 / 256), hf.L2(0.5), hf.L1(0.8)),
-    "AT": (hf.Linf(52 / 256), hf.L2(0.65), hf.L1(1.2)),
-}
+ON = {"linear": (hf.Linf(36 / 256), hf.L2(0.5), hf.L1(0.8)), "AT": THREATS}
 """Where some images of each network stand, and some do not."""
 
 
@@ -38,7 +35,7 @@ def main() -> None:
     test = hf.load("digits", "test")
     images, labels = test.take(torch.arange(chosen.images)), test.labels[: chosen.images]
     for words, model in {"linear": linear(), "AT": hf.train(TRAINING, chosen.folder / "network")}.items():
-        for threat in THREATS[words]:
+        for threat in ON[words]:
             print(f"\n{words}, {ball(threat)}\n")
             print("| attack | stand | forwards | backwards | mean margin |\n|---|---|---|---|---|")
             for name, progress in looks(Subject(model, model, images, labels), threat):

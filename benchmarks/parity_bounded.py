@@ -9,19 +9,17 @@ from statistics import mean, stdev
 import torch
 import torchattacks
 from parity_oracles import ORDERS, SILENT, Way, adv_lib, attacked, by_adv_lib, by_pyautoattack, by_torchattacks
-from parity_setting import Kept, Setting, ball, markdown
+from parity_setting import THREATS, Kept, Setting, ball, markdown
 from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
 from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
 from torch import Tensor
 
-from holdfast import L1, L2, Linf
+from holdfast import L1
 from holdfast.attacks import APGD, APGDT, FABT, Attack, Square
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.threats import Threat
 
-THREATS = (Linf(52 / 256), L2(0.65), L1(1.2))
-"""Where about half of the images stand."""
 QUERIES = 1000
 LEEWAY = 1e-4
 """The share of eps by which an image may be outside its ball and still count: L1 projections of others round."""

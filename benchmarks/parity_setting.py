@@ -26,6 +26,8 @@ TRAINING = hf.Run(
     AT(PGD(hf.Linf(0.15), 10)), "benchmarks/parity_network.py:narrow", "digits", epochs=40, schedule=Triangle()
 )
 """Trained to its end: stopped early, at a constant rate, the last bit of a rounding decides how good the network is."""
+THREATS = (hf.Linf(52 / 256), hf.L2(0.65), hf.L1(1.2))
+"""Where about half of the images stand on it."""
 
 
 @dataclass(frozen=True)

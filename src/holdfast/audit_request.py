@@ -1,6 +1,5 @@
 """What `holdfast audit` is asked: its options, and the networks and images that they name."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,11 +8,11 @@ import torch
 from torch import nn
 
 from holdfast.audit.autoattack import NORMS
-from holdfast.audit.cascade import EFFORTS
+from holdfast.audit.cascade import moves_of
 from holdfast.audit.launched import speaks, together
 from holdfast.choices import known
 from holdfast.data import ImageSet, load
-from holdfast.errors import UnknownName, UsageError, require
+from holdfast.errors import UsageError, require
 from holdfast.export import judge_of
 from holdfast.networks import centered, network, read_run, weights_alone
 from holdfast.run import isolated, reseed
@@ -77,12 +76,10 @@ class Audit:
 
     def checked(self) -> Threat:
         """Return the threat; refuse options out of range before anything is read."""
-        if self.effort not in EFFORTS:
-            raise UnknownName("effort", self.effort, EFFORTS)
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.require is None or 0 <= self.require <= 1, f"require = {self.require}: a share is from 0 to 1")
         threat = self.threat()
-        require(threat.eps < math.inf, f"{threat} lets any image be any other: nothing holds; give a finite eps")
+        moves_of(self.effort, threat)
         return threat
 
 

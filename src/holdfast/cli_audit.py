@@ -44,13 +44,14 @@ def run_audit(args: Sequence[str]) -> int:
     require(1 <= len(names) <= 2, USAGE, UsageError)
     threat = options.checked()
     command = shlex.join(["holdfast", "audit", *args])
+    # What a person's own file prints would break the one object that --json promises.
+    aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
     try:
         with launched(device_of(options.device)) as device:
-            # What a person's own file prints would break the one object that --json promises.
-            with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            with aside:
                 subjects = [each.to(device) for each in named(options, names)]
             with kept_alone(options):
-                with redirect_stdout(sys.stderr) if options.json else nullcontext():
+                with aside:
                     audits = attacked(options, subjects, threat, command)
                 # The first alone says 3: torchrun would end it if another did before it has written.
                 return written(options, audits) if speaks() else 0

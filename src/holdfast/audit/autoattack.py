@@ -48,7 +48,7 @@ def published(threat: Threat, version: str = "standard") -> dict[str, Attack]:
 def by_name(name: str, threat: Threat, version: str = "standard") -> Attack:
     """Return one of the six attacks with the budget that it has in a version."""
     sparse = isinstance(threat, L1)
-    # The authors' code starts each attack five times, and a version other than `custom` takes that back.
+    # The authors' code makes APGD and FAB with five starts, which each version but `custom` sets anew.
     restarts = 5 if version in ("plus", "custom") or (version == "standard" and sparse) else 1
     draws = 20 if version == "rand" else 1
     kinds: Mapping[str, Attack] = {
@@ -100,8 +100,9 @@ class AutoAttack:
     def chosen(self) -> dict[str, Attack]:
         """Return the attacks to run, by name."""
         require(bool(self.attacks_to_run), "version 'custom' without attacks_to_run: name attacks")
-        added = {name: by_name(name, self.threat, self.version) for name in self.attacks_to_run}
-        return {name: self.attacks.get(name, attack) for name, attack in added.items()}
+        return {
+            name: self.attacks.get(name) or by_name(name, self.threat, self.version) for name in self.attacks_to_run
+        }
 
     @overload
     def run_standard_evaluation(

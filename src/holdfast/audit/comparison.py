@@ -89,7 +89,7 @@ def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first"
     )
     require(same_images(first, second), "the two reports are of different images: audit both on the same", UsageError)
     labels = "the two reports are of images with other labels: audit both with the same"
-    require(first.labels == second.labels, labels, UsageError)
+    require(first.labels_fingerprint == second.labels_fingerprint, labels, UsageError)
     one, other = (~report.broken.cpu() for report in (first, second))
     counted = [int(part.sum()) for part in (one & other, one & ~other, ~one & other, ~one & ~other)]
     return Comparison(counted[0], counted[1], counted[2], counted[3], names)

@@ -66,7 +66,7 @@ class Report:
     """The highest margin that an attack reached on each image: how near the network came to being wrong."""
     best: Images | None = None
     """Where it was reached: for an image that was broken its break, for one that stands the point nearest to one."""
-    labels: str = ""
+    labels_fingerprint: str = ""
     """A name made of the labels that the images were audited with."""
 
     @property

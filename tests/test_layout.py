@@ -11,7 +11,7 @@ import holdfast
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("types", "errors", "streams", "passes", "behaviour"),
-    ("threats", "layers"),
+    ("threats", "layers", "correctness"),
     ("objectives",),
     ("attacks", "models", "data"),
     ("record", "conditions"),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from holdfast import record
 from holdfast.attacks import Attack
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
@@ -100,7 +101,7 @@ def to_bytes(images: Tensor) -> Tensor:
 
 
 def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return (judge(model, images).argmax(1) == labels).cpu()
+    return is_correct(judge(model, images), labels).cpu()
 
 
 def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:

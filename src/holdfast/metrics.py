@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
+from holdfast.correctness import is_correct
 from holdfast.evaluation import Outcomes
 from holdfast.types import Flags
 
 
 def correct(rows: Outcomes, top: int = 1) -> Flags:
     """Say for each image whether the label is among the `top` highest logits."""
-    true = rows.logits.gather(1, rows.labels[:, None])
-    # A class as likely as the label counts as before it: what holds is an upper bound, and a tie does not hold.
-    return (rows.logits >= true).sum(1) <= top
+    return is_correct(rows.logits, rows.labels, top)
 
 
 def share_of(flags: Flags) -> float:

@@ -19,6 +19,7 @@ from holdfast import data, record
 from holdfast.attacks.attack import at_rest
 from holdfast.beginning import begin
 from holdfast.checkpoint import resume, save
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet, load
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.lineage import Lineage, folder_of, origins
@@ -224,10 +225,10 @@ def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
         for batch in held_out.batches(run.batch):
             images = run.augment.center(batch.images) if run.augment else batch.images
             with torch.no_grad():
-                clean += int((state.model(images).argmax(1) == batch.labels).sum())
+                clean += int(is_correct(state.model(images), batch.labels).sum())
             if run.select is not None:
                 attacked = run.select(state.model, images, batch.labels)
                 with torch.no_grad():
-                    robust += int((state.model(attacked).argmax(1) == batch.labels).sum())
+                    robust += int(is_correct(state.model(attacked), batch.labels).sum())
     accuracy = {"held_out_clean": clean / len(held_out)}
     return accuracy | ({"held_out_robust": robust / len(held_out)} if run.select is not None else {})

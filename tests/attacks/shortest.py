@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
+from holdfast.correctness import is_correct
 from holdfast.threats import Threat
 
 NORMS: dict[type[Threat], float] = {L0: 0.0, L1: 1.0, L2: 2.0, Linf: math.inf}
@@ -15,7 +16,7 @@ ALL = pytest.mark.parametrize("norm", NORMS, ids=lambda norm: norm.__name__)
 
 
 def broken(network: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    return network(x).argmax(1) != labels
+    return ~is_correct(network(x), labels)
 
 
 def median(threat: Threat, ours: Tensor, theirs: Tensor, images: Tensor) -> tuple[float, float]:

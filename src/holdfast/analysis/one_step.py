@@ -15,10 +15,12 @@ from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.attacks import FGSM, Attack, RandomSign, StepLL
 from holdfast.attacks.attack import at_rest, input_gradient, with_seed
 from holdfast.attacks.watched import Watched
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
 from holdfast.evaluation import judge
+from holdfast.metrics import share_of
 from holdfast.objectives import cross_entropy
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, PerImage
@@ -79,7 +81,7 @@ class SoftmaxArguments(AlongAStep):
         true = [logits.gather(1, labels[:, None])[:, 0] for logits in places]
         others = [(logits.sum(1) - own) / (logits.shape[1] - 1) for logits, own in zip(places, true, strict=True)]
         lines = {TRUE: line(self.eps, true, self.band), FALSE: line(self.eps, others, self.band)}
-        right = [float((logits.argmax(1) == labels).float().mean()) for logits in places]
+        right = [share_of(is_correct(logits, labels)) for logits in places]
         return Seen(lines, {"lowest accuracy on the line": min(right)})
 
 

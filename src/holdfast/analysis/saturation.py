@@ -14,6 +14,7 @@ from torch import nn
 from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.attacks import Attack
 from holdfast.attacks.presets import bim
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.evaluation import judge
@@ -78,7 +79,7 @@ def error(model: nn.Module, data: ImageSet, attack: Attack | None) -> float:
 
 def misread(model: nn.Module, images: Images, labels: Labels) -> int:
     """Return how many images the network gets wrong."""
-    return int((judge(model, images).argmax(1) != labels).sum())
+    return int((~is_correct(judge(model, images), labels)).sum())
 
 
 def rho(errors: Sequence[float]) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from holdfast.attacks.apgd import APGD
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.correctness import is_correct
 from holdfast.objectives import targeted_dlr
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat
@@ -38,7 +39,7 @@ class APGDT(Attack):
         """Aim at the class of each rank, only with the images that still hold."""
         with torch.no_grad():
             logits = model(images)
-        result, held = images.clone(), logits.argmax(1) == targets
+        result, held = images.clone(), is_correct(logits, targets)
         apgd = APGD(self.threat, self.steps, self.restarts, targeted_dlr)
         for turn in wrong_classes(logits, targets, self.classes, held):
             active, own = turn.active, stream[turn.active].split(turn.rank)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.watched import Watched
+from holdfast.correctness import is_correct
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
 from holdfast.objectives import Towards
 from holdfast.streams import Stream
@@ -149,13 +150,14 @@ def input_gradient(model: Watched, x: Images, targets: Targets, objective: Objec
 def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags:
     """Say which images are where the attacker wants them; all False where targets are not labels.
 
-    Targets of shape (n, 2) are pairs (true, wanted): any class but the true one will do.
+    Targets of shape (n, 2) are pairs (true, wanted): any class but the true one will do. A tie is no right answer, so
+    the true class is left at a tie, and a wanted one is not reached.
     """
     if targets.ndim == 2 and targets.shape[1] == 2 and not targets.is_floating_point():
-        return outputs.argmax(1) != targets[:, 0]
+        return ~is_correct(outputs, targets[:, 0])
     if targets.ndim != 1 or targets.is_floating_point() or outputs.ndim != 2:
         return torch.zeros(len(outputs), dtype=torch.bool, device=outputs.device)
-    hit = outputs.argmax(1) == targets
+    hit = is_correct(outputs, targets)
     return hit if isinstance(objective, Towards) else ~hit
 
 

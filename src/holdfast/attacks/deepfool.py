@@ -52,7 +52,7 @@ class DeepFool(Attack):
         total = result - images
         for _ in range(self.steps):
             f, w = boundaries(model, result[active], targets[active], self.candidates)
-            still = (f <= 0).all(1)
+            still = (f < 0).all(1)
             active, f, w = active[still], f[still], w[still]
             if len(active) == 0:
                 break

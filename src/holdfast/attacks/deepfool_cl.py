@@ -41,7 +41,7 @@ class DeepFoolCL(Attack):
         active = torch.arange(len(images), device=images.device)
         for _ in range(self.steps):
             f, w = boundaries(model, result[active], targets[active], candidates=1_000_000)
-            still = (f <= 0).all(1)
+            still = (f < 0).all(1)
             active, f, w = active[still], f[still], w[still] * std
             if len(active) == 0:
                 break

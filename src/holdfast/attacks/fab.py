@@ -19,6 +19,7 @@ from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.correctness import is_correct
 from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
@@ -62,7 +63,7 @@ class FAB(Attack):
             return f[rows, chosen], w[rows, chosen]
 
         with torch.no_grad():
-            held = model(images).argmax(1) == targets
+            held = is_correct(model(images), targets)
         way = Way(images.clone(), images.new_full((len(images),), torch.inf))
         for restart in range(self.restarts):
             active = held.nonzero()[:, 0]
@@ -98,7 +99,7 @@ class FABT(Attack):
             logits = model(images)
         fab = FAB(self.threat, self.steps, self.alpha_max, self.eta, self.beta)
         way = Way(images.clone(), images.new_full((len(images),), torch.inf))
-        held = logits.argmax(1) == targets
+        held = is_correct(logits, targets)
         for turn in wrong_classes(logits, targets, self.classes, held):
             active = turn.active
             first = images[active] if start is None else start[active]
@@ -144,7 +145,7 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
         f, w = plane(model, x1, targets[active])
         x1 = between(fab, x0, x1, f, w)
         with torch.no_grad():
-            broken = model(x1).argmax(1) != labels[active]
+            broken = ~is_correct(model(x1), labels[active])
         way.shorten(active, Way(x1, torch.where(broken, fab.threat.distance(x1, x0), torch.inf)))
         x[active] = torch.where(per_image(broken), x0 + fab.beta * (x1 - x0), x1)
         if fab.threat.eps < math.inf:

@@ -14,6 +14,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.correctness import is_correct
 from holdfast.objectives import difference
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat
@@ -41,7 +42,7 @@ class MultiTargeted(Attack):
         """
         with torch.no_grad():
             logits = model(images if start is None else start)
-        result, held = images.clone() if start is None else start.clone(), logits.argmax(1) == targets
+        result, held = images.clone() if start is None else start.clone(), is_correct(logits, targets)
         nearest = torch.full_like(images[:, 0, 0, 0], -torch.inf)
         for turn in wrong_classes(logits, targets, self.classes, held):
             active, own = turn.active, stream[turn.active].split(turn.rank)

@@ -46,11 +46,11 @@ class Square(Attack):
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Begin with stripes or tiles, then try one square a query and keep it where the margin grows."""
         x = images.clone()
-        active = (margin(model(images), targets) <= 0).nonzero()[:, 0]
+        active = (margin(model(images), targets) < 0).nonzero()[:, 0]
         x[active] = (self.first(images, stream) if start is None else start)[active]
         best = margin(model(x[active]), targets[active]) if len(active) else images.new_zeros(0)
         for query in range(1, self.queries):
-            active, best = active[best <= 0], best[best <= 0]
+            active, best = active[best < 0], best[best < 0]
             if len(active) == 0:
                 break
             tried = self.tried(x[active], images[active], query, stream[active].split(query))

@@ -15,6 +15,7 @@ from holdfast.attacks import APGD, FGSM, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.verdict import Doubt, above
+from holdfast.correctness import is_correct
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
 from holdfast.passes import spend
@@ -42,7 +43,7 @@ def wrong(model: Network, images: Images, subject: Subject) -> Flags:
     """Return which of the images a network gets wrong; a tie is wrong."""
     spend(forwards=len(images))
     answers = torch.cat([judge(model, some) for some in torch.split(images, subject.batch)])
-    return margin(answers, subject.labels) >= 0
+    return ~is_correct(answers, subject.labels)
 
 
 def broken(subject: Subject, attack: Attack, start: Images | None = None) -> Flags:

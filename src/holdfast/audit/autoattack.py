@@ -16,6 +16,7 @@ import torch
 from holdfast.attacks import APGD, APGDT, FAB, FABT, Attack, Square
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
+from holdfast.correctness import is_correct
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
@@ -142,7 +143,10 @@ class AutoAttack:
 
     def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:
         """Return the share of images that the network gets right."""
-        return share_of(self.answers(images, bs) == labels.to(images.device).flatten())
+        there = self.there(images)
+        parts = zip(torch.split(images.to(there), bs), torch.split(labels.to(there), bs), strict=True)
+        right = [is_correct(judge(self.model, some), own) for some, own in parts]
+        return share_of(torch.cat(right))
 
     def answers(self, images: Images, bs: int = 250) -> Labels:
         """Return what the network calls each image."""

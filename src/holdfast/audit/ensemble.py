@@ -21,6 +21,7 @@ from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
 from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
+from holdfast.correctness import is_correct
 from holdfast.errors import BadLabels, NoGradient, UsageError, require
 from holdfast.evaluation import check_labels, judge
 from holdfast.metrics import share_of
@@ -141,12 +142,12 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
                 attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
         logits = judge(subject.model, attacked)
         check_labels(labels, logits)
-        reached = margin(logits, labels)
+        reached = margin(logits, labels).nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)  # of two ruled out
         spend(forwards=len(rows))
     better = reached > progress.margin[rows]
     progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
     progress.margin[rows] = reached.maximum(progress.margin[rows])
-    progress.broken_by[rows[reached >= 0]] = progress.move  # a tie does not hold
+    progress.broken_by[rows[~is_correct(logits, labels)]] = progress.move
     cost = (spent.forwards, spent.backwards, time.monotonic() - began)
     progress.spent[progress.move] = [a + b for a, b in zip(progress.spent[progress.move], cost, strict=True)]
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.attacks.presets import fast
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.at import AT
@@ -80,7 +81,7 @@ class Guarded(Method):
         watch = self.watch()
         assert watch is not None, "checked when it was made"
         attacked = watch(model, memory.images, memory.labels)
-        accuracy = (predict(model, attacked).argmax(1) == memory.labels).float().mean()
+        accuracy = is_correct(predict(model, attacked), memory.labels).float().mean()
         fell = bool(accuracy < memory.best - self.drop)
         if fell:
             model.load_state_dict(memory.held.state_dict())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
+from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import BadValue, require
@@ -68,8 +69,8 @@ def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: 
     """
     require(count >= 1, f"count = {count}, not 1 or more")
     looked_at = permutation(len(data), "pictures", seed)[:LOOKED_AT].to(data.device)
-    seen = torch.cat([judge(model, part.images).argmax(1) for part in data.batches(100, looked_at)])
-    chosen = _choice(looked_at[seen == data.labels[looked_at]], data.labels, count)
+    right = [is_correct(judge(model, part.images), part.labels) for part in data.batches(100, looked_at)]
+    chosen = _choice(looked_at[torch.cat(right)], data.labels, count)
     images, labels = data.take(chosen), data.labels[chosen]
     attacked = with_seed(attack, seed)(model, images, labels)
     after = judge(model, attacked).argmax(1) if len(chosen) else labels

@@ -10,6 +10,7 @@ import holdfast
 
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
+    ("printable", "terminal"),
     ("types", "errors", "streams", "passes", "behaviour"),
     ("threats", "layers", "correctness"),
     ("objectives",),
@@ -26,6 +27,7 @@ LEVELS = (
     ("metrics",),
     ("audit", "analysis", "export"),
     ("report", "progress", "options", "audit_request"),
+    ("shipped_papers",),
     ("cli_attack", "cli_audit", "cli_papers"),
     ("cli",),
 )

@@ -4,6 +4,7 @@ Every verb is a frozen dataclass whose fields become options and whose docstring
 mistake is one line and status 2; an interruption is status 130; a training that diverged is status 1.
 """
 
+import contextlib
 import itertools
 import os
 import sys
@@ -26,8 +27,11 @@ from holdfast.models import ARCHITECTURES
 from holdfast.models.from_file import blamed
 from holdfast.networks import read_run
 from holdfast.options import first_word, parse
+from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.run import Run, Start
+from holdfast.shipped_papers import papers
+from holdfast.terminal import flushed, silence, usable_streams
 from holdfast.training import train
 
 Flat = tyro.conf.arg(name="")
@@ -88,14 +92,12 @@ def run_train(args: Sequence[str]) -> int:
 
 def run_list(args: Sequence[str]) -> int:
     """holdfast list [attacks | methods | models | data | recipes]."""
-    from recipes import PAPERS
-
     kinds: Mapping[str, Mapping[str, str]] = {
         "attacks": {name: _line(kind) for name, kind in attack_kinds().items()},
         "methods": {name: _line(kind) for name, kind in method_kinds().items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
-        "recipes": {name: paper.title for name, paper in PAPERS.items()},
+        "recipes": {name: paper.title for name, paper in papers().items()} if args[:1] in ([], ["recipes"]) else {},
     }
     if args and args[0] in ("-h", "--help"):
         print(f"usage: holdfast list [{' | '.join(kinds)}]")
@@ -139,25 +141,46 @@ CLOSED = 141
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its status."""
-    args = sys.argv[1:] if args is None else list(args)
-    if not args or args[0] in ("-h", "--help"):
-        print("usage: holdfast VERB ...   (holdfast VERB --help says more)\n")
-        print("\n".join(f"  {verb:<10} {line}" for verb, (_, line) in VERBS.items()))
-        return 0 if args else 2
+    usable_streams()
+    words = sys.argv[1:] if args is None else list(args)
     try:
-        if args[0] not in VERBS:
-            raise UnknownName("verb", args[0], VERBS)
-        return VERBS[args[0]][0](args[1:])
+        status = answered(words)
+        flushed()
+        return status
+    except SystemExit:  # after --help
+        flushed()
+        raise
     except BrokenPipeError:  # whoever reads our words has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         return CLOSED
     except (Exception, KeyboardInterrupt) as fault:
-        status, words = told(fault, args[0])
-        print(f"holdfast: {words}", file=sys.stderr)
+        status, said = told(fault, *words[:1])
+        print(f"holdfast: {printable(said)}", file=sys.stderr)
         return status
 
 
-def told(fault: BaseException, verb: str) -> tuple[int, str]:
+def answered(words: Sequence[str]) -> int:
+    """Run the verb that is named, or say which there are, and return the status."""
+    _check_words(words)
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: holdfast VERB ...   (holdfast VERB --help says more)\n")
+        print("\n".join(f"  {verb:<10} {line}" for verb, (_, line) in VERBS.items()))
+        return 0 if words else 2
+    if words[0] not in VERBS:
+        raise UnknownName("verb", words[0], VERBS)
+    return VERBS[words[0]][0](words[1:])
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse a word that no shell can give and no path can hold."""
+    for word in words:
+        with contextlib.suppress(UnicodeEncodeError):
+            if b"\0" not in os.fsencode(word):
+                continue
+        raise UsageError(f"'{word}' holds NUL or half a letter, which no name and no path can")
+
+
+def told(fault: BaseException, verb: str = "") -> tuple[int, str]:
     """Return the status and the line for what stopped a verb; a fault of our own is raised again."""
     if isinstance(fault, HoldfastError):
         return 1 if isinstance(fault, TrainingDiverged) else 2, str(fault)

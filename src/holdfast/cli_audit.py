@@ -46,8 +46,8 @@ def run_audit(args: Sequence[str]) -> int:
     command = shlex.join(["holdfast", "audit", *args])
     # What a person's own file prints would break the one object that --json promises.
     aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
-    try:
-        with launched(device_of(options.device)) as device:
+    with launched(device_of(options.device)) as device:
+        try:
             with aside:
                 subjects = [each.to(device) for each in named(options, names)]
             with kept_alone(options):
@@ -55,10 +55,10 @@ def run_audit(args: Sequence[str]) -> int:
                     audits = attacked(options, subjects, threat, command)
                 # The first alone says 3: torchrun would end it if another did before it has written.
                 return written(options, audits) if speaks() else 0
-    except KeyboardInterrupt:
-        if speaks():
-            print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
-        return 130
+        except KeyboardInterrupt:
+            if speaks():
+                print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
+            return 130
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from holdfast.options import first_word, parse
 from holdfast.progress import Teller
 from holdfast.report.drawing import drawings
 from holdfast.report.reproduce import Request, read_tables, render, reproduce
-from recipes import PAPERS
+from holdfast.shipped_papers import papers
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Report:
 
 def run_reproduce(args: Sequence[str]) -> int:
     """holdfast reproduce PAPER [options]."""
-    name, rest = first_word(args, "reproduce PAPER", PAPERS)
+    name, rest = first_word(args, "reproduce PAPER", papers())
     options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
     request = Request(
-        PAPERS[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
+        papers()[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
         options.device, options.data_root, options.download,
     )  # fmt: skip
     with Teller(quiet=options.json) as tell:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import tyro
 
 from holdfast.errors import UnknownName, UsageError
+from holdfast.terminal import wide_enough
 
 Options = TypeVar("Options")
 
@@ -36,7 +37,7 @@ def parse(options: type[Options], prog: str, args: Sequence[str], default: Optio
     """Return the options that the words say; a mistake becomes one line."""
     said, args = io.StringIO(), in_decimals(args)
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), wide_enough():
             config = (tyro.conf.AvoidSubcommands,)
             return tyro.cli(options, prog=f"holdfast {prog}", args=args, config=config, default=default)
     except SystemExit as stop:

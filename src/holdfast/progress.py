@@ -34,14 +34,15 @@ class Teller:
             self.bar.stop()
 
     def __call__(self, done: int, total: int, words: str) -> None:
-        """Show the words, if any, and how far it is."""
+        """Show the words; without any, how far it is."""
         if self.quiet:
             return
         if words:
             self.console.print(words, soft_wrap=True, markup=False)
             self.last = time.monotonic()
+            return  # what is told beside the work counts nothing of it
         if self.bar is not None:
             self.bar.update(self.task, completed=done, total=total)
-        elif not words and time.monotonic() - self.last > LINE_EVERY:
+        elif time.monotonic() - self.last > LINE_EVERY:
             self.console.print(f"  {done} of {total}")
             self.last = time.monotonic()

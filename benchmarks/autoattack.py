@@ -77,7 +77,7 @@ def table(folder: Path, who: str) -> str:
     done = {int(path.stem.split("-")[1]): json.loads(path.read_text()) for path in folder.glob(f"{who}-*.json")}
     if not done:
         return f"{who}: nothing yet"
-    names = [name for name in next(iter(done.values()))["after"] if name != "doubts"]
+    names = [name for name in next(iter(done.values()))["after"] if name != "checks"]
     lines = [f"| {who} | images | {' | '.join(names)} | forwards an image | backwards an image | minutes |"]
     lines.append("|---" * (len(names) + 5) + "|")
     total = {name: sum(found["after"][name] * found["images"] for found in done.values()) for name in names}

@@ -10,6 +10,7 @@ from torch import nn
 from holdfast.audit.autoattack import NORMS
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.launched import speaks, together
+from holdfast.audit.surrogate import known_precision
 from holdfast.choices import known
 from holdfast.data import ImageSet, load
 from holdfast.errors import UsageError, require
@@ -61,6 +62,8 @@ class Audit:
     pretrained: bool = True
     """Audit timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
     seed: int = 0
+    precision: str = "float32"
+    """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
     batch: int = 250
     """How many images are attacked at once; the report does not depend on it."""
     device: str = "cpu"
@@ -80,6 +83,7 @@ class Audit:
         require(self.require is None or 0 <= self.require <= 1, f"require = {self.require}: a share is from 0 to 1")
         threat = self.threat()
         moves_of(self.effort, threat)
+        known_precision(self.precision)
         return threat
 
 

@@ -88,7 +88,7 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
         for each in subjects:
             tell(0, 1, f"{each.name} under {record.brief(threat)}, effort {options.effort}")
             images = each.data.take(torch.arange(len(each.data)))
-            search = (threat, options.effort, options.seed, options.batch, options.progress, tell)
+            search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
             report = audit(each.model, images, each.data.labels, *search)
             origin = Origin(
                 each.name, record.fingerprint_of_tensors(each.model.state_dict()), f"{each.source}, test",

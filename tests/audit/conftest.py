@@ -4,14 +4,7 @@ import inspect
 
 import pytest
 
-from holdfast.audit import surrogate
 from holdfast.models import build
-
-
-@pytest.fixture
-def slow_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every machine behave as one without bfloat16, whose choice no clock decides."""
-    monkeypatch.setattr(surrogate, "multiplies_bfloat16", lambda device: False)
 
 
 @pytest.fixture

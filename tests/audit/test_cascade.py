@@ -1,12 +1,19 @@
 """The cascade: what it must find where the truth is known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy.optimize import linprog
 
 import holdfast as hf
 from holdfast import L1, L2, Linf, Threat
+from holdfast.attacks import FGSM
+from holdfast.audit import cascade, entry
 from holdfast.audit.cascade import moves_of
+from holdfast.audit.doubts import misled
+from holdfast.audit.ensemble import Move
+from holdfast.audit.verdict import Check
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
 from tests.audit.tiny import linear
@@ -69,3 +76,31 @@ def test_the_nearest_points_are_those_whose_margins_are_told(threat: Threat) -> 
     found = report.broken_by > 0
     assert torch.equal(report.best[found], report.adversarial[found])
     assert bool((report.margin[~report.broken] < 0).all())
+
+
+def test_a_check_that_says_the_attacks_failed_sends_standard_through_all_of_autoattack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Step by step, as long as the doubt is raised; what a step settles ends the search."""
+    test, model = hf.load("digits", "test"), linear()
+    images, labels = test.take(torch.arange(4)), test.labels[:4]
+    quick = {"quick": Move(FGSM(Linf(0.001)))}
+    monkeypatch.setattr(cascade, "sweep", lambda threat: quick)
+    monkeypatch.setattr(cascade, "hunt", lambda threat: {})
+    monkeypatch.setattr(cascade, "searches", lambda threat: {"longer": Move(FGSM(threat))})
+    monkeypatch.setattr(cascade, "published", lambda threat: {"trusted": FGSM(threat)})
+    monkeypatch.setattr(entry, "look_at_attacks", lambda *_: ())
+    for settled, made in ((0, []), (1, ["longer"]), (9, ["longer", "trusted"])):
+        told = iter([True] * settled + [False] * 9)
+        monkeypatch.setattr(entry, "misled", lambda checks, told=told: next(told))
+        report = hf.audit(model, images, labels, Linf(0.001))
+        assert [stage.name for stage in report.stages] == ["clean", "quick", *made, "checks"]
+    monkeypatch.setattr(entry, "misled", lambda checks: False)
+    report = hf.audit(model, images, labels, Linf(0.001), effort="thorough")
+    assert [stage.name for stage in report.stages] == ["clean", "quick", "trusted", "checks"]
+
+
+def test_doubts_about_the_attacks_are_those_that_send_on() -> None:
+    raised = Check("raised", 1.0, 0.0, "so", "budget not converged")
+    assert misled((raised,))
+    assert not misled((replace(raised, name="too few images"), replace(raised, state="passed")))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import L2, Comparison, Linf, Report, audit, compare
+from holdfast import L2, Comparison, Linf, Report, audit, compare, record
 from holdfast.audit.comparison import paired_interval, two_sided
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.errors import UsageError
@@ -19,7 +19,8 @@ def report(broken_by: list[int], seed: int = 0) -> Report:
     fate = torch.tensor(broken_by)
     moved = Linf(0.1).project(images + 0.2 * torch.randn(images.shape), images)
     adversarial = torch.where((fate > CLEAN)[:, None, None, None], moved, images)
-    return Report(Linf(0.1), "fast", seed, adversarial, fate, ())
+    named = record.fingerprint_of_tensors({"images": images})
+    return Report(Linf(0.1), "fast", seed, adversarial, fate, (), images_fingerprint=named)
 
 
 def test_images_are_counted_by_who_stands() -> None:
@@ -103,8 +104,14 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare(first, replace(first, effort="standard"))
     with pytest.raises(UsageError, match="different images"):
         compare(first, report([STANDS, 1, CLEAN]))
-    for place in range(4):  # standing, broken and wrong ones alike
-        other = first.adversarial.clone()
-        other[place] = (other[place] + 0.5) % 1
-        with pytest.raises(UsageError, match="different images"):
-            compare(first, replace(first, adversarial=other))
+
+
+def test_images_that_lie_in_each_other_s_balls_are_other_images() -> None:
+    """What is compared is a name made of every pixel: near images could pass for the same ones otherwise."""
+    images, network = torch.rand(4, 1, 2, 5), nn.Flatten()
+    labels = network(images).argmax(1)
+    near = (images + 0.001).clamp_max(1)
+    one, other = (audit(network, each, labels, Linf(0.3), "fast") for each in (images, near))
+    assert one.images_fingerprint != other.images_fingerprint
+    with pytest.raises(UsageError, match="different images"):
+        compare(one, other)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from holdfast.audit import doubts
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import Progress
-from holdfast.audit.verdict import Doubt, Stage
+from holdfast.audit.registry import AFTER, BEFORE, Kind
+from holdfast.audit.verdict import Check, Finding, Report, Stage, State
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadImages
 from holdfast.objectives import margin
@@ -51,8 +53,13 @@ def attacked(subject: Subject, threat: Threat, classes: int = 1) -> tuple[Progre
     return run_moves(subject, {name: Move(attack) for name, attack in moves.items()})
 
 
-def names(found: tuple[Doubt, ...]) -> list[str]:
-    return [doubt.name for doubt in found]
+def names(found: tuple[Check, ...], state: State = "raised") -> list[str]:
+    return [check.name for check in found if check.state == state]
+
+
+def quiet(found: tuple[Check, ...]) -> bool:
+    """Say whether every check ran and none raised a doubt: one that could not run would look like one that passed."""
+    return not names(found) and not names(found, "could not run")
 
 
 def state(network: nn.Module) -> list[object]:
@@ -72,7 +79,8 @@ def test_a_broken_network_raises_its_doubt(name: str, honest: dict[str, nn.Modul
     with counting() as spent:
         found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert doubt in names(found)
-    assert all(one.meaning and one.figure >= 0 for one in found)
+    assert all(one.words and one.figure >= 0 for one in found if one.state == "raised")
+    assert [one.name for one in found] == [kind.name for kind in BEFORE]
     assert state(network) == before
     assert spent.forwards + spent.backwards < BUDGET / 10
 
@@ -91,12 +99,6 @@ def test_a_masked_network_raises_its_doubts(name: str, honest: dict[str, nn.Modu
     assert spent.forwards + spent.backwards < 0.9 * BUDGET
 
 
-@pytest.fixture
-def nothing_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what a check raises through: a check that is skipped would look like one that is content."""
-    monkeypatch.setattr(doubts, "tried", lambda look: look())
-
-
 HONEST = [
     ("linear", L2(0.5)),
     ("plain", Linf(0.1)),
@@ -105,20 +107,18 @@ HONEST = [
 ]
 
 
-@pytest.mark.usefixtures("nothing_skipped")
 @pytest.mark.parametrize(("name", "threat"), HONEST, ids=lambda value: str(value))
 def test_an_honest_network_raises_none(name: str, threat: Threat, honest: dict[str, nn.Module], data: ImageSet) -> None:
     network = honest[name]
     subject = Subject(network, network, data.images[:400], data.labels[:400])
     with counting() as spent:
-        assert look_at_model(subject, threat) == ()
+        assert quiet(look_at_model(subject, threat))
     found, stages = attacked(subject, threat, classes=9)
     with counting() as later:
-        assert look_at_attacks(subject, threat, found, stages) == ()
+        assert quiet(look_at_attacks(subject, threat, found, stages))
     assert spent.forwards + spent.backwards + later.forwards + later.backwards < BUDGET
 
 
-@pytest.mark.usefixtures("nothing_skipped")
 @pytest.mark.parametrize("seed", range(3))
 def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
     """Kinks everywhere, ties in every pool, pixels on the walls of the box, and a cut of the input that is none."""
@@ -133,11 +133,10 @@ def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
     network = Around(deep, lambda x: x.clamp(0, 1))
     images = (torch.rand(64, 1, 8, 8) * 17).floor().div(16) * (torch.rand(64, 1, 8, 8) < 0.4)
     labels = network(images).argmax(1)
-    assert look_at_model(Subject(network, network, images, labels, seed), Linf(0.1)) == ()
-    assert look_at_model(Subject(network.__call__, network, images, labels, seed), Linf(0.1)) == ()
+    assert quiet(look_at_model(Subject(network, network, images, labels, seed), Linf(0.1)))
+    assert quiet(look_at_model(Subject(network.__call__, network, images, labels, seed), Linf(0.1)))
 
 
-@pytest.mark.usefixtures("nothing_skipped")
 @pytest.mark.parametrize(
     "harmless",
     [
@@ -159,8 +158,8 @@ def test_what_is_harmless_raises_nothing(
 ) -> None:
     network = Around(honest["plain"], back=harmless)
     labels = network(data.images).argmax(1)
-    assert look_at_model(Subject(network, network, data.images, labels), Linf(0.1)) == ()
-    assert look_at_model(Subject(network.__call__, network, data.images, labels), L2(0.5)) == ()
+    assert quiet(look_at_model(Subject(network, network, data.images, labels), Linf(0.1)))
+    assert quiet(look_at_model(Subject(network.__call__, network, data.images, labels), L2(0.5)))
 
 
 @pytest.mark.parametrize("doubt", ["random output", "wrong gradients", "input rounded or clamped", "saturated logits"])
@@ -171,13 +170,12 @@ def test_functions_raise_doubts_too(doubt: str, honest: dict[str, nn.Module], da
 
 
 @pytest.mark.parametrize(("classes", "threat"), [(2, Linf(0.1)), (3, L2(0.5)), (2, L1(2.0))], ids=str)
-@pytest.mark.usefixtures("nothing_skipped")
 def test_few_classes_and_images_are_enough(classes: int, threat: Threat) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(48, classes))
     images = torch.rand(6, 3, 4, 4)
     subject = Subject(network, network, images, network(images).argmax(1))
     found, stages = run_moves(subject, {"apgd": Move(APGD(threat, steps=20, objective=margin))})
-    assert look_at_model(subject, threat) == ()
+    assert quiet(look_at_model(subject, threat))
     assert names(look_at_attacks(subject, threat, found, stages)) == ["too few images"]
 
 
@@ -185,7 +183,8 @@ def test_weak_attacks_are_doubted(honest: dict[str, nn.Module], data: ImageSet) 
     subject = Subject(honest["plain"], honest["plain"], data.images[:200], data.labels[:200])
     for moves in ({}, {"fgsm": Move(FGSM(Linf(0.15)))}):
         found, stages = run_moves(subject, moves)
-        raised = {doubt.name: doubt for doubt in look_at_attacks(subject, Linf(0.15), found, stages)}
+        checks = look_at_attacks(subject, Linf(0.15), found, stages)
+        raised = {check.name: check for check in checks if check.state == "raised"}
         assert "budget not converged" in raised
         assert raised["budget not converged"].figure > 0.05
         assert ("random search beats the attacks" in raised) or moves
@@ -222,7 +221,7 @@ def test_breaks_of_a_copy_that_are_none_are_doubted(honest: dict[str, nn.Module]
 def test_few_images_leave_much_open(honest: dict[str, nn.Module], data: ImageSet) -> None:
     subject = Subject(honest["plain"], honest["plain"], data.images[:100], data.labels[:100])
     found, stages = run_moves(subject, {"fgsm": Move(FGSM(Linf(0.1)))})
-    raised = {doubt.name: doubt.figure for doubt in look_at_attacks(subject, Linf(0.1), found, stages)}
+    raised = {check.name: check.figure for check in look_at_attacks(subject, Linf(0.1), found, stages)}
     assert 0.08 < raised["too few images"] < 0.11
 
 
@@ -258,6 +257,12 @@ def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> 
     network = Around(nn.Identity(), front=raises)
     found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert names(found) == ["no gradient reaches the images"]
+    stopped = [check for check in found if check.state == "could not run"]
+    assert len(stopped) >= 5
+    assert {check.words for check in stopped} == {"RuntimeError: no"}
+    report = Report(Linf(0.1), "fast", 0, data.images[:1], data.labels[:1] - 99, (), found)
+    assert "nothing is suspicious" not in report.suspicion
+    assert f"{len(stopped)} could not run" in report.suspicion
     nan = Around(nn.Flatten(), back=lambda z: z[:, :10] * torch.nan)
     look_at_model(Subject(nan, nan, data.images, data.labels), Linf(0.1))
 
@@ -265,12 +270,57 @@ def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> 
 def test_what_is_never_right_raises_nothing(data: ImageSet) -> None:
     network = Around(nn.Flatten(), back=lambda z: z[:, :10] - 100 * nn.functional.one_hot(data.labels[: len(z)], 10))
     subject = Subject(network, network, data.images[:200], data.labels[:200])
-    assert look_at_model(subject, Linf(0.1)) == ()
+    before = look_at_model(subject, Linf(0.1))
+    assert {check.state for check in before} == {"not applicable"}
     found, stages = run_moves(subject, {})
-    assert look_at_attacks(subject, Linf(0.1), found, stages) == ()
+    assert quiet(look_at_attacks(subject, Linf(0.1), found, stages))
 
 
 def test_images_that_are_none_are_refused(honest: dict[str, nn.Module], data: ImageSet) -> None:
     subject = Subject(honest["plain"], honest["plain"], 255 * data.images, data.labels)
     with pytest.raises(BadImages, match=r"\[0, 1\]"):
         look_at_model(subject, Linf(0.1))
+
+
+def test_a_random_network_is_told_from_the_rest(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    """What compares two answers does not apply to it, and is not said to have passed."""
+    network = MODELS["noise on the logits"][0](honest["plain"])
+    found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    assert set(names(found, "not applicable")) == {kind.name for kind in BEFORE if kind.compares}
+
+
+def test_a_check_that_raises_an_error_has_not_passed(
+    honest: dict[str, nn.Module], data: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(scene: object) -> Finding:
+        raise ValueError("first line\nsecond line")
+
+    kinds = [Kind("fails", "never", fails)]
+    monkeypatch.setattr(doubts, "BEFORE", (*BEFORE[:1], *kinds))
+    network = honest["linear"]
+    *_, last = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    assert (last.name, last.state, last.words) == ("fails", "could not run", "ValueError: first line")
+
+
+def test_further_attacks_change_only_what_they_can(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    """After an escalation the checks of what was found are made again, in their places; the others stay."""
+    subject = Subject(honest["plain"], honest["plain"], data.images[:200], data.labels[:200])
+    found, stages = run_moves(subject, {"fgsm": Move(FGSM(Linf(0.15)))})
+    first = look_at_attacks(subject, Linf(0.15), found, stages)
+    assert "budget not converged" in names(first)
+    moves = {"fgsm": Move(FGSM(Linf(0.15))), "apgd-t": Move(APGDT(Linf(0.15), steps=30))}
+    found, stages = run_moves(subject, moves, after=found)
+    second = look_at_attacks(subject, Linf(0.15), found, stages, first)
+    assert [check.name for check in second] == [check.name for check in first]
+    assert "budget not converged" not in names(second)
+    kept = [kind.name for kind in AFTER if not kind.again]
+    assert [check for check in second if check.name in kept] == [check for check in first if check.name in kept]
+
+
+def test_names_and_criteria_are_said_once_and_in_the_docs() -> None:
+    kinds = (*BEFORE, *AFTER)
+    assert len({kind.name for kind in kinds}) == len(kinds)
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    for kind in kinds:
+        name = f"*{kind.name}*" if kind.misled else kind.name
+        assert f"| {name} | {kind.criterion} |" in page

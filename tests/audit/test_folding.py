@@ -16,7 +16,7 @@ from holdfast.models.wide_resnet import WideResNet
 from tests.audit.copies import Branching, assert_equal, assert_same, batch_norms, block, everything, head, trained
 from tests.conftest import Small
 
-pytestmark = pytest.mark.usefixtures("slow_processor", "unchecked_method")
+pytestmark = pytest.mark.usefixtures("unchecked_method")
 
 FOLDED = {
     "cifar-resnet-20": (19, 19),

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.attacks import PGD
-from holdfast.audit import surrogate
 from holdfast.audit.bfloat16 import InBfloat16
 from holdfast.audit.likeness import ask, compare
 from holdfast.audit.surrogate import fast_copy
@@ -25,7 +24,7 @@ from holdfast.threats import Linf
 from tests.audit.copies import assert_equal, assert_same, block, everything, head, trained
 from tests.conftest import Small
 
-pytestmark = pytest.mark.usefixtures("slow_processor", "unchecked_method")
+pytestmark = pytest.mark.usefixtures("unchecked_method")
 
 
 class Restless(nn.Module):
@@ -262,52 +261,37 @@ class Strict(nn.Module):
 
 
 class TestBfloat16:
-    """A processor that multiplies bfloat16 is made up, so that every machine runs these."""
+    """The numbers are the same whether or not the processor multiplies bfloat16 itself."""
 
-    @pytest.fixture(autouse=True)
-    def _fast_processor(self, monkeypatch: pytest.MonkeyPatch, slow_processor: None) -> None:
-        monkeypatch.setattr(surrogate, "multiplies_bfloat16", lambda device: True)
-        monkeypatch.setattr(surrogate, "times_as_fast", lambda one, other, images: 2.0)
+    def test_it_is_a_second_copy_and_only_where_it_is_asked_for(self) -> None:
+        model, images = trained(Small()).eval(), torch.rand(16, 1, 8, 8)
+        assert fast_copy(model, images).early is None
+        found = fast_copy(model, images, "bfloat16")
+        assert not isinstance(found.network, InBfloat16)
+        assert isinstance(found.early, InBfloat16)
+        assert found.words.endswith("the early climbs in bfloat16")
 
     def test_images_and_answers_stay_float32(self) -> None:
         model, images = trained(Small()).eval(), torch.rand(16, 1, 8, 8)
-        found = fast_copy(model, images)
-        assert isinstance(found.network, InBfloat16)
-        assert found.words.endswith("bfloat16, 2.0 times as fast")
-        assert 1e-5 < found.mismatch < 0.05
-        assert found.network.network.conv.weight.dtype == torch.bfloat16
-        assert found.network(images).dtype == torch.float32
-        mismatch = compare(ask(found.network, images), ask(model, images))
-        assert mismatch.logits == pytest.approx(found.mismatch)
+        early = fast_copy(model, images, "bfloat16").early
+        assert isinstance(early, InBfloat16)
+        assert early.network.conv.weight.dtype == torch.bfloat16
+        assert early(images).dtype == torch.float32
+        mismatch = compare(ask(early, images), ask(model, images))
+        assert 1e-5 < mismatch.logits < 0.05
         assert mismatch.gradients < 0.2
-        attacked = PGD(Linf(0.1), steps=3)(found.network, images, judge(model, images).argmax(1))
+        attacked = PGD(Linf(0.1), steps=3)(early, images, judge(model, images).argmax(1))
         assert attacked.dtype == torch.float32
-
-    def test_the_copy_of_a_copy_is_in_bfloat16_once(self) -> None:
-        model, images = trained(Small()).eval(), torch.rand(4, 1, 8, 8)
-        twice = fast_copy(fast_copy(model, images).network, images).network
-        assert sum(isinstance(part, InBfloat16) for part in twice.modules()) == 1
-
-    def test_it_is_left_where_it_does_not_pay(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(surrogate, "times_as_fast", lambda one, other, images: 1.25)
-        found = fast_copy(trained(Small()), torch.rand(4, 1, 8, 8))
-        assert not isinstance(found.network, InBfloat16)
-        assert found.words.endswith("float32, as bfloat16 is only 1.25 times as fast")
 
     def test_it_is_left_where_the_answers_do_not_bear_it(self) -> None:
         last = nn.Linear(64, 3)
         nn.init.constant_(last.bias, 1e4)  # bfloat16 has no digits left for what differs
-        found = fast_copy(nn.Sequential(nn.Flatten(), last), torch.rand(4, 1, 8, 8))
-        assert not isinstance(found.network, InBfloat16)
+        found = fast_copy(nn.Sequential(nn.Flatten(), last), torch.rand(4, 1, 8, 8), "bfloat16")
+        assert found.early is None
         assert "as bfloat16 differs by" in found.words
 
     def test_it_is_left_where_the_network_has_none(self) -> None:
         model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), Strict())
-        found = fast_copy(model, torch.rand(4, 1, 8, 8))
-        assert not isinstance(found.network, InBfloat16)
-        assert found.words.endswith("float32, as it raises in bfloat16")
-
-    def test_nothing_is_timed_where_the_processor_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(surrogate, "multiplies_bfloat16", lambda device: False)
-        monkeypatch.setattr(surrogate, "times_as_fast", lambda *_: pytest.fail("timed"))
-        assert "does not multiply bfloat16" in fast_copy(trained(Small()), torch.rand(4, 1, 8, 8)).words
+        found = fast_copy(model, torch.rand(4, 1, 8, 8), "bfloat16")
+        assert found.early is None
+        assert found.words.endswith("float32 throughout, as it raises in bfloat16")

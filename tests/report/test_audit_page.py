@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import Doubt, ImageSet, Linf, Report
+from holdfast import ImageSet, Linf, Report
 from holdfast.audit import Stage
 from holdfast.audit.comparison import compare
 from holdfast.audit.progress import CLEAN, STANDS
-from holdfast.audit.written import LOOKED_FOR, Origin
+from holdfast.audit.verdict import Check
+from holdfast.audit.written import Origin
 from holdfast.report.audit_page import Audited, audit_page
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors
 
@@ -23,7 +24,11 @@ FATES = [STANDS] * 5 + [2, 1, 1, 2] + [CLEAN] * 3
 MARGINS = [-3.0, -0.1, -2.0, -0.5, -9.0, 0.2, 0.3, 0.9, 0.4, 1.0, 1.0, 1.0]
 
 
-def audit_of(name: str, fates: list[int], *doubts: Doubt) -> Audited:
+PASSED = Check("passed", 0.001, 0.01, name="wrong gradients")
+STOPPED = Check("could not run", words="KeyError: 'it'", name="random output")
+
+
+def audit_of(name: str, fates: list[int], *checks: Check) -> Audited:
     """Return a made-up audit of a network that is right on all but the last three images."""
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(12, 1, 8, 8, generator=generator)
@@ -35,9 +40,9 @@ def audit_of(name: str, fates: list[int], *doubts: Doubt) -> Audited:
         Stage("sweep & co", 9, 2, 1200, 240, 0.5),
         Stage("last", 7, 2, 0, 0, 1),
     )
-    stages = (*stages, Stage("doubts", 0, 0, 1234567, 7, 2.0))
+    stages = (*stages, Stage("checks", 0, 0, 1234567, 7, 2.0))
     margins, best = torch.tensor(MARGINS), (images + 0.05).clamp_max(1)
-    report = Report(Linf(0.1), "fast", 4, images, torch.tensor(fates), stages, doubts, NASTY, margins, best)
+    report = Report(Linf(0.1), "fast", 4, images, torch.tensor(fates), stages, checks, NASTY, margins, best)
     command = f"holdfast audit '{name}' --seed 4"
     origin = Origin(name, "abc", "digits, test", "def", 250, command, {"hardware": "2 CPU threads"})
     return Audited(report, origin, model, ImageSet(images, labels, ("0", "<b>one</b>", "2")))
@@ -45,7 +50,8 @@ def audit_of(name: str, fates: list[int], *doubts: Doubt) -> Audited:
 
 @pytest.fixture
 def doubted() -> Audited:
-    return audit_of(NASTY, FATES, Doubt("zero gradients", 0.25, f"because of {NASTY}"), Doubt("x", 1.0, "y"))
+    raised = Check("raised", 0.25, 0.02, f"because of {NASTY}", "zero gradients")
+    return audit_of(NASTY, FATES, raised, Check("raised", 1.0, 0.5, "y", "x"), PASSED, STOPPED)
 
 
 def read(html: str) -> Reader:
@@ -71,13 +77,22 @@ def test_the_page_says_what_the_report_does(doubted: Audited) -> None:
         assert doubt.meaning in words
     for fact in (doubted.origin.command, "2 CPU threads", "weights abc", 'effort="fast", seed=4, batch=250)', NASTY):
         assert fact in words
-    assert set(LOOKED_FOR) <= set(read(html).words)
+    for check in doubted.report.checks:
+        assert {check.name, check.state} <= set(read(html).words)
+    assert STOPPED.words in words
 
 
 def test_a_page_without_doubts_says_so() -> None:
-    words = " ".join(read(audit_page([audit_of("a", FATES)])).words)
-    assert words.count("Nothing that was looked for is suspicious.") == 2
+    words = " ".join(read(audit_page([audit_of("a", FATES, PASSED)])).words)
+    assert words.count("nothing is suspicious (1 checks passed)") == 2
     assert "to doubt" not in words
+
+
+def test_a_check_that_could_not_run_is_not_nothing() -> None:
+    words = " ".join(read(audit_page([audit_of("a", FATES, PASSED, STOPPED)])).words)
+    assert "nothing is suspicious" not in words
+    assert "One check could not run" in words
+    assert words.count("of 2 checks 1 could not run, 1 passed") == 1
 
 
 def test_nothing_is_fetched_and_names_are_escaped(doubted: Audited) -> None:

@@ -36,6 +36,9 @@ class Attack(ABC):
     labelled: ClassVar[bool] = False
     """Whether the targets must be labels: whether an image is broken is not to be told from others."""
 
+    gradient_free: ClassVar[bool] = False
+    """Whether the attack asks for answers alone and follows no gradient."""
+
     threat: Threat
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Attacks that ask the network nothing: the floor below which no attack should fall."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
@@ -12,6 +13,8 @@ from holdfast.types import Images, Targets
 @dataclass(frozen=True)
 class RandomSign(Attack):
     """A step of full size in a random direction: a random corner of the L-inf ball."""
+
+    gradient_free: ClassVar[bool] = True
 
     threat: Threat = Linf()
     seed: int = 0
@@ -26,6 +29,8 @@ class RandomSign(Attack):
 class UniformNoise(Attack):
     """A point drawn evenly from the ball."""
 
+    gradient_free: ClassVar[bool] = True
+
     threat: Threat = Linf()
     seed: int = 0
 
@@ -37,6 +42,8 @@ class UniformNoise(Attack):
 @dataclass(frozen=True)
 class GaussianNoise(Attack):
     """Normal noise, projected into the ball."""
+
+    gradient_free: ClassVar[bool] = True
 
     threat: Threat = Linf()
     deviation: float | None = None

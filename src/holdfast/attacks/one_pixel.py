@@ -29,6 +29,8 @@ class OnePixel(Attack):
     eps are undone.
     """
 
+    gradient_free: ClassVar[bool] = True
+
     threats: ClassVar[tuple[type[Threat], ...]] = (L0,)
 
     threat: Threat = L0(3)

@@ -33,6 +33,8 @@ class RayS(Attack):
     broken inside the ball, and goes on to its corner if that is a break too. Nothing is drawn at random.
     """
 
+    gradient_free: ClassVar[bool] = True
+
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf,)
     labelled: ClassVar[bool] = True
 

@@ -33,6 +33,8 @@ class SPSA(Attack):
     Not defined for L0: Adam moves every value alike, which leaves nothing to choose the few by.
     """
 
+    gradient_free: ClassVar[bool] = True
+
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()

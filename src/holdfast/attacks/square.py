@@ -29,6 +29,8 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 class Square(Attack):
     """Random search over squares of pixels that spend the whole ball; a black-box attack."""
 
+    gradient_free: ClassVar[bool] = True
+
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()

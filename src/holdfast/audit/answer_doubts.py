@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from holdfast.attacks.attack import at_rest
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt, above
+from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.passes import spend
 from holdfast.streams import Stream
 from holdfast.types import Images, Logits, Network, PerImage
@@ -58,7 +58,7 @@ RANDOM = 1e-4
 """Distance between answers of unit length (AutoAttack's)."""
 
 
-def random_output(subject: Subject) -> Doubt | None:
+def random_output(subject: Subject) -> Finding:
     """Doubt a network that answers differently when asked again."""
     first, *others = (ask(subject.model, subject.images) for _ in range(REPEATS))
     figure = max(float(apart(first, other).max()) for other in others)
@@ -66,32 +66,32 @@ def random_output(subject: Subject) -> Doubt | None:
         "the same image gets different answers: an attack that succeeds once may have been lucky, and one that fails "
         "may have followed noise; audit expectation(model, draws=20)"
     )
-    return above(RANDOM + 8 * resolution(first), Doubt("random output", figure, meaning))
+    return above(RANDOM + 8 * resolution(first), figure, meaning)
 
 
 PROBABILITIES = 1e-5
 """How far an entry may leave [0, 1], and a sum leave 1 (AutoAttack's)."""
 
 
-def probabilities(subject: Subject) -> Doubt | None:
+def probabilities(subject: Subject) -> Finding:
     """Doubt a network that answers with probabilities; their logarithms are as good as logits."""
     answers = ask(subject.model, subject.images).double()
     low, high = (float(end) for end in answers.aminmax())
     figure = float((answers.sum(1) - 1).abs().max())
-    if low < -PROBABILITIES or high > 1 + PROBABILITIES or figure > PROBABILITIES:
-        return None
     meaning = (
         "the network answers with probabilities, whose gradients vanish where it is sure: give it without its softmax, "
         "or take the logarithm"
     )
-    return Doubt("probabilities instead of logits", figure, meaning)
+    # What is not in [0, 1] is no probability, however its sum comes out.
+    figure = max(figure, -low, high - 1)
+    return finding(figure <= PROBABILITIES, PROBABILITIES, figure, meaning)
 
 
 FEW = 8
 """Images that are enough where one call tells."""
 
 
-def gradients_inside(subject: Subject) -> Doubt | None:
+def gradients_inside(subject: Subject) -> Finding:
     """Doubt a network that differentiates something on its way to the answer.
 
     Seen through what autograd saves: a forward pass saves, and only a backward pass takes out again. That holds for
@@ -113,8 +113,8 @@ def gradients_inside(subject: Subject) -> Doubt | None:
                 "attacks that do not follow this loop fail for the wrong reason; attack the network without the loop "
                 "and try its breaks on the whole"
             )
-            return Doubt("gradients inside the network", max(1.0, len(taken)), meaning)
-    return None
+            return finding(True, 0.0, max(1.0, len(taken)), meaning)
+    return finding(False, 0.0, 0.0, "")
 
 
 def _runs(subject: Subject, tracked: bool) -> bool:
@@ -133,7 +133,7 @@ COMPANY = 1e-3
 """Distance between answers of unit length to one image in two batches; kernels of other shapes round otherwise."""
 
 
-def batch_dependence(subject: Subject) -> Doubt | None:
+def batch_dependence(subject: Subject) -> Finding:
     """Doubt a network whose answer to an image depends on the images beside it."""
     few = subject.images[:FEW]
     among = ask(subject.model, subject.images)[:FEW]
@@ -145,7 +145,7 @@ def batch_dependence(subject: Subject) -> Doubt | None:
         "the answer to an image depends on its batch, as with batch norm that stays in training mode: robust accuracy "
         "of single images means nothing here; fix the statistics, or audit in batches of one"
     )
-    return above(COMPANY + 8 * resolution(among), Doubt("answers depend on the batch", figure, meaning))
+    return above(COMPANY + 8 * resolution(among), figure, meaning)
 
 
 PLACES, NUDGE, END = 16, 1e-4, 0.02
@@ -154,12 +154,12 @@ UNMOVED = 0.5
 """Share of the images. An 8-bit grid hides the nudge of about 80 %; a float32 network shows it for all."""
 
 
-def hidden_steps(subject: Subject) -> Doubt | None:
+def hidden_steps(subject: Subject) -> Finding:
     """Doubt a network that does not see small changes at all, or none near black or near white."""
     x = inside(subject)
     before = ask(subject.model, x)
     if resolution(before) > torch.finfo(torch.float32).eps:
-        return None  # in half precision a nudge is lost in rounding, honestly
+        return not_applicable("the network answers in half precision, where rounding hides small changes")
     order = Stream.of(subject.images, subject.seed, "places").uniform((x[0].numel(),))
     chosen = (order <= order.sort().values[:, [min(PLACES, order.shape[1]) - 1]]).view_as(x)
     pairs = [(x, x + NUDGE), (torch.zeros_like(x), END + 0 * x), (torch.ones_like(x), 1 - END + 0 * x)]
@@ -172,23 +172,22 @@ def hidden_steps(subject: Subject) -> Doubt | None:
         "small changes of the pixels leave the answer exactly as it was: the network rounds or clamps its input, and "
         "gradients do not see over the steps; wrap that part in straight_through"
     )
-    return above(UNMOVED, Doubt("input rounded or clamped", figure, meaning))
+    return above(UNMOVED, figure, meaning)
 
 
 GAP, CERTAIN = 50.0, 0.1
 """Median of the best logit less the second; share of images whose softmax is exactly 1 in float32."""
 
 
-def saturated(subject: Subject) -> Doubt | None:
+def saturated(subject: Subject) -> Finding:
     """Doubt a network so sure of itself that the cross-entropy rounds to nothing."""
     answers = ask(subject.model, subject.images).float()
     top = answers.topk(2, dim=1).values
     gap = float((top[:, 0] - top[:, 1]).median())
     certain = float((answers.softmax(1).amax(1) == 1).float().mean())
-    if gap <= GAP and certain <= CERTAIN:
-        return None
     meaning = (
         f"the best logit leads by {gap:.3g} in the median, and {certain:.0%} of the images have a probability of "
         "exactly 1: the cross-entropy is blind there; believe attacks on the margin only, or divide the logits"
     )
-    return Doubt("saturated logits", gap if gap > GAP else certain, meaning)
+    criterion, figure = (GAP, gap) if gap > GAP else (CERTAIN, certain)
+    return above(criterion, figure, meaning)

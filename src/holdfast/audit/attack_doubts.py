@@ -14,7 +14,7 @@ import torch
 from holdfast.attacks import APGD, FGSM, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt, above
+from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.correctness import is_correct
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
@@ -77,22 +77,20 @@ ONE_STEP_IMAGES = 3
 """And how many they must be: one or two are chance."""
 
 
-def one_step_wins(subject: Subject, threat: Threat) -> Doubt | None:
+def one_step_wins(subject: Subject, threat: Threat) -> Finding:
     """Doubt gradients that lead attacks of ten steps, by either loss, less far than one of one step."""
     hit = part(subject, broken(subject, FGSM(threat)).nonzero()[:, 0])
     if len(hit.images) == 0:
-        return None
+        return finding(False, ONE_STEP, 0.0, "")
     small = PGD(threat, random_start=False, objective=margin)
     # In L1 ten steps of PGD, each on one pixel in a hundred, are honestly behind a single one that spends all on them.
     left = standing(hit, PGD(threat), APGD(threat, steps=10, objective=margin) if isinstance(threat, L1) else small)
     figure = len(left) / len(subject.images)
-    if figure <= ONE_STEP or len(left) < ONE_STEP_IMAGES:
-        return None
     meaning = (
         "one large step breaks images that ten small ones leave: the gradients are of use far from the image only, a "
         "sign of masking; try more steps, larger ones, and black-box attacks"
     )
-    return Doubt("one step beats ten", figure, meaning)
+    return finding(figure > ONE_STEP and len(left) >= ONE_STEP_IMAGES, ONE_STEP, figure, meaning)
 
 
 UNBOUNDED_IMAGES, UNBOUNDED_STEPS = 32, 50
@@ -100,7 +98,7 @@ UNBOUNDED = 0.0
 """Share of the images that stand although every image is allowed."""
 
 
-def unbounded_fails(subject: Subject, threat: Threat) -> Doubt | None:
+def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
     subject = part(subject, slice(UNBOUNDED_IMAGES))
     free = of_radius(threat, size_of_box(threat, subject.images))
@@ -110,7 +108,7 @@ def unbounded_fails(subject: Subject, threat: Threat) -> Doubt | None:
         "even an attack that may turn any image into any other leaves some right: the search fails, not the attacker; "
         "the robust accuracy says nothing until another attack reaches zero here"
     )
-    return above(UNBOUNDED, Doubt("unbounded attack fails", figure, meaning))
+    return above(UNBOUNDED, figure, meaning)
 
 
 FACTORS = (0.5, 1.0, 2.0, 4.0)
@@ -122,23 +120,23 @@ FELL, FLAT = 0.9, 0.8
 """A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those."""
 
 
-def flat_curve(subject: Subject, threat: Threat) -> Doubt | None:
+def flat_curve(subject: Subject, threat: Threat) -> Finding:
     """Doubt an accuracy that rises with the radius, or falls at first and then no more."""
     if threat.eps == 0:
-        return None
+        return not_applicable("a radius of 0 has no multiples")
     radii = [min(factor * threat.eps, size_of_box(threat, subject.images)) for factor in FACTORS]
     attacks = [APGD(of_radius(threat, eps), steps=CURVE_STEPS, objective=margin) for eps in radii]
     curve = [1 - float(broken(subject, attack).float().mean()) for attack in attacks]
     rise = max(later - earlier for earlier, later in pairwise(curve))
     flat = 0 < curve[0] <= FELL and curve[-1] >= FLAT * curve[0]
-    if rise <= RISE and not flat:
-        return None
     points = ", ".join(f"{factor:g} eps: {share:.0%}" for factor, share in zip(FACTORS, curve, strict=True))
     meaning = (
         f"the accuracy does not fall as the radius grows ({points}): a larger ball holds the smaller one, so the "
         "attack misses what is there; try more steps, other losses and black-box attacks"
     )
-    return Doubt("accuracy does not fall with eps", rise if rise > RISE else curve[-1], meaning)
+    if flat and rise <= RISE:
+        return finding(True, FLAT * curve[0], curve[-1], meaning)
+    return above(RISE, rise, meaning)
 
 
 LOSS_STEPS = 15
@@ -149,17 +147,16 @@ On honest networks attacks on the cross-entropy are weaker by three to nine poin
 """
 
 
-def losses_disagree(subject: Subject, threat: Threat) -> Doubt | None:
+def losses_disagree(subject: Subject, threat: Threat) -> Finding:
     """Doubt a network that is much weaker under one loss than under the other."""
     by_entropy = broken(subject, APGD(threat, steps=LOSS_STEPS))
     by_margin = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=margin))
     count, apart = len(subject.images), int((by_margin != by_entropy).sum())
     figure = (int(by_margin.sum()) - int(by_entropy.sum())) / count
-    if abs(figure) - 2 * math.sqrt(apart) / count <= LOSSES:
-        return None
     weak, strong = ("cross-entropy", "margin") if figure > 0 else ("margin", "cross-entropy")
     meaning = (
         f"attacks on the {strong} break {abs(figure):.1%} of the images more than attacks on the {weak}, whose "
         f"gradients seem masked: disbelieve figures measured with the {weak} alone, and try further losses"
     )
-    return Doubt("losses disagree", abs(figure), meaning)
+    beyond_chance = abs(figure) - 2 * math.sqrt(apart) / count
+    return finding(beyond_chance > LOSSES, LOSSES, abs(figure), meaning)

@@ -5,6 +5,8 @@ whose best point had the highest margin. So each move takes a smaller share of t
 starts where the gradients stopped. Shares and budgets come from break curves; docs/audit.md has them.
 """
 
+from dataclasses import dataclass
+
 from holdfast.attacks import APGD, APGDT, ODI, MultiTargeted, RayS, Square
 from holdfast.audit.autoattack import published
 from holdfast.audit.ensemble import Move
@@ -34,10 +36,10 @@ def moves_of(effort: str, threat: Threat) -> dict[str, Move]:
 def sweep(threat: Threat) -> dict[str, Move]:
     """Return what `fast` is: all images for a moment, towards every class, then longer where that came near."""
     return {
-        "sweep": Move(ODI(threat, steps=10)),
-        "classes": Move(MultiTargeted(threat, steps=3)),
-        "sweep ce": Move(ODI(threat, steps=20, objective=cross_entropy), share=0.3),
-        "targets": Move(MultiTargeted(threat, steps=10), share=0.15),
+        "sweep": Move(ODI(threat, steps=10), early=True),
+        "classes": Move(MultiTargeted(threat, steps=3), early=True),
+        "sweep ce": Move(ODI(threat, steps=20, objective=cross_entropy), share=0.3, early=True),
+        "targets": Move(MultiTargeted(threat, steps=10), share=0.15, early=True),
         "squares": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
     }
 
@@ -67,8 +69,33 @@ def targets(threat: Threat) -> Move:
     return Move(MultiTargeted(threat), share=0.1)
 
 
-def escalation(threat: Threat) -> dict[str, Move]:
-    """Return what follows where gradients seem to mislead: long random search and many starts on all that stand.
+@dataclass(frozen=True)
+class Step:
+    """Moves that an audit makes one after the other, before it looks at the checks again."""
+
+    moves: dict[str, Move]
+    if_misled: bool = False
+    """Whether they are made only where a check says that the attacks so far failed."""
+
+
+def plan_of(effort: str, threat: Threat) -> tuple[Step, ...]:
+    """Return the steps of an effort.
+
+    Where checks say that the attacks failed, `standard` goes on, through all of AutoAttack at the latest. `thorough`
+    makes the same steps, and then what of AutoAttack is left, so that it can never report more than either.
+
+    Raises:
+        UnknownName: there is no such effort.
+    """
+    if effort in ("fast", "autoattack"):
+        return (Step(moves_of(effort, threat)),)
+    trusted = moves_of("autoattack", threat)
+    steps = (Step(moves_of("standard", threat)), Step(searches(threat), True), Step(trusted, True))
+    return steps if effort == "standard" else (*steps, Step(moves_of(effort, threat)))
+
+
+def searches(threat: Threat) -> dict[str, Move]:
+    """Return long random search and many starts on all that stand, for networks whose gradients seem to mislead.
 
     Of a network that names its class alone, squares learn nothing on the way to a break; rays do.
     """

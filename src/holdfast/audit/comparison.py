@@ -12,9 +12,6 @@ from holdfast.audit.verdict import Report
 from holdfast.errors import UsageError, require
 from holdfast.metrics import interval
 
-SLACK = 1e-4
-"""How far outside a ball rounding may put an image."""
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -87,22 +84,16 @@ def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first"
         f"one was audited with effort {first.effort}, one with {second.effort}: compare what was searched alike",
         UsageError,
     )
-    require(same_images(first, second), "the two reports are of different images: audit both on the same", UsageError)
+    require(
+        first.images_fingerprint == second.images_fingerprint,
+        "the two reports are of different images: audit both on the same",
+        UsageError,
+    )
     labels = "the two reports are of images with other labels: audit both with the same"
     require(first.labels_fingerprint == second.labels_fingerprint, labels, UsageError)
     one, other = (~report.broken.cpu() for report in (first, second))
     counted = [int(part.sum()) for part in (one & other, one & ~other, ~one & other, ~one & ~other)]
     return Comparison(counted[0], counted[1], counted[2], counted[3], names)
-
-
-def same_images(first: Report, second: Report) -> bool:
-    """Say whether two reports can be of the same images: a break lies in the ball around its image, the rest is it."""
-    one, other = first.adversarial.cpu(), second.adversarial.cpu()
-    if one.shape != other.shape:
-        return False
-    breaks = sum((report.broken_by.cpu() > 0).float() for report in (first, second))
-    apart = first.threat.distance(one, other)
-    return bool((apart <= breaks * first.threat.eps * (1 + SLACK) + (breaks > 0) * SLACK).all())
 
 
 def two_sided(first_only: int, second_only: int) -> float:

@@ -1,40 +1,25 @@
 """Reasons not to believe a robust accuracy, looked for before and after the attacks.
 
-A check that a broken network stops is skipped, unless that is what it looks for; the network is left as it was.
-All checks together spend at most about 40,000 passes of single images. Their random numbers are their own, and fixed.
+Each check of the registry ends in one of four states: it raised a doubt, it passed (its figure and its criterion are
+kept), it does not apply, or it could not run, because the network raised an error. The network is left as it was. All
+checks together spend at most about 40,000 passes of single images. Their random numbers are their own, and fixed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from dataclasses import asdict, replace
 
 import torch
 from torch import nn
 
 from holdfast.attacks.attack import check
-from holdfast.audit.answer_doubts import (
-    batch_dependence,
-    gradients_inside,
-    hidden_steps,
-    probabilities,
-    random_output,
-    saturated,
-)
-from holdfast.audit.attack_doubts import flat_curve, losses_disagree, one_step_wins, part, unbounded_fails, wrong
+from holdfast.audit.attack_doubts import part, wrong
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.gradient_doubts import interrupted, wrong_gradients, zero_gradients
 from holdfast.audit.progress import CLEAN, Progress
+from holdfast.audit.registry import AFTER, BEFORE, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
-from holdfast.audit.survivor_doubts import (
-    black_box_wins,
-    not_converged,
-    random_search_wins,
-    surrogate_differs,
-    too_few_images,
-)
-from holdfast.audit.verdict import Doubt, Stage
-from holdfast.streams import number
+from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
+from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
 
@@ -43,10 +28,8 @@ SAMPLE, AMONG = 64, 256
 MANY = 128
 """How many are shown to the checks that count rare images."""
 
-Check = Callable[[], Doubt | None]
 
-
-def look_at_model(subject: Subject, threat: Threat) -> tuple[Doubt, ...]:
+def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     """Return what makes the network hard to attack for a wrong reason, before any attack is made.
 
     Looked at are its first 64 images that it gets right.
@@ -57,54 +40,55 @@ def look_at_model(subject: Subject, threat: Threat) -> tuple[Doubt, ...]:
     check(subject.images, subject.labels)
     with left_alone(subject.model), generators_put_back():
         sample = right_ones(subject)
-        if len(sample.images) == 0:
-            return ()
-        alone: list[Check] = [
-            partial(look, sample) for look in (probabilities, gradients_inside, interrupted, saturated)
-        ]
+        scene = Scene(own_seed(subject), threat, sample, sample)
+        first = made(BEFORE[:1], scene)
         # Of a network that answers at random, two answers compared say nothing.
-        comparing: list[Check] = [partial(look, sample) for look in (batch_dependence, hidden_steps, wrong_gradients)]
-        random = raised([partial(random_output, sample)])
-        return random + raised([*alone, partial(zero_gradients, sample, threat), *([] if random else comparing)])
+        scene = replace(scene, random=first[0].state == "raised")
+        return first + made(BEFORE[1:], scene)
 
 
-def look_at_attacks(subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...]) -> tuple[Doubt, ...]:
-    """Return what makes the outcome of an audit hard to believe; `stages` has the clean pass first.
+def look_at_attacks(
+    subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...], earlier: tuple[Check, ...] = ()
+) -> tuple[Check, ...]:
+    """Return the earlier checks, and what makes the outcome of an audit hard to believe.
 
-    Nothing that the checks break is added to the outcome.
+    `stages` has the clean pass first. Of the checks that were made before, only those are made again that further
+    attacks can have changed. Nothing that the checks break is added to the outcome.
     """
+    known = {each.name for each in earlier}
+    kinds = [kind for kind in AFTER if kind.again or kind.name not in known]
     subject = own_seed(subject)
     many = part(subject, (found.broken_by != CLEAN).nonzero()[:MANY, 0])
-    few = part(many, slice(SAMPLE))
-    checks: list[Check] = [
-        partial(black_box_wins, subject, threat, found, stages),
-        partial(random_search_wins, subject, threat, found),
-        partial(not_converged, subject, threat, found),
-    ]
-    if len(few.images):
-        checks += [partial(look, few, threat) for look in (unbounded_fails, flat_curve)]
-        checks += [partial(look, many, threat) for look in (one_step_wins, losses_disagree, surrogate_differs)]
+    scene = Scene(subject, threat, part(many, slice(SAMPLE)), many, found, stages)
     with left_alone(subject.model), left_alone(subject.crafted_on), generators_put_back():
-        return raised([*checks, partial(too_few_images, found)])
+        new = {each.name: each for each in made(kinds, scene)}
+    later = (each for each in new.values() if each.name not in known)
+    return (*(new.get(each.name, each) for each in earlier), *later)
 
 
-def recounted(doubts: tuple[Doubt, ...], found: Progress) -> tuple[Doubt, ...]:
-    """Return the doubts with that about the number of images as it is after an escalation."""
-    others = tuple(doubt for doubt in doubts if doubt.name != "too few images")
-    return others + raised([partial(too_few_images, found)])
+def misled(checks: tuple[Check, ...]) -> bool:
+    """Say whether a check raised a doubt which says that the attacks failed."""
+    telling = {kind.name for kind in (*BEFORE, *AFTER) if kind.misled}
+    return any(each.state == "raised" and each.name in telling for each in checks)
 
 
-def raised(checks: list[Check]) -> tuple[Doubt, ...]:
-    """Return the doubts of the checks that raise one."""
-    return tuple(doubt for each in checks if (doubt := tried(each)) is not None)
+def made(kinds: Sequence[Kind], scene: Scene) -> tuple[Check, ...]:
+    """Return what the checks find, one after the other."""
+    return tuple(Check(**asdict(tried(kind, scene)), name=kind.name) for kind in kinds)
 
 
-def tried(look: Check) -> Doubt | None:
-    """Return the doubt of a check; none where the network stops it."""
+def tried(kind: Kind, scene: Scene) -> Finding:
+    """Return what a check finds; a network that stops it is a finding too, and no reason for an audit to end."""
+    if kind.needs_right and len(scene.few.images) == 0:
+        return not_applicable("the network gets none of the images right that were looked through")
+    if kind.compares and scene.random:
+        return not_applicable("the network answers at random, so two of its answers cannot be compared")
     try:
-        return look()
-    except Exception:  # a network may break in any way, and the audit of one must not
-        return None
+        with fresh("check", kind.name):
+            return kind.look(scene)
+    except Exception as fault:  # a network may break in any way
+        line = str(fault).strip().partition("\n")[0][:200]
+        return Finding("could not run", words=f"{type(fault).__name__}: {line}")
 
 
 def own_seed(subject: Subject) -> Subject:

@@ -23,10 +23,11 @@ from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.correctness import is_correct
 from holdfast.errors import BadLabels, NoGradient, UsageError, require
-from holdfast.evaluation import check_labels, judge
+from holdfast.evaluation import check_labels, exact_products, judge
 from holdfast.metrics import share_of
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
+from holdfast.streams import fresh
 from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
 
@@ -48,6 +49,8 @@ class Move:
     """Whether the attack starts at the best point so far, instead of where it likes."""
     after: str = ""
     """The name of an earlier move; this one is made only if that one broke an image."""
+    early: bool = False
+    """Whether it is one of the first climbs, which may be made in a coarser number format: long ones follow it."""
 
     def __post_init__(self) -> None:
         """Refuse a share that is none."""
@@ -61,11 +64,15 @@ class Subject:
     model: Network
     """What it gets wrong in float32 is a break; nothing else is."""
     crafted_on: Network
-    """What the attacks see: the network itself, or a fast copy of it."""
+    """What the attacks see, in float32: the network itself, or a fast copy of it."""
     images: Images
     labels: Labels
     seed: int = 0
     batch: int = 250
+    early: Network | None = None
+    """What the early moves see: a copy in a coarser number format; None where it is what all others see."""
+    words: str = ""
+    """What was done to the copies; what is kept of an audit is kept under a name that holds it."""
 
 
 def untold(done: int, total: int, words: str) -> None:
@@ -100,12 +107,13 @@ def run_moves(
             progress.rows = shown(progress, moves, name)
             progress.attacked.append(len(progress.rows))
             progress.spent.append([0.0, 0.0, 0.0])
-        one_move(subject, move, progress, path, tell)
+        with fresh(name):  # two moves of one kind draw different random numbers
+            one_move(subject, move, progress, path, tell)
         progress.move, progress.done = number + 1, 0
         if path is not None and rank_and_count()[0] == 0:
             write(path, progress)
         tell(0, 1, f"{name}: {share_of(progress.broken_by == STANDS):.2%} stand")
-    return progress, tuple(_stage(name, number, progress) for number, name in enumerate(moves))
+    return progress, tuple(_stage(name, move, number, progress) for number, (name, move) in enumerate(moves.items()))
 
 
 def shown(progress: Progress, moves: Mapping[str, Move], name: str) -> Rows:
@@ -138,8 +146,9 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
         attacked = images
         if move.attack is not None:
             start = progress.best[rows] if move.warm else None
-            with suppress(NoGradient):  # what needs one breaks nothing; the doubts say so, and random search goes on
-                attacked = with_seed(move.attack, subject.seed)(subject.crafted_on, images, labels, start)
+            seen = subject.early if move.early and subject.early is not None else subject.crafted_on
+            with suppress(NoGradient), exact_products(images.device):  # without a gradient, random search goes on
+                attacked = with_seed(move.attack, subject.seed)(seen, images, labels, start)
         logits = judge(subject.model, attacked)
         check_labels(labels, logits)
         reached = margin(logits, labels).nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)  # of two ruled out
@@ -157,10 +166,11 @@ def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
-    return record.fingerprint([identity(subject.model), data, dict(moves), subject.seed])
+    return record.fingerprint([identity(subject.model), data, dict(moves), subject.seed, subject.words])
 
 
-def _stage(name: str, number: int, progress: Progress) -> Stage:
+def _stage(name: str, move: Move, number: int, progress: Progress) -> Stage:
     forwards, backwards, seconds = progress.spent[number]
     broken = int((progress.broken_by == number).sum())
-    return Stage(name, progress.attacked[number], broken, int(forwards), int(backwards), seconds)
+    free = move.attack is not None and move.attack.gradient_free
+    return Stage(name, progress.attacked[number], broken, int(forwards), int(backwards), seconds, free)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.audit.answer_doubts import ask, inside, resolution
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.verdict import Doubt, above
+from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.objectives import cross_entropy, margin
 from holdfast.passes import spend
 from holdfast.streams import Stream
@@ -33,7 +33,7 @@ def slope(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Te
         return torch.autograd.grad(objective(model(x), labels.clone()).sum(), x)[0]
 
 
-def interrupted(subject: Subject) -> Doubt | None:
+def interrupted(subject: Subject) -> Finding:
     """Doubt a network that cannot be differentiated, or not towards its images."""
     try:
         slope(subject.model, subject.images, subject.labels, margin)
@@ -43,8 +43,8 @@ def interrupted(subject: Subject) -> Doubt | None:
             f"no gradient reaches the images ({type(fault).__name__}: {reason}): attacks by gradient say nothing; wrap "
             "the part that stops it in straight_through, and believe black-box attacks only"
         )
-        return Doubt("no gradient reaches the images", 1.0, meaning)
-    return None
+        return finding(True, 0.0, 1.0, meaning)
+    return finding(False, 0.0, 0.0, "")
 
 
 TINY = 1e-30
@@ -53,7 +53,7 @@ ZERO = 0.02
 """Share of the images without a gradient."""
 
 
-def zero_gradients(subject: Subject, threat: Threat) -> Doubt | None:
+def zero_gradients(subject: Subject, threat: Threat) -> Finding:
     """Doubt a network that is flat at its images, or at random points of their balls, for one loss or the other."""
     start = threat.random_start(subject.images, Stream.of(subject.images, subject.seed, "zero gradients"))
     shares = {}
@@ -66,7 +66,7 @@ def zero_gradients(subject: Subject, threat: Threat) -> Doubt | None:
         f"the gradient is zero for some images ({which}): attacks stand still there. With the cross-entropy alone it "
         "is underflow: believe attacks on the margin; with both it is a flat part: replace it by a smooth one"
     )
-    return above(ZERO, Doubt("zero gradients", figure, meaning))
+    return above(ZERO, figure, meaning)
 
 
 CHECKED = 32
@@ -79,12 +79,12 @@ WRONG, OF_IMAGES = 0.1, 0.1
 """Relative error of the slope, and the share of images that may have it."""
 
 
-def wrong_gradients(subject: Subject) -> Doubt | None:
+def wrong_gradients(subject: Subject) -> Finding:
     """Doubt a network whose gradient does not predict, at any size of step, how its margin changes."""
     x, labels = inside(subject)[:CHECKED], subject.labels[:CHECKED]
     model, x = exact(subject.model, x)
     if resolution(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
-        return None  # in half precision rounding moves the answer as much as the step does, honestly
+        return not_applicable("the network answers in half precision, where rounding moves the answer as a step does")
     gradient = slope(model, x, labels, margin)
     signs = Stream.of(subject.images[:CHECKED], subject.seed, "directions").uniform(x.shape[1:]) < 0.5
     directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)
@@ -94,7 +94,7 @@ def wrong_gradients(subject: Subject) -> Doubt | None:
         "the gradient does not say how the answer changes, as with a backward pass of one's own or a straight-through "
         "estimate: attacks by gradient are misled, unless the stand-in was chosen for them; believe black-box ones too"
     )
-    return above(OF_IMAGES, Doubt("wrong gradients", figure, meaning))
+    return above(OF_IMAGES, figure, meaning)
 
 
 def exact(model: Network, x: Images) -> tuple[Network, Tensor]:

@@ -1,8 +1,8 @@
 """A fast copy of a network for crafting: what it is attacked on, while the network itself judges.
 
 The copy is at rest, its weights ask for no gradients, batch norms are folded into the layers before them, 4-d weights
-lie with the channels last, and products are of bfloat16 where the processor multiplies that itself and it pays. A copy
-that answers otherwise than the network is not used.
+lie with the channels last. A copy that answers otherwise than the network is not used. Nothing here is timed: the same
+network has the same copy at every call. A second copy, in bfloat16, is made where it is asked for.
 """
 
 import copy
@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from holdfast.audit.bfloat16 import InBfloat16, multiplies_bfloat16, times_as_fast
+from holdfast.audit.bfloat16 import InBfloat16
 from holdfast.audit.folding import BATCH_NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
-from holdfast.audit.processes import first_ones
 from holdfast.audit.steadiness import generators_put_back, unsteady
+from holdfast.errors import UnknownName
+from holdfast.evaluation import exact_products
 from holdfast.layout import channels_last
 from holdfast.models.pretrained import reason
 from holdfast.types import Images, Network
 
 COMPARED = 16
 """How many of the images the copy is compared on."""
-PAYS = 1.3
-"""How many times as fast a gradient must be in bfloat16 for it to be used."""
+PRECISIONS = ("float32", "bfloat16")
+"""The number formats of the early climbs; everything else is float32."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,27 @@ class Surrogate:
     """What was done, or why nothing was."""
     mismatch: float = 0.0
     """The largest difference of its logits from the network's, relative to the spread of those."""
+    early: Network | None = None
+    """What the early climbs are made on, where that is another copy."""
 
 
-def fast_copy(model: Network, images: Images) -> Surrogate:
+def known_precision(precision: str) -> str:
+    """Return the number format of the early climbs.
+
+    Raises:
+        UnknownName: there is no such format.
+    """
+    if precision not in PRECISIONS:
+        raise UnknownName("precision", precision, PRECISIONS)
+    return precision
+
+
+def fast_copy(model: Network, images: Images, precision: str = "float32") -> Surrogate:
     """Return a fast copy of a network, at rest, compared with it on the first of the images.
 
     The network itself is returned, and the words say why, where it is a function, compiled, random, keeps state, cannot
     be copied or raises, or where the copy answers otherwise. Nothing of the model changes, nor is it called: its copies
-    are. Give as many images as a batch will have: bfloat16 is timed on them.
+    are. With the precision "bfloat16" there is a second copy for the early climbs.
     """
     if not isinstance(model, nn.Module):
         return itself(model, "it is a function")
@@ -53,9 +67,15 @@ def fast_copy(model: Network, images: Images) -> Surrogate:
     if len(images) == 0:
         return itself(model, "there are no images to compare a copy on")
     device = images.device.type
-    with generators_put_back(), torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
+    with (
+        generators_put_back(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device, enabled=False),
+        exact_products(images.device),
+    ):
         try:
-            return _fast_copy(model, images.detach().clone())
+            return _fast_copy(model, images.detach().clone(), precision)
         except Exception as fault:  # a stranger's network may raise anything
             return itself(model, f"a copy raises {type(fault).__name__}: {reason(fault)}")
 
@@ -65,7 +85,7 @@ def itself(model: Network, why: str) -> Surrogate:
     return Surrogate(model, f"the network itself: {why}")
 
 
-def _fast_copy(model: nn.Module, images: Images) -> Surrogate:
+def _fast_copy(model: nn.Module, images: Images, precision: str) -> Surrogate:
     """Return the copy, or the network where a copy is not the same."""
     fast, few = copy.deepcopy(model), images[:COMPARED]
     if shares(fast, model):
@@ -80,12 +100,13 @@ def _fast_copy(model: nn.Module, images: Images) -> Surrogate:
     apply(found, fast.requires_grad_(False))
     layout = "channels last" if channels_last(fast, few) else "weights as they lay"
     mismatch = compare(ask(fast, few), reference)
-    if not mismatch.within(EXACT if images.device.type == "cpu" else ROUNDED):
+    if not mismatch.within(EXACT):
         return itself(
             model, f"a copy differs by {mismatch.logits:.2g} in logits, {mismatch.gradients:.2g} in gradients"
         )
     words = f"a copy at rest; {len(found.folded)} of {norms} batch norms folded; {layout}"
-    return in_bfloat16(Surrogate(fast, words, mismatch.logits), reference, images)
+    copied = Surrogate(fast, words, mismatch.logits)
+    return in_bfloat16(copied, reference, few) if precision == "bfloat16" else _saying(copied, "float32")
 
 
 def shares(twin: nn.Module, model: nn.Module) -> bool:
@@ -95,26 +116,19 @@ def shares(twin: nn.Module, model: nn.Module) -> bool:
 
 
 def in_bfloat16(surrogate: Surrogate, reference: Reference, images: Images) -> Surrogate:
-    """Return the copy with products of bfloat16 where the processor has them, the answers bear it, and it pays.
+    """Return the copies with one more for the early climbs, in products of bfloat16, where the answers bear it.
 
-    Only where the processor has them is anything timed: elsewhere the choice does not depend on the hour.
+    The numbers do not depend on whether the processor multiplies bfloat16 itself; the time does.
     """
     slow = surrogate.network
     assert isinstance(slow, nn.Module)
-    if any(isinstance(part, InBfloat16) for part in slow.modules()):
-        return surrogate
-    if not multiplies_bfloat16(images.device):
-        return _saying(surrogate, "float32, as the processor does not multiply bfloat16")
     with suppress(Exception):  # some operations have no bfloat16
-        fast = InBfloat16(slow).eval()
-        mismatch = compare(ask(fast, images[:COMPARED]), reference)
+        early = InBfloat16(slow).eval()
+        mismatch = compare(ask(early, images), reference)
         if not mismatch.within(ROUNDED):
-            return _saying(surrogate, f"float32, as bfloat16 differs by {mismatch.logits:.2g} in logits")
-        gain = first_ones(times_as_fast(fast, slow, images))
-        if gain < PAYS:
-            return _saying(surrogate, f"float32, as bfloat16 is only {gain:.2f} times as fast")
-        return Surrogate(fast, f"{surrogate.words}; bfloat16, {gain:.1f} times as fast", mismatch.logits)
-    return _saying(surrogate, "float32, as it raises in bfloat16")
+            return _saying(surrogate, f"float32 throughout, as bfloat16 differs by {mismatch.logits:.2g} in logits")
+        return replace(_saying(surrogate, "the early climbs in bfloat16"), early=early)
+    return _saying(surrogate, "float32 throughout, as it raises in bfloat16")
 
 
 def _saying(surrogate: Surrogate, more: str) -> Surrogate:

@@ -9,27 +9,28 @@ from holdfast.attacks import APGD, APGDT, PGD, MultiTargeted, Square
 from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import STANDS, Progress, most_fragile
-from holdfast.audit.verdict import Doubt, Stage, above
+from holdfast.audit.verdict import Finding, Stage, above, finding, not_applicable
 from holdfast.evaluation import judge
 from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.threats import L1, Threat
 
+NO_SURVIVORS = "no image is left standing"
 BLACK_BOX = 0.002
 """Share of all images that random search breaks and no gradient does (AutoAttack's)."""
 RETRIED, RETRY_STEPS = 32, 20
 
 
-def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...]) -> Doubt | None:
-    """Doubt gradients that miss what moves named after Square broke, also when tried on the same images once more.
+def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...]) -> Finding:
+    """Doubt gradients that miss what random search broke, also when tried on the same images once more.
 
     Where Square had its turn before the last gradients, they may have come too late for its images.
     """
-    moves = [number for number, stage in enumerate(stages) if "square" in stage.name]
+    moves = [number for number, stage in enumerate(stages) if stage.random_search]
     rows = torch.isin(found.broken_by, found.broken_by.new_tensor(moves)).nonzero()[:, 0]
     if len(rows) <= BLACK_BOX * len(subject.images):
-        return None
+        return finding(False, BLACK_BOX, len(rows) / len(subject.images), "")
     again = part(subject, rows[:RETRIED])
     short = APGD(threat, steps=RETRY_STEPS)
     left = standing(again, replace(short, objective=margin), short)
@@ -38,7 +39,7 @@ def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tu
         "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "
         "break more; give Square more queries, and look for what hides the gradients"
     )
-    return above(BLACK_BOX, Doubt("black-box beats white-box", figure, meaning))
+    return above(BLACK_BOX, figure, meaning)
 
 
 SEARCHED, QUERIES = 64, 80
@@ -46,18 +47,18 @@ LUCKY = 0.01
 """Share of the survivors that a short random search breaks."""
 
 
-def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Doubt | None:
+def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Finding:
     """Doubt attacks that leave what a short random search from the clean image breaks."""
     subject = part(subject, most_fragile(found, 1.0)[:SEARCHED])
     if len(subject.images) == 0:
-        return None
+        return not_applicable(NO_SURVIVORS)
     black_box = replace(subject, crafted_on=subject.model)
     figure = float(broken(black_box, Square(threat, queries=QUERIES)).float().mean())
     meaning = (
         f"{QUERIES} random squares broke images that all attacks left: the attacks fail, and the robust accuracy is "
         "too high; audit with effort 'thorough', and look for what hides the gradients"
     )
-    return above(LUCKY, Doubt("random search beats the attacks", figure, meaning))
+    return above(LUCKY, figure, meaning)
 
 
 FRAGILE, MORE_STEPS = 32, 50
@@ -70,14 +71,14 @@ CONVERGED_IMAGES = 3
 """And how many they must be: one or two are chance."""
 
 
-def not_converged(subject: Subject, threat: Threat, found: Progress) -> Doubt | None:
+def not_converged(subject: Subject, threat: Threat, found: Progress) -> Finding:
     """Doubt a budget to which a little more adds breaks: longer on the most fragile survivors, and wider.
 
     An image whose margin is far from zero may yet have a wrong class that was not tried: hence the second.
     """
     left = found.standing()
     if len(left) == 0:
-        return None
+        return not_applicable(NO_SURVIVORS)
     left = left[found.margin[left].sort(descending=True, stable=True).indices]
     half = left[: math.ceil(len(left) / 2)]
     spread = half[:: math.ceil(len(half) / WIDE)]
@@ -87,14 +88,13 @@ def not_converged(subject: Subject, threat: Threat, found: Progress) -> Doubt | 
     further = broken(part(subject, left[:FRAGILE]), longer, found.best[left[:FRAGILE]])
     expected = int(wider.sum()) * len(half) / len(spread)
     figure = max(expected, int(further.sum())) / len(subject.images)
-    if figure <= CONVERGED or max(int(wider.sum()), int(further.sum())) < CONVERGED_IMAGES:
-        return None
     meaning = (
         f"{MORE_STEPS} more steps, or short attacks towards {CLASSES} wrong classes, break so many of the most fragile "
         f"survivors that the robust accuracy would fall by about {figure:.2%}: the attacks were stopped too early; "
         "audit with more effort"
     )
-    return Doubt("budget not converged", figure, meaning)
+    enough = max(int(wider.sum()), int(further.sum())) >= CONVERGED_IMAGES
+    return finding(figure > CONVERGED and enough, CONVERGED, figure, meaning)
 
 
 SURROGATE = 0.01
@@ -103,14 +103,14 @@ TIE = 0.03
 """Margin, in units of the largest logit, that the rounding of a fast copy may turn around."""
 
 
-def surrogate_differs(subject: Subject, threat: Threat) -> Doubt | None:
+def surrogate_differs(subject: Subject, threat: Threat) -> Finding:
     """Doubt attacks made on a copy whose breaks are none for the network itself."""
     if subject.crafted_on is subject.model:
-        return None
+        return not_applicable("the attacks were made on the network itself")
     points = attacked(subject, PGD(threat, objective=margin))
     claimed = wrong(subject.crafted_on, points, subject)
     if not bool(claimed.any()):
-        return None
+        return finding(False, SURROGATE, 0.0, "")
     spend(forwards=len(points))
     answers = torch.cat([judge(subject.model, some) for some in torch.split(points, subject.batch)])
     unconfirmed = claimed & (margin(answers, subject.labels) < -TIE * answers.abs().amax(1))
@@ -119,14 +119,14 @@ def surrogate_differs(subject: Subject, threat: Threat) -> Doubt | None:
         "images that break the fast copy, on which the attacks are made, do not break the network itself: attacks stop "
         "at breaks that are none; attack the network itself, in float32"
     )
-    return above(SURROGATE, Doubt("surrogate differs", figure, meaning))
+    return above(SURROGATE, figure, meaning)
 
 
 HALF_WIDTH = 0.05
 """Half of the 95 % interval of the robust accuracy."""
 
 
-def too_few_images(found: Progress) -> Doubt | None:
+def too_few_images(found: Progress) -> Finding:
     """Doubt an accuracy that so few images leave open by more than five points either way."""
     count = len(found.broken_by)
     low, high = interval(share_of(found.broken_by == STANDS), count)
@@ -135,4 +135,4 @@ def too_few_images(found: Progress) -> Doubt | None:
         f"{count} images leave the robust accuracy open by {figure:.1%} either way: audit more of them before you "
         "compare it with another"
     )
-    return above(HALF_WIDTH, Doubt("too few images", figure, meaning))
+    return above(HALF_WIDTH, figure, meaning)

@@ -1,7 +1,9 @@
 """What an audit says: how many images hold, how sure that is, what it cost, and why one might not believe it."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.metrics import interval, share_of
@@ -27,9 +29,42 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
-def above(criterion: float, doubt: Doubt) -> Doubt | None:
-    """Return the doubt where its figure is above the criterion, or no number."""
-    return None if doubt.figure <= criterion else doubt
+State = Literal["raised", "passed", "not applicable", "could not run"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: its state, the figure beside the criterion, and what that means."""
+
+    state: State
+    figure: float | None = None
+    """What was measured; None where nothing was."""
+    criterion: float | None = None
+    """The figure above which the check raises a doubt."""
+    words: str = ""
+    """What a raised doubt means, why a check does not apply, or the line of the error that stopped it."""
+
+
+@dataclass(frozen=True)
+class Check(Finding):
+    """A check of the registry, and what it found."""
+
+    name: str = ""
+
+
+def above(criterion: float, figure: float, meaning: str) -> Finding:
+    """Return a finding that raises a doubt where the figure is above the criterion, or is not a number."""
+    return finding(not figure <= criterion, criterion, figure, meaning)
+
+
+def finding(raised: bool, criterion: float, figure: float, meaning: str) -> Finding:
+    """Return the finding of a criterion that has several parts; `figure` and `criterion` are those of one of them."""
+    return Finding("raised", figure, criterion, meaning) if raised else Finding("passed", figure, criterion)
+
+
+def not_applicable(why: str) -> Finding:
+    """Return the finding of a check that says nothing about this network, and why."""
+    return Finding("not applicable", words=why)
 
 
 @dataclass(frozen=True)
@@ -43,6 +78,8 @@ class Stage:
     """Passes of single images, the verification included."""
     backwards: int
     seconds: float
+    random_search: bool = False
+    """Whether it asked for answers alone and followed no gradient."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +95,8 @@ class Report:
     """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that stands."""
     stages: tuple[Stage, ...]
     """The clean pass first, then the attacks in their order."""
-    doubts: tuple[Doubt, ...] = ()
-    """Empty when nothing that was looked for is suspicious."""
+    checks: tuple[Check, ...] = ()
+    """Every check of the registry, and what it found."""
     crafted_on: str = ""
     """What the attacks saw, in words: the network itself, or what was done to a fast copy of it."""
     margin: PerImage | None = None
@@ -68,6 +105,28 @@ class Report:
     """Where it was reached: for an image that was broken its break, for one that stands the point nearest to one."""
     labels_fingerprint: str = ""
     """A name made of the labels that the images were audited with."""
+    images_fingerprint: str = ""
+    """A name made of every pixel of the images before any attack."""
+    precision: str = "float32"
+    """The number format in which the early attacks were made; every other attack and every verdict is float32."""
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """The reasons not to believe the robust accuracy: empty when no check raised one."""
+        raised = (check for check in self.checks if check.state == "raised")
+        return tuple(
+            Doubt(check.name, math.nan if check.figure is None else check.figure, check.words) for check in raised
+        )
+
+    @property
+    def stopped(self) -> tuple[Check, ...]:
+        """The checks that could not run: what they look for may be there."""
+        return tuple(check for check in self.checks if check.state == "could not run")
+
+    @property
+    def suspicion(self) -> str:
+        """What the checks say together, in a few words."""
+        return suspicion(self.checks)
 
     @property
     def broken(self) -> Flags:
@@ -121,5 +180,18 @@ class Report:
             f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
             *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
+            *(f"check that could not run: {check.name}: {check.words}" for check in self.stopped),
+            *([f"checks: {self.suspicion}"] if self.checks else []),
         ]
         return "\n".join(lines)
+
+
+def suspicion(checks: tuple[Check, ...]) -> str:
+    """Say in a few words what checks found; that nothing is suspicious only where every check ran or does not apply."""
+    count = Counter(check.state for check in checks)
+    if not count["raised"] and not count["could not run"]:
+        besides = f", {count['not applicable']} not applicable" if count["not applicable"] else ""
+        return f"nothing is suspicious ({count['passed']} checks passed{besides})"
+    states: tuple[State, ...] = ("raised", "could not run", "passed", "not applicable")
+    parts = [f"{count[state]} {state}" for state in states if count[state]]
+    return f"of {len(checks)} checks {', '.join(parts)}"

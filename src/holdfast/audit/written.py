@@ -7,32 +7,11 @@ from typing import Any
 
 from holdfast import record
 from holdfast.audit.comparison import Comparison
-from holdfast.audit.verdict import Report
+from holdfast.audit.registry import criterion_of
+from holdfast.audit.verdict import Check, Report
 
 Written = dict[str, Any]
 """What json.dumps takes with allow_nan=False."""
-
-LOOKED_FOR = (
-    "accuracy does not fall with eps",
-    "answers depend on the batch",
-    "black-box beats white-box",
-    "budget not converged",
-    "gradients inside the network",
-    "input rounded or clamped",
-    "losses disagree",
-    "no gradient reaches the images",
-    "one step beats ten",
-    "probabilities instead of logits",
-    "random output",
-    "random search beats the attacks",
-    "saturated logits",
-    "surrogate differs",
-    "too few images",
-    "unbounded attack fails",
-    "wrong gradients",
-    "zero gradients",
-)
-"""The doubts that every audit looks for, whether it finds them or not."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +51,10 @@ def as_json(report: Report, origin: Origin) -> Written:
             for number, stage in enumerate(report.stages)
         ],
         "doubts": [asdict(doubt) | {"figure": _finite(doubt.figure)} for doubt in report.doubts],
-        "looked_for": list(LOOKED_FOR),
+        "checks": [_check(each) for each in report.checks],
+        "suspicion": report.suspicion,
         "crafted_on": report.crafted_on,
+        "precision": report.precision,
         "broken_by": report.broken_by.tolist(),
         "margin": None if margins is None else [_finite(each) for each in margins],
     }
@@ -88,6 +69,17 @@ def comparison_as_json(comparison: Comparison) -> Written:
         "p_value": comparison.p_value,
         "is_noise": comparison.is_noise,
         "verdict": comparison.verdict,
+    }
+
+
+def _check(check: Check) -> Written:
+    figures = {"figure": check.figure, "criterion": check.criterion}
+    return {
+        "name": check.name,
+        "state": check.state,
+        **{name: None if figure is None else _finite(figure) for name, figure in figures.items()},
+        "words": check.words,
+        "raised_when": criterion_of(check.name),
     }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from holdfast import record
 from holdfast.audit import Report
 from holdfast.audit.comparison import Comparison
-from holdfast.audit.written import LOOKED_FOR, Origin
+from holdfast.audit.registry import criterion_of
+from holdfast.audit.verdict import Check
+from holdfast.audit.written import Origin
 from holdfast.data import ImageSet
 from holdfast.report.pictures import gallery
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors
@@ -43,7 +45,6 @@ def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None)
         audits=[_shown(each, number) for number, each in enumerate(audited, 1)],
         comparison=None if comparison is None else _compared(comparison, reports),
         threat=record.brief(audited[0].report.threat),
-        looked_for=LOOKED_FOR,
     )
 
 
@@ -80,6 +81,9 @@ def _shown(audited: Audited, number: int) -> Shown:
         "figure": data_uri(survivors({origin.network: report})),
         "in_words": _in_words(report),
         "doubts": [(doubt.name, f"{doubt.figure:.4g}", doubt.meaning) for doubt in report.doubts],
+        "stopped": len(report.stopped),
+        "suspicion": report.suspicion,
+        "checks": [_check(each) for each in report.checks],
         "galleries": _galleries(audited),
         "repeat": _repeat(report, origin),
     }
@@ -101,6 +105,16 @@ def _in_words(report: Report) -> str:
     """Say what the figure shows, for who cannot see it."""
     said = [f"{100 * stands:.1f} % after {name} at {spent:,.1f} passes" for name, spent, stands in course(report)]
     return f"Share of images that stand: {'; '.join(said)}."
+
+
+def _check(check: Check) -> tuple[str, str, str, str]:
+    """Return the line of a check: its name, its state, its figure beside the criterion, and what that means."""
+    figures = "" if check.figure is None else f"{check.figure:.4g}"
+    figures += "" if check.criterion is None else f" (criterion {check.criterion:.4g})"
+    told = (
+        check.words if check.state in ("not applicable", "could not run") else f"raised when {criterion_of(check.name)}"
+    )
+    return check.name, check.state, figures, told
 
 
 def _galleries(audited: Audited) -> list[Shown]:
@@ -133,7 +147,8 @@ def _said(kind: str, report: Report, rows: Rows) -> str:
 def _repeat(report: Report, origin: Origin) -> Shown:
     """Return what it takes to make the report again."""
     call = f"hf.audit(model, images, labels, hf.{record.brief(report.threat)}, "
-    call += f'effort="{report.effort}", seed={report.seed}, batch={origin.batch})'
+    call += f'effort="{report.effort}", seed={report.seed}, batch={origin.batch}'
+    call += ")" if report.precision == "float32" else f', precision="{report.precision}")'
     return {
         "command": origin.command,
         "call": call,

@@ -34,7 +34,8 @@ def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: 
     if not path.exists():
         images = data.take(every)
         report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder, tell=tell)
-        record.write_json(words, [doubt.name for doubt in report.doubts])
+        stopped = [f"{check.name}: could not run" for check in report.stopped]
+        record.write_json(words, [*(doubt.name for doubt in report.doubts), *stopped])
         logits = judge(model, report.adversarial).cpu()
         distance = column.threat.distance(report.adversarial, images).cpu()
         spent = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]

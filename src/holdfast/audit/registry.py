@@ -1,0 +1,192 @@
+"""The registry of checks: what each is called, when it raises a doubt, and what follows from that.
+
+The report, its JSON and its page, the documentation and the escalation all read it here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.audit.answer_doubts import (
+    batch_dependence,
+    gradients_inside,
+    hidden_steps,
+    probabilities,
+    random_output,
+    saturated,
+)
+from holdfast.audit.attack_doubts import flat_curve, losses_disagree, one_step_wins, unbounded_fails
+from holdfast.audit.ensemble import Subject
+from holdfast.audit.gradient_doubts import interrupted, wrong_gradients, zero_gradients
+from holdfast.audit.progress import Progress
+from holdfast.audit.survivor_doubts import (
+    black_box_wins,
+    not_converged,
+    random_search_wins,
+    surrogate_differs,
+    too_few_images,
+)
+from holdfast.audit.verdict import Finding, Stage
+from holdfast.threats import Threat
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What checks look at: a network, and after the attacks what these found."""
+
+    subject: Subject
+    """All images, with a seed of the checks' own, so that they do not repeat the audit's random numbers."""
+    threat: Threat
+    few: Subject
+    """The first images that the network gets right, `SAMPLE` at most."""
+    many: Subject
+    """The same after the attacks, `MANY` at most."""
+    found: Progress | None = None
+    stages: tuple[Stage, ...] = ()
+    random: bool = False
+    """Whether the network answers at random, so that two of its answers cannot be compared."""
+
+    @property
+    def outcome(self) -> Progress:
+        """What the attacks found."""
+        assert self.found is not None, "this check is made after the attacks"
+        return self.found
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One check of the registry."""
+
+    name: str
+    criterion: str
+    """When it raises a doubt, in words."""
+    look: Callable[[Scene], Finding]
+    misled: bool = False
+    """Whether its doubt says that the attacks failed: `standard` then goes on."""
+    needs_right: bool = True
+    """Whether it is made on images that the network gets right, and does not apply where there are none."""
+    compares: bool = False
+    """Whether it compares two answers, and does not apply to a network that answers at random."""
+    again: bool = False
+    """Whether what it finds changes with what the attacks found: it is made again after an escalation."""
+
+
+BEFORE = (
+    Kind(
+        "random output",
+        "five answers to one image are more than 1e-4 apart",
+        lambda scene: random_output(scene.few),
+    ),
+    Kind(
+        "probabilities instead of logits",
+        "answers lie in [0, 1] and add up to 1, within 1e-5",
+        lambda scene: probabilities(scene.few),
+    ),
+    Kind(
+        "gradients inside the network",
+        "the forward pass itself runs a backward pass",
+        lambda scene: gradients_inside(scene.few),
+    ),
+    Kind(
+        "no gradient reaches the images",
+        "differentiating fails",
+        lambda scene: interrupted(scene.few),
+        misled=True,
+    ),
+    Kind(
+        "saturated logits",
+        "the best logit leads by 50 in the median, or a tenth of the images has a probability of exactly 1",
+        lambda scene: saturated(scene.few),
+    ),
+    Kind(
+        "zero gradients",
+        "2 % of the images have none, by the cross-entropy or the margin",
+        lambda scene: zero_gradients(scene.few, scene.threat),
+        misled=True,
+    ),
+    Kind(
+        "answers depend on the batch",
+        "alone, among others and beside white images they differ by more than 1e-3",
+        lambda scene: batch_dependence(scene.few),
+        compares=True,
+    ),
+    Kind(
+        "input rounded or clamped",
+        "changes of 1e-4 (0.02 at the ends of [0, 1]) leave the answer bit for bit for half of the images",
+        lambda scene: hidden_steps(scene.few),
+        misled=True,
+        compares=True,
+    ),
+    Kind(
+        "wrong gradients",
+        "for a tenth of the images no finite difference agrees within 10 %",
+        lambda scene: wrong_gradients(scene.few),
+        misled=True,
+        compares=True,
+    ),
+)
+"""The checks of the network alone, made before any attack."""
+
+AFTER = (
+    Kind(
+        "black-box beats white-box",
+        "random search broke 0.2 % of the images that gradients, tried again, do not",
+        lambda scene: black_box_wins(scene.subject, scene.threat, scene.outcome, scene.stages),
+        misled=True,
+        needs_right=False,
+        again=True,
+    ),
+    Kind(
+        "random search beats the attacks",
+        "80 squares break 1 % of the survivors",
+        lambda scene: random_search_wins(scene.subject, scene.threat, scene.outcome),
+        misled=True,
+        needs_right=False,
+        again=True,
+    ),
+    Kind(
+        "budget not converged",
+        "a little more, longer or wider, would break 0.5 % and three images",
+        lambda scene: not_converged(scene.subject, scene.threat, scene.outcome),
+        misled=True,
+        needs_right=False,
+        again=True,
+    ),
+    Kind(
+        "unbounded attack fails",
+        "with any image allowed, 50 steps leave one right",
+        lambda scene: unbounded_fails(scene.few, scene.threat),
+    ),
+    Kind(
+        "accuracy does not fall with eps",
+        "it rises by 5 points between eps/2, eps, 2 eps, 4 eps, or stays on a plateau",
+        lambda scene: flat_curve(scene.few, scene.threat),
+    ),
+    Kind(
+        "one step beats ten",
+        "FGSM breaks 0.5 % and three images that PGD-10 on both losses leaves",
+        lambda scene: one_step_wins(scene.many, scene.threat),
+    ),
+    Kind(
+        "losses disagree",
+        "cross-entropy and margin differ by more than 8 points beyond chance",
+        lambda scene: losses_disagree(scene.many, scene.threat),
+    ),
+    Kind(
+        "surrogate differs",
+        "1 % of the breaks of the fast copy are none on the network",
+        lambda scene: surrogate_differs(scene.many, scene.threat),
+    ),
+    Kind(
+        "too few images",
+        "the 95 % interval is wider than 5 points either way",
+        lambda scene: too_few_images(scene.outcome),
+        needs_right=False,
+        again=True,
+    ),
+)
+"""The checks of what attacks did, made after them."""
+
+
+def criterion_of(name: str) -> str:
+    """Return in words when the check of this name raises a doubt; nothing where there is none of this name."""
+    return next((kind.criterion for kind in (*BEFORE, *AFTER) if kind.name == name), "")

@@ -6,10 +6,10 @@ names the classes; without it they are numbered as far as the labels go, so a fi
 a network knows must name them.
 """
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,18 +17,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from holdfast.data.image_set import ImageSet
-from holdfast.data.request import Request
+from holdfast.data.request import Request, expanded
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require
+from holdfast.printable import printable
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Load the named arrays of the file; those that it lacks are left out."""
     require(path.is_file(), f"there is no file {path}; npz:PATH expects an .npz file", MissingData)
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with warnings.catch_warnings(), path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            warnings.simplefilter("ignore")  # about headers that some older version wrote
             return {name: found[name] for name in names if name in found.files}
-    # A file of one bare array loads too, but is no context manager (TypeError) and names nothing.
-    except (AttributeError, BadZipFile, EOFError, OSError, TypeError, ValueError) as fault:
+    except MemoryError as fault:
+        raise BadImages(f"{path} says that it holds more than memory does") from fault
+    # A stranger's bytes raise errors without end: of zip, of compression, of the header's own small language.
+    except Exception as fault:
         raise BadImages(f"{path} cannot be read as an .npz file of plain numbers") from fault
 
 
@@ -72,16 +76,21 @@ def _classes(path: Path, labels: Iterable[NDArray[Any]]) -> tuple[str, ...]:
     if named:
         shape = named["classes"].shape
         require(len(shape) == 1, f"{path}: classes have shape {shape}; expected a row of names", BadLabels)
-        return tuple(map(str, named["classes"].astype(str)))
+        return tuple(map(_text, named["classes"].tolist()))
     highest = max((int(each.max(initial=0)) for each in labels), default=0)
     require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
     return tuple(str(label) for label in range(highest + 1))
 
 
+def _text(name: object) -> str:
+    """Return the name of a class as one line of text."""
+    return printable(name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name))
+
+
 def read(request: Request) -> ImageSet:
     """Return one split, with the same classes as the other's."""
     require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
-    path = Path(request.argument).expanduser()
+    path = expanded(request.argument)
     wanted = (f"{request.split}_images", f"{request.split}_labels")
     found = _arrays(path, (wanted[0], "train_labels", "test_labels"))
     if request.split == "test" and wanted[0] not in found and (written := _arrays(path, WRITTEN)):

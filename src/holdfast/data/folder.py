@@ -1,51 +1,123 @@
 """A folder, or a zip of one, with a picture a file: train/CLASS/NAME.png and test/CLASS/NAME.jpg.
 
-The classes are those of both splits together, sorted by name, so that a label means the same in either.
+The classes are those of both splits together, sorted by name, or as numbers where all are whole numbers, so that a
+label means the same in either. The pictures keep one channel where those of both splits are all grey. Files that are
+not read are counted in a warning of the log called "holdfast".
 """
 
-from collections.abc import Callable, Iterable
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile, is_zipfile
 
 import torch
 
 from holdfast.data.image_set import ImageSet
-from holdfast.data.pictures import SUFFIXES, decode
-from holdfast.data.request import Request
-from holdfast.errors import BadValue, MissingData, require
+from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular
+from holdfast.data.request import Request, expanded
+from holdfast.errors import BadImages, BadValue, MissingData, require
+from holdfast.printable import printable
 
 LAYOUT = "train/CLASS/*.png|jpg|jpeg and test/CLASS/*.png|jpg|jpeg"
-
-
-def _collect(request: Request, names: Iterable[str], content: Callable[[str], bytes]) -> ImageSet:
-    """Decode the pictures of one split out of all file names."""
-    paths = [PurePosixPath(name) for name in names]
-    pictures = [
-        path
-        for path in sorted(paths)
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and len(path.parts) >= 3
-    ]
-    of_split = {split: [path for path in pictures if path.parts[-3] == split] for split in ("train", "test")}
-    classes = sorted({path.parts[-2] for paths in of_split.values() for path in paths})
-    chosen = of_split[request.split]
-    require(len(chosen) > 0, f"{request.name} has no {request.split} pictures; expected {LAYOUT}", MissingData)
-    chosen = [chosen[position] for position in request.kept(len(chosen)).tolist()]
-    images, grey = decode([str(path) for path in chosen], content)
-    number = {name: label for label, name in enumerate(classes)}
-    labels = torch.tensor([number[path.parts[-2]] for path in chosen])
-    return ImageSet(images[:, :1].contiguous() if grey else images, labels, tuple(classes))
+SPLITS = ("train", "test")
 
 
 def read(request: Request) -> ImageSet:
-    """Return the pictures of a folder or zip; they keep one channel when all that are kept are grey."""
+    """Return the pictures of one split of a folder or zip."""
     require(bool(request.argument), f"'{request.name}' names no path; write folder:PATH", BadValue)
-    path = Path(request.argument).expanduser()
+    path = expanded(request.argument)
     if path.is_dir():
-        names = [file.relative_to(path).as_posix() for file in path.glob("*/*/*")]
-        return _collect(request, names, lambda name: (path / name).read_bytes())
+        return _collect(request, _files(path), lambda name: regular(path / name))
     require(
         path.exists(), f"there is nothing at {path}; folder:PATH expects a folder or a .zip of {LAYOUT}", MissingData
     )
-    require(is_zipfile(path), f"{path} is neither a folder nor a .zip; expected one of {LAYOUT}", MissingData)
-    with ZipFile(path) as archive:
-        return _collect(request, archive.namelist(), archive.read)
+    zipped = path.is_file() and is_zipfile(path)
+    require(zipped, f"{path} is neither a folder nor a .zip; expected one of {LAYOUT}", MissingData)
+    with _archive(path) as archive:
+        names = [name for name in dict.fromkeys(archive.namelist()) if not name.endswith("/")]
+        return _collect(request, names, archive.open)
+
+
+def _collect(request: Request, names: Iterable[str], opened: Opened) -> ImageSet:
+    """Decode the pictures of one split out of all file names."""
+    paths = sorted(path for path in map(PurePosixPath, names) if _meant(path))
+    of_split = {split: [path for path in paths if _is_picture(path, split)] for split in SPLITS}
+    chosen = of_split[request.split]
+    require(len(chosen) > 0, f"{request.name} has no {request.split} pictures; expected {LAYOUT}", MissingData)
+    _tell_the_others(request, paths, chosen)
+    classes = in_order({path.parts[-2] for split in SPLITS for path in of_split[split]})
+    # Before any limit, and over both splits: else the two, or a set and a part of it, could differ in their channels.
+    grey = all_grey((str(path) for split in SPLITS for path in of_split[split]), opened)
+    chosen = [chosen[position] for position in request.kept(len(chosen)).tolist()]
+    try:
+        images = decode([str(path) for path in chosen], opened)
+    except FileNotFoundError as fault:
+        raise BadImages(f"{fault.filename} is not there: a link that leads nowhere, or deleted meanwhile") from fault
+    number = {name: label for label, name in enumerate(classes)}
+    labels = torch.tensor([number[path.parts[-2]] for path in chosen])
+    return ImageSet(images[:, :1].contiguous() if grey else images, labels, tuple(map(printable, classes)))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the names of classes sorted; as numbers where all are whole numbers: 2 before 10."""
+    found = sorted(names)
+    if not all(name.isascii() and name.isdigit() for name in found):
+        return found
+    return sorted(found, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
+
+
+def _meant(path: PurePosixPath) -> bool:
+    """Say whether a person put the file there: hidden ones and those of macOS's zips were put there by programs."""
+    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _is_picture(path: PurePosixPath, split: str) -> bool:
+    return path.suffix.lower() in SUFFIXES and len(path.parts) >= 3 and path.parts[-3] == split
+
+
+def _tell_the_others(request: Request, paths: Sequence[PurePosixPath], chosen: Sequence[PurePosixPath]) -> None:
+    """Say how many files of the split are not read, by their endings."""
+    read_ones = set(chosen)
+    others = [path for path in paths if request.split in path.parts[:-1] and path not in read_ones]
+    if others:
+        endings = Counter(path.suffix.lower() or "no ending" for path in others).most_common(5)
+        kinds = ", ".join(f"{count} {ending}" for ending, count in endings)
+        words = f"{request.name}: {len(others)} files of {request.split} are not read ({kinds}); read are {LAYOUT}"
+        logging.getLogger("holdfast").warning("holdfast: %s", printable(words))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the paths, from the folder on, of what lies under train/ and test/ and is no folder."""
+    for split in SPLITS:
+        for place in (folder / split).iterdir() if (folder / split).is_dir() else ():
+            for path in _inside(place):
+                yield path.relative_to(folder).as_posix()
+
+
+def _inside(place: Path) -> Iterator[Path]:
+    """Yield a file itself, and of the folder of a class, which may be a link, all that it holds."""
+    if not place.is_dir():
+        yield place
+        return
+    with os.scandir(place) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from (Path(deeper) / name for deeper, _, names in os.walk(entry.path) for name in names)
+            else:
+                yield Path(entry.path)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[ZipFile]:
+    """Open a zip; whatever a broken one raises is one line."""
+    try:
+        archive = ZipFile(path)
+    except OSError:
+        raise
+    except Exception as fault:  # a stranger's bytes raise BadZipFile, UnicodeDecodeError, struct.error, and others
+        raise BadImages(f"{path} cannot be read as a .zip: {fault}") from fault
+    with archive:
+        yield archive

@@ -1,5 +1,6 @@
 """Labelled images held in memory, on one device: the only form in which holdfast trains and judges on data."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,8 @@ def _check_images(images: Tensor) -> None:
     low, high = (bound.item() for bound in images.aminmax())
     if low >= 0 and high <= 1:
         return
+    finite = math.isfinite(low) and math.isfinite(high)
+    require(finite, f"images are in [{low}, {high}]; holdfast wants [0, 1], no NaN and nothing infinite", BadImages)
     remedy = "divide them by 255" if low >= 0 else "keep them raw and wrap the network in Normalized(mean, std)"
     raise BadImages(f"images are in [{low:.8g}, {high:.8g}]; holdfast wants [0, 1]: {remedy}")
 

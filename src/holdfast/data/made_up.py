@@ -15,6 +15,8 @@ from holdfast.errors import BadValue, require
 from holdfast.streams import number
 
 COUNTS = {"train": 256, "test": 64}
+MOST_NUMBERS = 2**28
+"""Pixels of all patterns and training images together: 1 GiB while they are made."""
 
 
 def made_up_images(shape: tuple[int, int, int], split: str, classes: int = 10, seed: int = 0) -> ImageSet:
@@ -31,10 +33,12 @@ def made_up_images(shape: tuple[int, int, int], split: str, classes: int = 10, s
 
 def read(request: Request) -> ImageSet:
     """Return the images that `made-up:CxHxW` (10 classes) or `made-up:CxHxW:CLASSES` describes."""
-    sizes = re.fullmatch(r"(\d+)x(\d+)x(\d+)(?::(\d+))?", request.argument)
+    sizes = re.fullmatch(r"(\d{1,9})x(\d{1,9})x(\d{1,9})(?::(\d{1,9}))?", request.argument)
     if not sizes:
         raise BadValue(f"'{request.name}': write made-up:CxHxW or made-up:CxHxW:CLASSES, such as made-up:3x32x32")
     channels, rows, columns, classes = (int(size or 10) for size in sizes.groups())
     require(min(channels, rows, columns) >= 1, f"'{request.name}': an image has one or more channels, rows and columns")
     require(classes >= 2, f"'{request.name}': there are two or more classes")
+    numbers = (COUNTS["train"] + classes) * channels * rows * columns
+    require(numbers <= MOST_NUMBERS, f"'{request.name}' would take {numbers:,} numbers; at most {MOST_NUMBERS:,}")
     return made_up_images((channels, rows, columns), request.split, classes)

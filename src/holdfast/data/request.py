@@ -15,7 +15,19 @@ from holdfast.types import Index
 
 def data_root(root: str | Path | None = None) -> Path:
     """Return the folder of the known sets: `root`, else $HOLDFAST_DATA, else ./data."""
-    return Path(root or os.environ.get("HOLDFAST_DATA") or "data").expanduser()
+    return expanded(root or os.environ.get("HOLDFAST_DATA") or "data")
+
+
+def expanded(path: str | Path) -> Path:
+    """Return the path with the home that a leading ~ or ~NAME means.
+
+    Raises:
+        MissingData: nobody is called NAME here.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as fault:
+        raise MissingData(f"{path}: nobody of that name has a home here; ./{path} names a folder called so") from fault
 
 
 @dataclass(frozen=True)

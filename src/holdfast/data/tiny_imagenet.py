@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from holdfast.data.image_set import ImageSet
-from holdfast.data.pictures import decode
+from holdfast.data.pictures import decode, regular
 from holdfast.data.request import Request
 from holdfast.errors import BadLabels
 
@@ -46,7 +46,7 @@ def read(request: Request) -> ImageSet:
         if not files:
             raise request.missing(folder)
         files = [files[position] for position in request.kept(len(files)).tolist()]
-        images, _ = decode([name for name, _ in files], lambda name: (folder / name).read_bytes())
+        images = decode([name for name, _ in files], lambda name: regular(folder / name))
     except FileNotFoundError as fault:
         raise request.missing(folder) from fault
     label = {number: position for position, number in enumerate(numbers)}

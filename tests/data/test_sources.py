@@ -1,5 +1,6 @@
 """Names of sources, the sources without files, the limit, and what is said when a name or file is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,19 @@ def test_the_root_is_given_or_from_the_environment_or_here(monkeypatch: pytest.M
     monkeypatch.setenv("HOLDFAST_DATA", "/somewhere")
     assert data_root() == Path("/somewhere")
     assert data_root("~/images") == Path.home() / "images"
+
+
+def test_a_picture_that_was_written_over_is_read_again(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from holdfast.training import loaded
+
+    for place in ("train/a", "train/b", "test/a"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / place / "0.png")
+    asked = (f"folder:{tmp_path}", "train", tmp_path, False, None)
+    assert int(loaded(*asked).images.max()) == 0
+    assert loaded(*asked) is loaded(*asked)
+    Image.new("L", (8, 8), 255).save(tmp_path / "train" / "a" / "0.png")
+    os.utime(tmp_path / "train" / "a" / "0.png", (0, 0))  # clocks of file systems are coarse
+    assert int(loaded(*asked).images.max()) == 255

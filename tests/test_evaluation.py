@@ -1,6 +1,10 @@
 """Cells, their stored outcomes, and the numbers made of them."""
 
+import fcntl
 import math
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from torch import Tensor, nn
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
 from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
-from holdfast.evaluation import exact_products
+from holdfast.evaluation import exact_products, read_outcomes
 
 
 @pytest.fixture
@@ -59,7 +63,8 @@ def test_an_outcome_without_its_passes_is_refused(small: nn.Module, data: ImageS
     outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
     path = next(tmp_path.glob("*.safetensors"))
     kept = record.read_tensors(path, "")
-    record.write_tensors(path, {name: kept[name] for name in ("logits", "labels", "distance", "seconds")})
+    fewer = {name: kept[name] for name in ("logits", "labels", "distance", "seconds")}
+    record.write_tensors(path, fewer, cell=path.stem)
     with pytest.raises(BadRecord, match="lacks backwards, forwards: delete it; it will be computed again"):
         outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
 
@@ -84,6 +89,52 @@ def test_an_interrupted_evaluation_goes_on(
     assert torch.equal(straight.logits, resumed.logits)
     assert (straight.forwards, straight.backwards) == (resumed.forwards, resumed.backwards)
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".part"])
+def test_outcomes_that_were_changed_or_are_another_cell_s_are_refused(
+    suffix: str, small: nn.Module, data: ImageSet, tmp_path: Path
+) -> None:
+    cells = [Cell("a", "a", None, seed) for seed in (0, 1)]
+    for cell in cells:
+        outcomes(cell, {"a": small}, data, tmp_path)
+    first, second = (path.rename(path.with_suffix(suffix)) for path in sorted(tmp_path.glob("*.safetensors")))
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 0x80]))
+    second.write_bytes(whole)
+    for path, words in ((first, "was changed"), (second, "was written for another cell")):
+        with pytest.raises(BadRecord, match=f"{path.name} {words}.*: delete it; it will be computed again"):
+            read_outcomes(path)
+
+
+def test_a_cell_that_another_process_evaluates_is_waited_for(
+    small: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, shown = Cell("a", "a", FGSM()), Counted(small)
+    done = outcomes(cell, {"a": shown}, data, tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    kept, shown.count = path.read_bytes(), 0
+    path.unlink()
+    with ExitStack() as other:
+        other.enter_context(hold(path.with_name(f".{path.name}.lock")))
+
+        def until_it_is_done(place: Path) -> None:
+            path.write_bytes(kept)
+            other.close()
+
+        monkeypatch.setattr("holdfast.disk.wait", until_it_is_done)
+        again = outcomes(cell, {"a": shown}, data, tmp_path)
+    assert shown.count == 0
+    assert torch.equal(done.logits, again.logits)
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold a lock as another process would."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield
+    os.close(lock)
 
 
 def test_another_attack_seed_network_or_image_is_another_file(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("printable", "terminal"),
     ("types", "errors", "streams", "passes", "behaviour"),
-    ("threats", "layers", "correctness"),
+    ("threats", "layers", "correctness", "disk"),
     ("objectives",),
     ("attacks", "models", "data"),
     ("record", "conditions"),

@@ -2,13 +2,16 @@
 
 import math
 import pickle
+import random
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from holdfast import L2, Linf, Run, methods, objectives, record
@@ -55,45 +58,9 @@ def test_a_function_without_a_name_of_its_own_is_refused() -> None:
         record.fingerprint(PGD(objective=lambda outputs, targets: outputs[:, 0]))
 
 
-def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from holdfast import record\n"
-        "with record.alone(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    assert child.stdout.readline() == "in\n"
-    with pytest.raises(BadRecord, match="another process is at work in"), record.alone(tmp_path / "run"):
-        pass
-    child.kill()
-    child.wait()
-    child.stdin.close()
-    child.stdout.close()
-    with record.alone(tmp_path / "run"):
-        pass
-
-
 def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(BadRecord, match="speaks of 'Nonsense'"):
         record.restore({"kind": "Nonsense"}, KINDS)
-
-
-def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail() -> None:
-        with record.whole(path) as temporary:
-            temporary.write_text("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_pickle_that_is_not_ours_is_never_run(tmp_path: Path) -> None:
@@ -116,6 +83,71 @@ def test_damaged_files_are_named_with_a_remedy(tmp_path: Path) -> None:
         record.read_tensors(tmp_path / "a.safetensors", "do this")
     with pytest.raises(BadRecord, match=r"b\.safetensors is missing: do this"):
         record.read_tensors(tmp_path / "b.safetensors", "do this")
+
+
+def refusals(path: Path, count: int, read: Callable[[], object]) -> int:
+    """Flip `count` bits of a file, one at a time, and cut it at twenty places; return how often `read` refuses it.
+
+    Otherwise it must say what it said before.
+    """
+    data, right, refused = path.read_bytes(), read(), 0
+    spots = random.Random(0).sample(range(8 * len(data)), count)
+    changed = [data[: spot // 8] + bytes([data[spot // 8] ^ 1 << spot % 8]) + data[spot // 8 + 1 :] for spot in spots]
+    for damaged in [*changed, *(data[:length] for length in range(0, len(data), len(data) // 20))]:
+        path.write_bytes(damaged)
+        try:
+            assert read() == right
+        except BadRecord as error:
+            refused += str(path) in str(error)
+    return refused
+
+
+def test_damaged_json_is_noticed_or_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    record.write_json(path, {"a": 0.1, "words": "é", "list": [1, None, True]})
+    assert refusals(path, 300, lambda: record.read_json(path, "do this")) > 200
+
+
+def test_damaged_tensors_are_noticed_or_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    record.write_tensors(path, {"a": torch.tensor([1.0, -2.0]), "empty": torch.zeros(0)}, run="mine")
+
+    def read() -> dict[str, list[float]]:
+        return {name: tensor.tolist() for name, tensor in record.read_tensors(path, "", run="mine").items()}
+
+    assert refusals(path, 300, read) > 200
+
+
+def test_a_damaged_state_is_noticed_or_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    record.write_state(path, {"a": torch.arange(300.0), "step": 3})
+
+    def read() -> tuple[list[float], int]:
+        state = record.read_state(path, "")
+        return state["a"].tolist(), state["step"]
+
+    assert refusals(path, 200, read) > 100
+
+
+def test_what_carries_no_signature_or_belongs_elsewhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    with pytest.raises(BadRecord, match=r"a\.json carries no signature"):
+        record.read_json(tmp_path / "a.json", "do this")
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(BadRecord, match=r"a\.safetensors carries no signature"):
+        record.read_tensors(tmp_path / "a.safetensors", "do this")
+    assert record.read_any_json(tmp_path / "a.json", "") == {"a": 1}
+    assert torch.equal(record.read_any_tensors(tmp_path / "a.safetensors", "")["a"], torch.zeros(2))
+    record.write_tensors(tmp_path / "b.safetensors", {"a": torch.zeros(2)}, run="mine")
+    with pytest.raises(BadRecord, match=r"b\.safetensors was written for another run \(mine, not yours\)"):
+        record.read_tensors(tmp_path / "b.safetensors", "do this", run="yours")
+
+
+@pytest.mark.parametrize("state", [[1], 3, torch.zeros(2)], ids=lambda state: type(state).__name__)
+def test_a_file_that_is_no_state_is_refused(state: object, tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(BadRecord, match=r"last\.pt holds no training state: do this"):
+        record.read_state(tmp_path / "last.pt", "do this")
 
 
 @pytest.mark.parametrize(

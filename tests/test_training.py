@@ -1,6 +1,8 @@
 """What can go wrong in a run's folder, and what a run chooses."""
 
 import json
+import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,14 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import Linf, Run, attacks, methods, record, train
+from holdfast import Linf, Run, Start, attacks, methods, record, train
 from holdfast.data import CropFlip, load
-from holdfast.errors import BadRecord, BadValue, TrainingDiverged, UnknownName
+from holdfast.disk import alone
+from holdfast.errors import BadRecord, BadValue, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
 from holdfast.run import isolated, seconds_of
 from holdfast.types import Batch, Terms
+from tests.limited import file_size
 
 BASE = Run(epochs=2, batch=16, limit=64, optimizer=SGD(lr=0.05), data="made-up:1x8x8")
 
@@ -94,15 +98,6 @@ def test_other_images_under_the_same_name_are_noticed(tmp_path: Path) -> None:
         train(run, tmp_path / "run")
 
 
-def test_a_torn_last_line_costs_nothing(tmp_path: Path) -> None:
-    train(BASE, tmp_path)
-    told = (tmp_path / "metrics.jsonl").read_text()
-    (tmp_path / "model.safetensors").unlink()
-    (tmp_path / "metrics.jsonl").write_text(told + '{"epoch": 3, "st')
-    train(BASE, tmp_path)
-    assert (tmp_path / "metrics.jsonl").read_text() == told
-
-
 def test_convolutions_keep_their_library_and_round_as_float32_does() -> None:
     with isolated(torch.device("cpu")):
         assert torch.backends.cudnn.enabled
@@ -131,7 +126,19 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path: Path) -> No
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["run.json", "last.pt", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("damage", [None, b"", b'{"epoch": 1, "step": 9}\n', b"\xff\n\n\n"], ids=repr)
+def test_metrics_are_written_again_from_the_state(damage: bytes | None, tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    told = {name: (tmp_path / name).read_bytes() for name in ("metrics.jsonl", "model.safetensors", "timing.json")}
+    for name in told:
+        (tmp_path / name).unlink()
+    if damage is not None:
+        (tmp_path / "metrics.jsonl").write_bytes(damage)
+    train(BASE, tmp_path)
+    assert told == {name: (tmp_path / name).read_bytes() for name in told}
+
+
+@pytest.mark.parametrize("name", ["run.json", "last.pt", "model.safetensors"])
 def test_a_damaged_file_is_named_with_a_remedy_and_nothing_is_overwritten(name: str, tmp_path: Path) -> None:
     train(BASE, tmp_path)
     if name != "model.safetensors":
@@ -153,6 +160,124 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / name).unlink()
     with pytest.raises(BadRecord, match=name.replace(".", r"\.")):
         train(BASE, tmp_path)
+
+
+def test_a_run_killed_before_its_first_state_was_whole_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, state: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "write_state", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(BASE, tmp_path / "run")
+    train(BASE, tmp_path / "run")
+    train(BASE, tmp_path / "whole")
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_full_disk_is_one_line_and_with_room_the_run_goes_on(tmp_path: Path) -> None:
+    train(BASE, tmp_path / "whole")
+    for size in (100, 10_000):
+        with file_size(size), pytest.raises(NotWritten, match=f"{tmp_path}/run/.* cannot be written .*large") as caught:
+            train(BASE, tmp_path / "run")
+        assert "\n" not in str(caught.value)
+    train(BASE, tmp_path / "run")
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+OTHER = replace(BASE, seed=7)
+
+
+def test_what_another_process_finished_meanwhile_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    def tell(done: int, total: int, words: str) -> None:
+        if not begun:  # the first run is trained, and the folder of the second is not yet entered
+            begun.append(words)
+            train(OTHER, tmp_path / "run")
+
+    with pytest.raises(BadRecord, match="holds another run"):
+        train(replace(BASE, start=Start(BASE)), tmp_path / "run", tell=tell)
+    train(OTHER, tmp_path / "run", tell=lambda *told: pytest.fail("it is finished"))
+
+
+def test_weights_of_another_run_are_refused(tmp_path: Path) -> None:
+    train(BASE, tmp_path / "a")
+    train(OTHER, tmp_path / "b")
+    shutil.copy(tmp_path / "a" / "model.safetensors", tmp_path / "b" / "model.safetensors")
+    with pytest.raises(BadRecord, match=r"b/model\.safetensors was written for another run"):
+        train(OTHER, tmp_path / "b")
+
+
+def test_weights_written_before_they_were_bound_to_a_run_are_read(tmp_path: Path) -> None:
+    model = train(BASE, tmp_path)
+    record.write_tensors(tmp_path / "model.safetensors", model.state_dict())
+    (tmp_path / "run.json").write_text(json.dumps(record.describe(BASE)))
+    (tmp_path / "timing.json").write_text('{"train_seconds": 2.5}')
+    again = train(BASE, tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+    assert seconds_of(tmp_path) == 2.5
+
+
+def test_the_same_run_in_another_process_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(BASE, tmp_path / "done")
+    (tmp_path / "run").mkdir()
+    record.write_json(tmp_path / "run" / "run.json", BASE)
+    with ExitStack() as other:
+        other.enter_context(alone(tmp_path / "run"))
+        with pytest.raises(BadRecord, match="another process carries out another run in"):
+            train(OTHER, tmp_path / "run")
+
+        def until_it_is_done(folder: Path) -> None:
+            shutil.copy(tmp_path / "done" / "model.safetensors", folder)
+            other.close()
+
+        monkeypatch.setattr("holdfast.training.wait", until_it_is_done)
+        told: list[str] = []
+        train(BASE, tmp_path / "run", tell=lambda done, total, words: told.append(words))
+    assert told == []
+
+
+@pytest.mark.parametrize("where", ["networks", "memory", "optimizers", "lines"])
+def test_a_state_that_lacks_a_part_is_refused(where: str, tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    saved = record.read_state(tmp_path / "last.pt", "")
+    del saved[where]
+    record.write_state(tmp_path / "last.pt", saved)
+    with pytest.raises(BadRecord, match=rf"last\.pt does not hold this run's state .*{where}"):
+        train(BASE, tmp_path)
+
+
+def test_weights_that_are_nan_are_not_trained_on(tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    saved = record.read_state(tmp_path / "last.pt", "")
+    next(iter(saved["networks"]["model"].values())).view(-1)[0] = torch.nan
+    record.write_state(tmp_path / "last.pt", saved)
+    with pytest.raises(BadRecord, match=r"last\.pt holds weights that are NaN"):
+        train(BASE, tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"train_secondz": 1}', "[]", '{"train_seconds": 1, "rignature": "0"}', "{"])
+def test_a_time_that_is_not_said_is_refused(text: str, tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    (tmp_path / "timing.json").write_text(text)
+    with pytest.raises(BadRecord, match=r"timing\.json"):
+        seconds_of(tmp_path)
+    train(OTHER, tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "timing.json", tmp_path)
+    with pytest.raises(BadRecord, match=r"timing\.json does not say how long this run trained"):
+        seconds_of(tmp_path)
+
+
+def test_a_divergence_of_another_run_or_without_words_is_refused(tmp_path: Path) -> None:
+    for number, said in enumerate(({"run": "another", "words": "it diverged"}, {})):
+        record.write_json(tmp_path / str(number) / "diverged.json", said)
+        with pytest.raises(BadRecord, match=r"diverged\.json"):
+            train(BASE, tmp_path / str(number))
 
 
 def test_selection_keeps_the_best_epoch_on_images_held_out(tmp_path: Path) -> None:

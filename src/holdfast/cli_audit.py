@@ -21,6 +21,7 @@ from holdfast.audit.launched import launched, speaks, together
 from holdfast.audit.written import Origin, as_json, comparison_as_json
 from holdfast.audit_request import Audit, Named, named
 from holdfast.conditions import conditions
+from holdfast.disk import alone
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
 from holdfast.options import parse
@@ -64,7 +65,7 @@ def run_audit(args: Sequence[str]) -> int:
 @contextmanager
 def kept_alone(options: Audit) -> Iterator[None]:
     """Keep other audits out of the folder, and clear away what is not to be gone on with."""
-    with record.alone(options.folder) if speaks() else nullcontext():
+    with alone(options.folder) if speaks() else nullcontext():
         if speaks():
             begin_or_go_on(options)
         together()  # nobody reads what the first process is still clearing away

@@ -7,7 +7,8 @@ HoldfastError
 │   ├── BadImages          images of the wrong type, shape or range
 │   ├── BadLabels          labels of the wrong type, number or range
 │   ├── MissingData        a data set that is not where it should be
-│   └── BadRecord          a run, checkpoint or outcome that cannot be read
+│   ├── BadRecord          a run, checkpoint or outcome that cannot be read
+│   └── NotWritten         a file that cannot be written: the disk is full, or it is not allowed
 ├── ModelFault             the network answered with something no attack can judge (NaN, a wrong shape)
 │   └── NoGradient         it cannot be differentiated towards its images
 └── TrainingDiverged       the loss became NaN or infinite
@@ -56,6 +57,10 @@ class MissingData(UsageError):
 
 class BadRecord(UsageError):
     """A run, checkpoint or outcome that cannot be read."""
+
+
+class NotWritten(UsageError):
+    """A file that cannot be written: the disk is full, or it is not allowed."""
 
 
 class ModelFault(HoldfastError):

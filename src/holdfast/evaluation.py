@@ -5,7 +5,7 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.attacks.watched import ask
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
+from holdfast.disk import once
 from holdfast.errors import BadLabels, BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
 from holdfast.threats import Linf
@@ -66,27 +67,37 @@ def outcomes(
     for name in (cell.judged, cell.attacked):
         if name not in networks:
             raise UnknownName("network", name, networks)
-    path = None if folder is None else Path(folder) / f"{name_of_cell(cell, networks, data, batch)}.safetensors"
-    if path is not None and path.exists():
-        return read_outcomes(path)
-    rows = read_outcomes(path.with_suffix(".part")) if path is not None and path.with_suffix(".part").exists() else None
-    done = 0 if rows is None else len(rows.labels)
+    if folder is None:
+        return computed(cell, networks, data, None, batch, tell)
+    path = Path(folder) / f"{name_of_cell(cell, networks, data, batch)}.safetensors"
+    once(path, lambda: write_outcomes(path, computed(cell, networks, data, path.with_suffix(".part"), batch, tell)))
+    path.with_suffix(".part").unlink(missing_ok=True)
+    return read_outcomes(path)
+
+
+def computed(
+    cell: Cell,
+    networks: Mapping[str, nn.Module],
+    data: ImageSet,
+    part: Path | None,
+    batch: int,
+    tell: Callable[[int, int, str], None],
+) -> Outcomes:
+    """Evaluate a cell, from the rows on that an interrupted evaluation left in `part`."""
+    rows = [read_outcomes(part)] if part is not None and part.exists() else []
+    done = sum(len(each.labels) for each in rows)
     saved = time.monotonic()
     order = torch.arange(done, len(data), device=data.labels.device)
-    for part in data.batches(batch, order) if done < len(data) else ():
+    for images in data.batches(batch, order) if done < len(data) else ():
         began = time.monotonic()
-        new = evaluate(cell, networks, part.images, part.labels)
-        new = replace(new, seconds=time.monotonic() - began)
-        rows = new if rows is None else _joined(rows, new)
-        tell(len(rows.labels), len(data), "")
-        if path is not None and time.monotonic() - saved > SAVE_EVERY:
-            write_outcomes(path.with_suffix(".part"), rows)
+        new = evaluate(cell, networks, images.images, images.labels)
+        rows.append(replace(new, seconds=time.monotonic() - began))
+        done += len(new.labels)
+        tell(done, len(data), "")
+        if part is not None and time.monotonic() - saved > SAVE_EVERY:
+            write_outcomes(part, _joined(rows))
             saved = time.monotonic()
-    assert rows is not None, "an image set is never empty"
-    if path is not None:
-        write_outcomes(path, rows)
-        path.with_suffix(".part").unlink(missing_ok=True)
-    return rows
+    return _joined(rows)
 
 
 def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labels: Labels) -> Outcomes:
@@ -159,14 +170,14 @@ def name_of(data: ImageSet) -> str:
     return record.fingerprint_of_tensors({"images": data.images, "labels": data.labels})
 
 
-def _joined(rows: Outcomes, new: Outcomes) -> Outcomes:
+def _joined(rows: Sequence[Outcomes]) -> Outcomes:
     return Outcomes(
-        torch.cat([rows.logits, new.logits]),
-        torch.cat([rows.labels, new.labels]),
-        torch.cat([rows.distance, new.distance]),
-        rows.seconds + new.seconds,
-        rows.forwards + new.forwards,
-        rows.backwards + new.backwards,
+        torch.cat([each.logits for each in rows]),
+        torch.cat([each.labels for each in rows]),
+        torch.cat([each.distance for each in rows]),
+        sum(each.seconds for each in rows),
+        sum(each.forwards for each in rows),
+        sum(each.backwards for each in rows),
     )
 
 
@@ -182,13 +193,14 @@ def write_outcomes(path: Path, rows: Outcomes) -> None:
             "forwards": torch.tensor(rows.forwards),
             "backwards": torch.tensor(rows.backwards),
         },
+        cell=path.stem,
     )
 
 
 def read_outcomes(path: Path) -> Outcomes:
-    """Read outcomes back; a file that cannot be read is named."""
+    """Read outcomes back; a file that was damaged, or is another cell's, is named."""
     remedy = "delete it; it will be computed again"
-    kept = record.read_tensors(path, remedy)
+    kept = record.read_tensors(path, remedy, cell=path.stem)
     missing = sorted({field.name for field in fields(Outcomes)} - kept.keys())
     require(not missing, f"{path} lacks {', '.join(missing)}: {remedy}", BadRecord)
     return Outcomes(

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
+from holdfast.disk import whole
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
@@ -114,7 +114,7 @@ def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
         "classes": np.array(data.classes),
     }
     np.savez_compressed(buffer, **arrays)
-    with record.whole(out) as temporary:
+    with whole(out) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
@@ -126,5 +126,5 @@ def _write_pictures(out: Path, images: Tensor, data: ImageSet) -> None:
     for position, label in enumerate(data.labels.tolist()):
         word = data.classes[label].replace("/", "-")
         name = out / f"{position:05d}-{word}.png"
-        with record.whole(name) as temporary:
+        with whole(name) as temporary:
             Image.fromarray(pixels[position]).save(temporary, format="PNG")

@@ -17,7 +17,7 @@ from holdfast import record
 from holdfast.errors import BadRecord, require
 from holdfast.layout import laid_out
 from holdfast.methods import Origin
-from holdfast.run import Run, seen_shape, trained_model
+from holdfast.run import Run, seen_shape, trained_model, weights_of
 from holdfast.state import State
 
 
@@ -65,7 +65,7 @@ def folder_of(origin: Run, beside: Path) -> Path:
     place, described = beside / record.fingerprint(origin), record.describe(origin)
     for path in () if place.exists() else sorted(beside.glob("*/run.json")):
         with suppress(BadRecord):  # a stranger's folder may hold anything
-            if not record.difference(record.read_json(path, ""), described):
+            if not record.difference(record.read_any_json(path, ""), described):
                 return path.parent
     return place
 
@@ -82,30 +82,28 @@ class Lineage:
 
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen."""
-        run, folder = self._known(origin)
+        run, folder = self.known(origin)
         model = trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
         return laid_out(model, seen_shape(run, self.shape))
 
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder."""
-        return self._known(origin)[1]
+        return self.known(origin)[1]
 
     def seen(self, origin: Origin, images: Tensor) -> Tensor:
         """Return images as the run's network sees them in evaluation."""
-        augment = self._known(origin)[0].augment
+        augment = self.known(origin)[0].augment
         return images if augment is None else augment.center(images)
 
     def names(self) -> dict[str, str]:
         """Return the fingerprint of each run's weights under its own; a run begun from them is bound to them."""
-        remedy = "delete the run's folder and train it again"
+        finished = [self.known(origin) for origin in self.folders]
         return {
-            record.fingerprint(origin): record.fingerprint_of_tensors(
-                record.read_tensors(folder / "model.safetensors", remedy)
-            )
-            for origin, folder in self.folders.items()
+            record.fingerprint(run): record.fingerprint_of_tensors(weights_of(run, folder)) for run, folder in finished
         }
 
-    def _known(self, origin: Origin) -> tuple[Run, Path]:
+    def known(self, origin: Origin) -> tuple[Run, Path]:
+        """Return the run that a method or a start names, and its folder."""
         require(origin in self.folders, "a method can use only runs that are among its fields")
         assert isinstance(origin, Run)
         return origin, self.folders[origin]
@@ -114,23 +112,26 @@ class Lineage:
 def take_weights(run: Run, model: nn.Module, lineage: Lineage) -> None:
     """Put the weights and statistics of the run that this one begins at into its network."""
     if run.start is not None:
-        folder = lineage.folder(run.start.run)
-        path = folder / "model.safetensors"
-        record.load_weights(model, record.read_tensors(path, f"delete {folder} to train it again"), str(path))
+        begun, folder = lineage.known(run.start.run)
+        record.load_weights(model, weights_of(begun, folder), str(folder / "model.safetensors"))
 
 
 def take_place(run: Run, state: State, lineage: Lineage) -> None:
     """Take over what else the run's start says: what the optimizer keeps, and the place in the schedule."""
     if run.start is None or run.start.takes == "weights":
         return
-    folder = lineage.folder(run.start.run)
+    begun, folder = lineage.known(run.start.run)
     last, remedy = folder / "last.pt", f"delete {folder} to train it again, or restore the file"
     saved = record.read_state(last, remedy)
-    require(saved.get("run") == record.fingerprint(run.start.run), f"{last} is of another run: {remedy}", BadRecord)
-    kinds = {type(each.optimizer).__name__ for each in (run, run.start.run) if isinstance(each, Run)}
+    require(saved.get("run") == record.fingerprint(begun), f"{last} is of another run: {remedy}", BadRecord)
+    kinds = {type(each.optimizer).__name__ for each in (run, begun)}
     require(len(kinds) == 1, f"what {' and '.join(sorted(kinds))} keep cannot be exchanged: take the weights alone")
     optimizer = state.optimizers["model"]
-    # The rates and decays stay this run's own.
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": saved["optimizers"]["model"]["state"]})
+    try:
+        # The rates and decays stay this run's own.
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": saved["optimizers"]["model"]["state"]})
+        place = int(saved["step"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadRecord(f"{last} does not hold a run's state ({type(error).__name__}): {remedy}") from error
     if run.start.takes == "position":
-        state.step = state.first = saved["step"]
+        state.step = state.first = place

@@ -21,10 +21,10 @@ LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvi
 def read_run(folder: Path) -> Run:
     """Return the run that a folder says it holds."""
     remedy = "restore it, or train again into another folder"
-    described = record.read_json(folder / "run.json", remedy)
+    described = record.read_any_json(folder / "run.json", remedy)
     try:
         run = record.restore(described, KINDS)
-    except (BadRecord, TypeError) as error:
+    except (UsageError, TypeError) as error:
         raise BadRecord(f"{folder / 'run.json'} cannot be read ({error}): {remedy}") from error
     require(isinstance(run, Run), f"{folder / 'run.json'} does not describe a run: {remedy}", BadRecord)
     assert isinstance(run, Run)
@@ -63,7 +63,7 @@ def network(
         if architecture is None:
             raise UsageError(f"{path} holds only weights: say of which network with --model")
         model = models.build(architecture, shape, classes)
-        weights = record.read_tensors(path, "give the path of a safetensors file")
+        weights = record.read_any_tensors(path, "give the path of a safetensors file")
         record.load_weights(model, weights, str(path))
         return model.eval()
     if path.suffix in (".pt", ".pth", ".pkl"):

@@ -1,12 +1,11 @@
 """Writing things down: values as text, a name for each value, weights and states as files that are whole or absent."""
 
-import fcntl
 import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from holdfast.behaviour import own_code
-from holdfast.errors import BadRecord, BadValue
+from holdfast.disk import whole
+from holdfast.errors import BadRecord, BadValue, require
 
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
+SIGNATURE, FINGERPRINT = "signature", "fingerprint"
+"""Under which words JSON and safetensors carry a name made of all that they say."""
 
 
 def later(default: Any) -> Any:
@@ -57,9 +59,17 @@ def fingerprint(value: object) -> str:
 
     Functions and kinds from outside holdfast count with what they do, so one's own attack, edited, is another.
     """
-    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))
-    if own := own_code(value):
-        text += json.dumps(own)
+    own = own_code(value)
+    return _name_of(describe(value), json.dumps(own) if own else "")
+
+
+def name_of_fields(value: object) -> str:
+    """Return a short name made of the fields of `value` alone: what code of one's own does counts nothing."""
+    return _name_of(describe(value))
+
+
+def _name_of(described: Described, more: str = "") -> str:
+    text = json.dumps(described, sort_keys=True, separators=(",", ":")) + more
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -113,95 +123,138 @@ def brief(value: object) -> str:
     return f"{type(value).__name__}({', '.join(shown)})"
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes `path` only when all is written and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run's folder; the system forgets the lock of a process that dies.
-
-    Raises:
-        BadRecord: another process is in it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise BadRecord(f"another process is at work in {folder}: wait for it, or choose another folder") from error
-    finally:
-        os.close(lock)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
+def signed_json(value: object) -> str:
+    """Return a value that is described by named fields as JSON with a signature, which `read_json` looks at."""
+    said = describe(value)
+    assert isinstance(said, dict), "only what has named fields can carry a signature"
+    return json.dumps(said | {SIGNATURE: _name_of(said)}, indent=1)
+
+
 def write_json(path: Path, value: object) -> None:
-    """Write a described value as JSON, whole or not at all."""
-    write_text(path, json.dumps(describe(value), indent=1) + "\n")
+    """Write a value that is described by named fields as signed JSON, whole or not at all."""
+    write_text(path, signed_json(value) + "\n")
 
 
-def read_json(path: Path, remedy: str) -> Any:
-    """Read JSON; a file that cannot be read is named, with what to do."""
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read signed JSON; a file that is not as it was written is named, with what to do.
+
+    Raises:
+        BadRecord: it is missing or damaged, was changed since it was written, or carries no signature.
+    """
+    value, signed = _value_and_whether_signed(path, remedy)
+    require(signed, _unsigned(path, remedy), BadRecord)
+    assert isinstance(value, dict)
+    return value
+
+
+def read_any_json(path: Path, remedy: str) -> Any:
+    """Read JSON that an older version may have written; the signature is checked where there is one."""
+    return _value_and_whether_signed(path, remedy)[0]
+
+
+def _value_and_whether_signed(path: Path, remedy: str) -> tuple[Any, bool]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadRecord(f"{path} is missing: {remedy}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadRecord(f"{path} is damaged ({type(error).__name__}): {remedy}") from error
+    if not isinstance(value, dict) or SIGNATURE not in value:
+        return value, False
+    said = value.pop(SIGNATURE)
+    require(said == _name_of(value), _changed(path, remedy), BadRecord)
+    return value, True
+
+
+def _changed(path: Path, remedy: str) -> str:
+    return f"{path} was changed since it was written: {remedy}"
+
+
+def _unsigned(path: Path, remedy: str) -> str:
+    return f"{path} carries no signature (an older version wrote it, or it was changed): {remedy}"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], **words: str) -> None:
-    """Write named tensors as safetensors, with words about them, whole or not at all."""
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=words or None)
+    """Write named tensors as signed safetensors, with words about them, whole or not at all."""
+    said = [f"{name}={word}" for name, word in sorted(words.items())]
+    # All in one word: safetensors writes several in any order, and the same weights should be the same file.
+    signature = {FINGERPRINT: " ".join([fingerprint_of_tensors(tensors, *said), *said])}
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=signature)
     with whole(path) as temporary:
         temporary.write_bytes(data)
 
 
-def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
-    """Read a safetensors file onto the processor; where it says the fingerprint of its tensors, it is compared."""
-    if not path.exists():
+def read_tensors(path: Path, remedy: str, **words: str) -> dict[str, Tensor]:
+    """Read signed safetensors onto the processor; what was written with other words belongs elsewhere.
+
+    Raises:
+        BadRecord: the file is missing or damaged, was changed since it was written, carries no signature, or is of
+            another run or cell than `words` say.
+    """
+    tensors, said = _tensors_and_words(path, remedy)
+    require(said is not None, _unsigned(path, remedy), BadRecord)
+    for name, word in words.items():
+        there = (said or {}).get(name, word)  # what an older version wrote says nothing of it
+        other = f"{path} was written for another {name} ({there}, not {word}): {remedy}"
+        require(there == word, other, BadRecord)
+    return tensors
+
+
+def read_any_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
+    """Read safetensors that anybody may have written; the signature is checked where there is one."""
+    return _tensors_and_words(path, remedy)[0]
+
+
+def _tensors_and_words(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+    """Return tensors, and the words that they were signed with; None where they carry no signature."""
+    if not os.path.lexists(path):
         raise BadRecord(f"{path} is missing: {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("fingerprint")
+            signature = (file.metadata() or {}).get(FINGERPRINT)
         tensors: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BadRecord(f"{path} is damaged ({error}): {remedy}") from error
-    changed = said is not None and said != fingerprint_of_tensors(tensors)
-    if changed:
-        raise BadRecord(f"{path} was changed since it was written: {remedy}")
-    return tensors
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise BadRecord(f"{path} is damaged ({' '.join(str(error).split())}): {remedy}") from error
+    if signature is None:
+        return tensors, None
+    name, *said = signature.split(" ")
+    require(name == fingerprint_of_tensors(tensors, *said), _changed(path, remedy), BadRecord)
+    return tensors, dict(word.split("=", 1) for word in said)
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a training state (tensors, numbers, names), whole or not at all."""
-    with whole(path) as temporary:
-        torch.save(dict(state), temporary)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(dict(state), file)
+        except RuntimeError as fault:
+            if isinstance(fault.__context__, OSError):  # torch says only at which byte it stopped
+                raise fault.__context__ from fault
+            raise
 
 
-def read_state(path: Path, remedy: str) -> Any:
-    """Read a training state; a pickle that holds anything but data is refused, never run."""
+def read_state(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a training state; a pickle that holds anything but data is refused, never run.
+
+    torch writes a checksum of every tensor into the file, and does not look at it when it reads.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for a damaged or foreign file
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        state = torch.load(path, map_location="cpu", weights_only=True) if damaged is None else None
+    except Exception as error:  # zipfile and torch raise a dozen kinds for a damaged or foreign file
         reason = "it is a pickle that is not ours" if "weights_only" in str(error).lower() else type(error).__name__
         raise BadRecord(f"{path} cannot be read ({reason}): {remedy}") from error
+    require(damaged is None, _changed(path, remedy), BadRecord)
+    require(isinstance(state, dict), f"{path} holds no training state: {remedy}", BadRecord)
+    assert isinstance(state, dict)
+    return state
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:

@@ -27,8 +27,8 @@ class State:
     step: int = 0
     first: int = 0
     """The step that it begins at: above 0 where it takes over another run's position."""
-    epochs: int = 0
-    """How many epochs have their line in the metrics."""
+    lines: list[str] = field(default_factory=list)
+    """The line of each epoch, as JSON."""
     sums: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
     best: float = -1.0
@@ -45,7 +45,7 @@ class State:
             "data": self.data,
             "origins": self.origins,
             "step": self.step,
-            "epochs": self.epochs,
+            "lines": self.lines,
             "sums": self.sums,
             "seconds": self.seconds,
             "best": self.best,
@@ -60,8 +60,15 @@ class State:
         self.memory.load_state_dict(saved["memory"])
         device = next(self.model.parameters()).device
         self.sums = {name: total.to(device) for name, total in saved["sums"].items()}
-        self.step, self.epochs, self.seconds = saved["step"], saved["epochs"], saved["seconds"]
+        self.step, self.lines, self.seconds = saved["step"], saved["lines"], saved["seconds"]
         self.best, self.best_model = saved["best"], saved["best_model"]
+
+    def finite(self) -> bool:
+        """Say whether no weight is NaN or infinite, and no statistic NaN."""
+        weights = [weight.detach() for network in self.networks.values() for weight in network.parameters()]
+        kept = [tensor for network in self.networks.values() for tensor in network.buffers() if tensor.numel()]
+        looked = [weight.abs().amax().isfinite() for weight in weights] + [~tensor.isnan().any() for tensor in kept]
+        return bool(torch.stack(looked).all())
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The loop that carries out a run.
 
-A run's folder holds `run.json` (the run in words), `metrics.jsonl` (a line an epoch), `last.pt` (networks, optimizers,
-memory and position) and, in the end, `model.safetensors`. Everything random is keyed by (seed, epoch, step), so a run
-that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on one device.
+A run's folder holds `run.json` (the run in words), `last.pt` (networks, optimizers, memory, position and the lines of
+the epochs), `metrics.jsonl` (these lines) and, in the end, `model.safetensors`. Everything random is keyed by (seed,
+epoch, step), so a run that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on
+one device.
 """
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,10 +23,12 @@ from holdfast.beginning import begin
 from holdfast.checkpoint import resume, save
 from holdfast.correctness import is_correct
 from holdfast.data import ImageSet, load
+from holdfast.data.stamp import stamp
+from holdfast.disk import alone, wait
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.lineage import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
-from holdfast.run import Run, check_folder, check_hope, device_of, isolated, reseed, trained_model
+from holdfast.run import Run, check_folder, check_hope, check_same, device_of, isolated, reseed, trained_model
 from holdfast.state import State, Updates
 from holdfast.streams import fresh, number
 from holdfast.types import Batch, Terms
@@ -53,7 +57,7 @@ def train(
     """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
 
     Runs that it names and that are not finished are carried out first, in folders beside its own: those that hold them
-    already, else those that their fingerprints name.
+    already, else those that their fingerprints name. Where another process carries out the same run, it is waited for.
 
     Raises:
         BadRecord: the folder holds another run, or a file in it is damaged.
@@ -63,43 +67,54 @@ def train(
     """
     folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
-    check_hope(folder)
+    check_hope(run, folder)
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
-    if (folder / "model.safetensors").exists():
-        return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
-    folders: dict[Origin, Path] = {origin: folder_of(origin, folder.parent) for origin in origins(run)}
-    for origin in origins(run):
-        train(origin, folders[origin], device=device, data_root=data_root, download=download, tell=tell)
-    train_set, held_out = divided(run, whole_set.to(device))
-    with isolated(device):
-        state = begin(run, train_set, Lineage(folders, whole_set.shape, len(whole_set.classes), device))
-        total = total_steps(run, train_set)
-        words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
-        require(state.first == 0 or state.first < total, words)
-        with record.alone(folder):
-            record.write_json(folder / "run.json", run)
-            resume(run, state, folder)
-            tell(state.step, total, "resumed" if state.step > state.first else "started")
-            try:
-                carry_out(run, state, train_set, held_out, folder, tell)
-            except TrainingDiverged as error:
-                record.write_json(folder / "diverged.json", {"words": str(error)})
-                raise
-            weights = state.best_model or state.model.state_dict()
-            name = record.fingerprint_of_tensors(weights)
-            record.write_tensors(folder / "model.safetensors", weights, fingerprint=name)
+    if not os.path.lexists(folder / "model.safetensors"):
+        folders: dict[Origin, Path] = {origin: folder_of(origin, folder.parent) for origin in origins(run)}
+        for origin in origins(run):
+            train(origin, folders[origin], device=device, data_root=data_root, download=download, tell=tell)
+        with isolated(device):
+            lineage = Lineage(folders, whole_set.shape, len(whole_set.classes), device)
+            finish(run, whole_set.to(device), lineage, folder, tell)
     return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
 
 
+def finish(run: Run, whole_set: ImageSet, lineage: Lineage, folder: Path, tell: Tell) -> None:
+    """Carry out a run to its weights, alone in its folder, unless another process has done so meanwhile."""
+    train_set, held_out = divided(run, whole_set)
+    state = begin(run, train_set, lineage)
+    total = total_steps(run, train_set)
+    words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
+    require(state.first == 0 or state.first < total, words)
+
+    def busy(folder: Path) -> None:
+        check_same(run, folder)
+        wait(folder)
+
+    with alone(folder, busy):
+        check_folder(run, folder)
+        check_hope(run, folder)
+        if os.path.lexists(folder / "model.safetensors"):
+            return
+        record.write_json(folder / "run.json", run)
+        resume(run, state, folder)
+        tell(state.step, total, "resumed" if state.step > state.first else "started")
+        try:
+            carry_out(run, state, train_set, held_out, folder, tell)
+        except TrainingDiverged as error:
+            record.write_json(folder / "diverged.json", {"run": record.name_of_fields(run), "words": str(error)})
+            raise
+        weights = state.best_model or state.model.state_dict()
+        record.write_tensors(folder / "model.safetensors", weights, run=record.name_of_fields(run))
+
+
 def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
-    """Return a data set, the same one again while a table goes through its rows and its file stays as it is."""
-    path = Path(name.partition(":")[2]).expanduser()
-    stamp = path.stat().st_mtime_ns if ":" in name and path.exists() else 0
-    return _loaded(name, split, root, download, limit, stamp)
+    """Return a data set, the same one again while a table goes through its rows and its files stay as they are."""
+    return _loaded(name, split, root, download, limit, stamp(name))
 
 
 @lru_cache(maxsize=2)
-def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None, stamp: int) -> ImageSet:
+def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None, files: int) -> ImageSet:
     return load(name, split, root, download, limit)
 
 
@@ -135,7 +150,7 @@ def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | 
             if time.monotonic() - saved > SAVE_EVERY and state.step < last:
                 stop_if_bad(state, folder)
                 saved, began = save(run, state, folder, began)
-        words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out, folder)
+        words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out)
         saved, began = save(run, state, folder, began)
         tell(state.step, total, words)
 
@@ -197,11 +212,11 @@ def last_good(folder: Path) -> str:
     return f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
 
 
-def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: ImageSet | None, folder: Path) -> str:
-    """Write the line of an epoch of so many steps, choose the best so far, and say how it went."""
+def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: ImageSet | None) -> str:
+    """Add the line of an epoch of so many steps, choose the best so far, and say how it went."""
     line: dict[str, float] = {"epoch": epoch + 1, "step": state.step}
     line |= {name: float(total) / steps for name, total in state.sums.items()}
-    state.sums, state.epochs = {}, state.epochs + 1
+    state.sums = {}
     if held_out is not None:
         line |= measure(run, state, held_out)
         score = line.get("held_out_robust", -1.0)
@@ -210,8 +225,7 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
             state.best_model = {
                 name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()
             }
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    state.lines.append(json.dumps(line))
     of = f"/{run.epochs}" if run.epochs else ""
     return f"epoch {epoch + 1}{of}  " + "  ".join(
         f"{name} {value:.4f}" for name, value in line.items() if name not in ("epoch", "step")

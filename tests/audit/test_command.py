@@ -18,6 +18,7 @@ import torch
 from holdfast import CropFlip, Linf, Report, Run, record, train
 from holdfast.audit.registry import AFTER, BEFORE
 from holdfast.cli import main
+from holdfast.disk import alone
 from holdfast.models import build
 from holdfast.passes import Passes, counting
 from tests.command.saying import said
@@ -223,7 +224,7 @@ def test_one_object_is_printed_whatever_the_network_prints(tmp_path: Path, capsy
 
 
 def test_nobody_else_audits_into_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with record.alone(tmp_path):
+    with alone(tmp_path):
         status, _, err = said(capsys, "audit", LINEAR, *QUICK, "--folder", tmp_path)
     assert status == 2
     assert "another process is at work in" in err

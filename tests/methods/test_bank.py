@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from holdfast import CropFlip, ImageSet, Linf, Run, load, record, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
-from holdfast.errors import BadRecord, BadValue
+from holdfast.errors import BadRecord, BadValue, NotWritten
 from holdfast.lineage import Lineage
 from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
@@ -22,6 +22,7 @@ from holdfast.optimization import SGD
 from holdfast.passes import counting
 from holdfast.types import Batch
 from tests.conftest import Small
+from tests.limited import file_size
 
 SOURCE = Run(
     AT(FGSM(Linf(8 / 255))), epochs=1, batch=16, limit=48, optimizer=SGD(lr=0.05), data="made-up:1x8x8",
@@ -150,12 +151,65 @@ def test_a_damaged_bank_is_refused(tmp_path: Path) -> None:
     assert torch.equal(bank(SAVED, data, lineage).saved.flatten(), torch.tensor(list(whole), dtype=torch.uint8))
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped", "said to hold more"])
+def test_a_damaged_part_of_a_bank_is_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineage, data = finished(tmp_path)
+    module = importlib.import_module("holdfast.methods.bank")
+    monkeypatch.setattr(module, "CHUNK", 10)
+    shown: list[int] = []
+
+    def cut(model: nn.Module, clean: Tensor, labels: Tensor, largest: int) -> Iterator[Tensor]:
+        if len(shown) == 3:
+            raise KeyboardInterrupt
+        shown.append(len(clean))
+        yield from climbs(model, clean, labels, largest)
+
+    monkeypatch.setattr(module, "climbs", cut)
+    with pytest.raises(KeyboardInterrupt):
+        bank(SAVED, data, lineage)
+    part, told = files(tmp_path)
+    whole = part.read_bytes()
+    if damage == "cut":
+        part.write_bytes(whole[: len(whole) // 2])
+    elif damage == "flipped":
+        part.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    else:
+        told.write_text(told.read_text().replace('"digests": [', f'"digests": ["{64 * "0"}", '))
+    named = told if damage == "said to hold more" else part
+    with pytest.raises(BadRecord, match=f"{named.name} was changed since it was written: delete"):
+        bank(SAVED, data, lineage)
+
+
+def test_a_full_disk_while_a_bank_is_made_is_one_line(tmp_path: Path) -> None:
+    lineage, data = finished(tmp_path)
+    with file_size(5_000), pytest.raises(NotWritten, match=r"bank-.*\.part cannot be written"):
+        bank(SAVED, data, lineage)
+    assert all(path.stat().st_size == 0 for path in files(tmp_path))
+    assert len(bank(SAVED, data, lineage).saved) == 6
+
+
+def test_a_bank_that_was_not_yet_signed_is_checked_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineage, data = finished(tmp_path)
+    module = importlib.import_module("holdfast.methods.bank")
+
+    def killed(path: Path) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "checksum", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bank(SAVED, data, lineage)
+    monkeypatch.setattr(module, "climbs", None)
+    assert len(bank(SAVED, data, lineage).saved) == 6
+    assert {path.suffix for path in files(tmp_path)} == {".bytes", ".json"}
+
+
 def test_a_bank_of_other_weights_is_refused(tmp_path: Path) -> None:
     lineage, data = finished(tmp_path)
     bank(SAVED, data, lineage)
     path = lineage.folder(SOURCE) / "model.safetensors"
     other = {name: tensor + 1 for name, tensor in record.read_tensors(path, "").items()}
-    record.write_tensors(path, other, fingerprint=record.fingerprint_of_tensors(other))
+    record.write_tensors(path, other)
     with pytest.raises(BadRecord, match="was made with other weights than its run has now"):
         bank(SAVED, data, lineage)
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import holdfast as hf
-from holdfast import Linf, models
+from holdfast import Linf, models, record
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
+from holdfast.errors import BadRecord
 from holdfast.evaluation import Cell, outcomes
 from holdfast.metrics import accuracy, correct
 from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
@@ -33,6 +34,10 @@ def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.M
     again = audited(COLUMN, model, data, 3, tmp_path, silent)
     assert torch.equal(again.rows.logits, found.rows.logits)
     assert again.doubts == found.doubts
+    told, rows = sorted(tmp_path.iterdir())  # how far it had come is not kept
+    record.write_json(told, {"name": "another", "doubts": []})
+    with pytest.raises(BadRecord, match=f"{told.name} is of another audit: delete it and {rows.name}"):
+        audited(COLUMN, model, data, 3, tmp_path, silent)
 
 
 def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:

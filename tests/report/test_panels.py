@@ -11,7 +11,7 @@ from torch import nn
 from holdfast import ImageSet, analysis, record
 from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
-from holdfast.errors import BadValue
+from holdfast.errors import BadRecord, BadValue
 from holdfast.optimization import SGD
 from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
 from holdfast.report.figure import scaled
@@ -84,6 +84,10 @@ def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert done.seen[""][""] == LINES
         assert done.count == 7
     assert asked == [7]
+    path = next((tmp_path / "analyses").iterdir())
+    record.write_json(path, {"name": "another", "seen": LINES})
+    with pytest.raises(BadRecord, match=f"{path.name} is of another analysis: delete it"):
+        look("f", figure, "smoke", Workplace(tmp_path))
 
 
 def test_a_figure_counts_the_images_that_are_looked_at(tmp_path: Path) -> None:

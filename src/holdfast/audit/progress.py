@@ -68,12 +68,12 @@ def write(path: Path, progress: Progress) -> None:
         "spent": torch.tensor(progress.spent, dtype=torch.float64),
         "at": torch.tensor([progress.move, progress.done]),
     }
-    record.write_tensors(path, tensors)
+    record.write_tensors(path, tensors, audit=path.stem)
 
 
 def read(path: Path, images: Images) -> Progress:
-    """Read how far it had come."""
-    kept = record.read_tensors(path, "delete it; the audit will begin again")
+    """Read how far it had come; a file that was damaged, or is another audit's, is named."""
+    kept = record.read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
     broken_by, best, margin, rows = (kept[name].to(images.device) for name in ("broken_by", "best", "margin", "rows"))
     move, done = kept["at"].tolist()
     return Progress(broken_by, best, margin, kept["attacked"].tolist(), kept["spent"].tolist(), rows, move, done)

@@ -7,12 +7,14 @@ it is opened.
 """
 
 import hashlib
+import math
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,7 @@ from holdfast import record
 from holdfast.attacks import BIM
 from holdfast.attacks.bim import iterations
 from holdfast.data import ImageSet
+from holdfast.disk import naming, once
 from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods.method import Finished, Origin
 from holdfast.threats import Linf
@@ -90,11 +93,7 @@ def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
     }
     path = finished.folder(saved.run) / f"bank-{record.fingerprint([said['data'], said['shape']])}.bytes"
     told = path.with_suffix(".json")
-    if not told.exists():
-        with record.alone(path.parent):
-            if not told.exists():  # another process may have made it meanwhile
-                write(path, model, clean, train_set.labels, said)
-                record.write_json(told, said | {"checksum": checksum(path)})
+    once(told, lambda: write(path, model, clean, train_set.labels, said))
     check(path, record.read_json(told, f"delete it and {path.name}; they are made again"), said)
     pixels = torch.from_file(str(path), shared=False, size=saved.largest * clean.numel(), dtype=torch.uint8)
     return Bank(pixels.view(saved.largest, *clean.shape).to(train_set.device), clean)
@@ -118,24 +117,69 @@ def checksum(path: Path) -> str:
 def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dict[str, Any]) -> None:
     """Write every image at every eps, some images at a time; one that was interrupted goes on where it was."""
     part, told = path.with_suffix(".part"), path.with_suffix(".part.json")
-    done = begun(part, told, said)
-    pixels = np.memmap(part, np.uint8, "r+" if done else "w+", shape=tuple(said["shape"]))
-    for first in range(done, len(clean), CHUNK):
-        some = slice(first, first + CHUNK)
-        for level, attacked in enumerate(climbs(model, clean[some], labels[some], len(pixels))):
-            pixels[level, some] = attacked.cpu().numpy()
-        pixels.flush()
-        record.write_json(told, said | {"done": first + CHUNK})
+    if path.exists() and told.exists():  # it was whole, but not yet signed
+        path.replace(part)
+    digests = begun(part, told, said)
+    with naming(part), part.open("r+b" if digests else "w+b") as file:
+        reserve(file, math.prod(said["shape"]))
+        for first in range(CHUNK * len(digests), len(clean), CHUNK):
+            some = slice(first, first + CHUNK)
+            digests.append(put(file, climbs(model, clean[some], labels[some], said["shape"][0]), first, said))
+            file.flush()
+            os.fsync(file.fileno())
+            record.write_json(told, said | {"digests": digests})
     part.replace(path)
+    record.write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})
     told.unlink()
 
 
-def begun(part: Path, told: Path, said: dict[str, Any]) -> int:
-    """Return how many images an interrupted bank of the same weights and images holds already."""
+def reserve(file: BinaryIO, size: int) -> None:
+    """Take the room for a whole bank at once, so that a full disk is known before hours of attacks."""
+    before = os.fstat(file.fileno()).st_size
+    try:
+        if sys.platform == "linux":
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        file.truncate(before)  # it took what there was
+        raise
+
+
+def put(file: BinaryIO, levels: Iterable[Tensor], first: int, said: dict[str, Any]) -> str:
+    """Write the images from `first` on at each eps where they belong, and return the SHA-256 of all of them."""
+    _, count, *image = said["shape"]
+    digest = hashlib.sha256()
+    for level, attacked in enumerate(levels):
+        pixels = attacked.cpu().numpy().tobytes()
+        file.seek((level * count + first) * math.prod(image))
+        file.write(pixels)
+        digest.update(pixels)
+    return digest.hexdigest()
+
+
+def begun(part: Path, told: Path, said: dict[str, Any]) -> list[str]:
+    """Return the SHA-256 of each part of an interrupted bank of the same weights and images.
+
+    Raises:
+        BadRecord: it holds other bytes now than were written.
+    """
     if not (part.exists() and told.exists()):
-        return 0
-    there = record.read_json(told, "delete it; the bank begins anew")
-    return int(there["done"]) if said.items() <= there.items() else 0
+        return []
+    remedy = f"delete {part} and {told.name}; the bank begins anew"
+    there = record.read_json(told, remedy)
+    if not said.items() <= there.items():
+        return []
+    digests = list(there["digests"])
+    levels, count, *image = said["shape"]
+    size, changed = math.prod(image), f"{part} was changed since it was written: {remedy}"
+    require(part.stat().st_size == levels * count * size, changed, BadRecord)
+    with part.open("rb") as file:
+        for number, written in enumerate(digests):
+            first, digest = number * CHUNK, hashlib.sha256()
+            for level in range(levels):
+                file.seek((level * count + first) * size)
+                digest.update(file.read((min(first + CHUNK, count) - first) * size))
+            require(digest.hexdigest() == written, changed, BadRecord)
+    return digests
 
 
 def climbs(model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> Iterable[Tensor]:

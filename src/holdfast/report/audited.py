@@ -1,5 +1,6 @@
 """The audit of a network as outcomes, one row an image, so that a table can hold it beside its attacks."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from holdfast import record
 from holdfast.audit import audit
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
+from holdfast.disk import once
+from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
 from holdfast.report.table import Audit
 from holdfast.training import Tell
@@ -31,14 +34,21 @@ def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: 
     data = data.subset(every)
     name = record.fingerprint([column, seed, name_of(data), identity(model)])
     path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
-    if not path.exists():
+
+    def make() -> None:
         images = data.take(every)
-        report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder, tell=tell)
-        stopped = [f"{check.name}: could not run" for check in report.stopped]
-        record.write_json(words, [*(doubt.name for doubt in report.doubts), *stopped])
+        report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder / name, tell=tell)
         logits = judge(model, report.adversarial).cpu()
         distance = column.threat.distance(report.adversarial, images).cpu()
         spent = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]
         seconds, forwards, backwards = map(sum, zip(*spent, strict=True))
+        stopped = [f"{check.name}: could not run" for check in report.stopped]
+        record.write_json(words, {"name": name, "doubts": [*(doubt.name for doubt in report.doubts), *stopped]})
         write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, seconds, forwards, backwards))
-    return Audited(read_outcomes(path), tuple(record.read_json(words, "delete it and what is called like it")))
+        shutil.rmtree(folder / name)  # how far it had come
+
+    once(path, make)
+    remedy = f"delete it and {path.name}; the audit is made again"
+    said = record.read_json(words, remedy)
+    require(said.get("name") == name, f"{words} is of another audit: {remedy}", BadRecord)
+    return Audited(read_outcomes(path), tuple(said["doubts"]))

@@ -8,7 +8,8 @@ from holdfast import analysis, record
 from holdfast.analysis import Seen
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.errors import TrainingDiverged
+from holdfast.disk import once
+from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
 from holdfast.lineage import seeded
 from holdfast.report.figure import Figure, Study
@@ -62,9 +63,15 @@ def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
         return Seen({}, {"training diverged": 1.0})
     name = record.fingerprint([study.analysis, seed, name_of(data), identity(model)])
     path: Path = place.folder / "analyses" / f"{name}.json"
-    if not path.exists():
+
+    def make() -> None:
         place.tell(0, 1, f"looking by {record.brief(study.analysis)}")
-        record.write_json(path, study.analysis(model, data, seed))
-    seen = record.restore(record.read_json(path, "delete it; it will be computed again"), WORDS)
+        record.write_json(path, {"name": name, "seen": study.analysis(model, data, seed)})
+
+    once(path, make)
+    remedy = "delete it; it will be computed again"
+    said = record.read_json(path, remedy)
+    require(said.get("name") == name, f"{path} is of another analysis: {remedy}", BadRecord)
+    seen = record.restore(said["seen"], WORDS)
     assert isinstance(seen, Seen), "nothing else is written there"
     return seen

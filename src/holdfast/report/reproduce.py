@@ -128,9 +128,10 @@ def read_tables(folder: Path) -> list[Filled | Looked]:
     tables = []
     for path in found:
         remedy = "run holdfast reproduce again"
+        described = record.read_json(path, remedy)
         try:
-            table = record.restore(record.read_json(path, remedy), known)
-        except TypeError as error:
+            table = record.restore(described, known)
+        except (BadRecord, TypeError) as error:
             raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
         require(isinstance(table, Filled | Looked), f"{path} holds no table: {remedy}", BadRecord)
         tables.append(table)

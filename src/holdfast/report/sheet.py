@@ -1,6 +1,5 @@
 """A filled table as lines of text cells, and those as plain text, Markdown, LaTeX and JSON."""
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -174,4 +173,4 @@ def _tex(text: str) -> str:
 
 def to_json(filled: Filled | Looked) -> str:
     """Return the values of every seed, and the whole table as described, on one page of JSON."""
-    return json.dumps(record.describe(filled), indent=1)
+    return record.signed_json(filled)

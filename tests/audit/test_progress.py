@@ -1,0 +1,34 @@
+"""How far an audit has come is read back as it was written, or refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from holdfast.audit.progress import begin, read, write
+from holdfast.errors import BadRecord
+
+
+def test_progress_comes_back(tmp_path: Path) -> None:
+    images = torch.rand(5, 1, 2, 2)
+    progress = begin(images)
+    progress.broken_by[2], progress.attacked, progress.spent = 0, [5], [[5.0, 0.0, 0.25]]
+    progress.move = 1
+    write(tmp_path / "a.safetensors", progress)
+    back = read(tmp_path / "a.safetensors", images)
+    assert torch.equal(back.broken_by, progress.broken_by)
+    assert torch.equal(back.best, images)
+    assert (back.attacked, back.spent, back.move, back.done) == ([5], [[5.0, 0.0, 0.25]], 1, 0)
+
+
+def test_progress_with_one_bit_changed_or_of_another_audit_is_refused(tmp_path: Path) -> None:
+    images = torch.rand(5, 1, 2, 2)
+    write(tmp_path / "a.safetensors", begin(images))
+    whole = (tmp_path / "a.safetensors").read_bytes()
+    (tmp_path / "b.safetensors").write_bytes(whole)
+    with pytest.raises(BadRecord, match=r"b\.safetensors was written for another audit"):
+        read(tmp_path / "b.safetensors", images)
+    for spot in range(0, len(whole), len(whole) // 40):
+        (tmp_path / "a.safetensors").write_bytes(whole[:spot] + bytes([whole[spot] ^ 1]) + whole[spot + 1 :])
+        with pytest.raises(BadRecord, match=r"a\.safetensors .*: delete it; the audit will begin again"):
+            read(tmp_path / "a.safetensors", images)

@@ -1,0 +1,142 @@
+"""Files are whole or absent, a full disk is one line, and one process at a time works in a place."""
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from holdfast import record
+from holdfast.disk import alone, clear, once, wait, whole
+from holdfast.errors import BadRecord, NotWritten
+from tests.limited import file_size
+
+DEAD = 2**22 + 1
+"""No process has this number: Linux gives lower ones."""
+
+
+def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail() -> None:
+        with whole(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
+    record.write_text(tmp_path / "a.txt", "old")
+    record.write_state(tmp_path / "last.pt", {"a": 1})
+    with file_size(10_000):
+        with pytest.raises(NotWritten, match=r"a\.txt cannot be written"):
+            record.write_text(tmp_path / "a.txt", "new" * 10_000)
+        with pytest.raises(NotWritten, match=r"last\.pt cannot be written"):
+            record.write_state(tmp_path / "last.pt", {"a": torch.zeros(100_000)})
+        with pytest.raises(NotWritten, match=r"t\.safetensors cannot be written"):
+            record.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(100_000)})
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert record.read_state(tmp_path / "last.pt", "") == {"a": 1}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "last.pt"}
+    with pytest.raises(NotWritten, match=r"a\.txt/b\.txt cannot be written"):
+        record.write_text(tmp_path / "a.txt" / "b.txt", "")
+
+
+def test_faults_of_what_is_written_and_of_other_files_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), whole(tmp_path / "file"):
+        (tmp_path / "missing").read_text()
+    with pytest.raises(BrokenPipeError), whole(tmp_path / "file"):
+        raise BrokenPipeError(errno.EPIPE, "nobody reads")
+
+
+def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
+    code = (
+        "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)\n"
+        "print('in', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stdout.readline() == "in\n"
+    with pytest.raises(BadRecord, match="another process is at work in"), alone(tmp_path):
+        pass
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    with alone(tmp_path):
+        pass
+
+
+def test_a_fault_inside_is_not_taken_for_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(BlockingIOError), alone(tmp_path):
+        raise BlockingIOError
+
+
+def test_who_waits_says_so_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inside, leave, order = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        with alone(tmp_path):
+            inside.set()
+            leave.wait(10)
+            order.append("other")
+
+    def busy(folder: Path) -> None:
+        wait(folder)
+        leave.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    with caplog.at_level(logging.WARNING), alone(tmp_path, busy):
+        order.append("this")
+    thread.join()
+    assert order == ["other", "this"]
+    assert [str(tmp_path) in line.getMessage() for line in caplog.records] == [True]
+
+
+def test_what_two_need_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, made, begun, waiting = tmp_path / "file", [], threading.Event(), threading.Event()
+
+    def make() -> None:
+        begun.set()
+        waiting.wait(10)
+        made.append(threading.get_ident())
+        path.write_text("made")
+
+    thread = threading.Thread(target=once, args=(path, make))
+    thread.start()
+    begun.wait(10)
+    monkeypatch.setattr("holdfast.disk.wait", lambda place: waiting.set())
+    once(path, make)
+    thread.join()
+    assert len(made) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_dead_processes_were_writing_is_cleared_away(tmp_path: Path) -> None:
+    kept = {f".last.pt.{os.getpid()}", ".bashrc", "last.pt", ".a.12x"}
+    for name in (*kept, f".last.pt.{DEAD}", f".model.safetensors.{DEAD}"):
+        (tmp_path / name).touch()
+    with alone(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == kept
+    for name in ("a.part", "a.safetensors", "b.part"):
+        (tmp_path / f".{name}.{DEAD}").touch()
+    (tmp_path / ".a.safetensors.lock").touch()
+    once(tmp_path / "a.safetensors", (tmp_path / "a.safetensors").touch)
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"a.safetensors", f".b.part.{DEAD}"}
+    clear(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"a.safetensors"}

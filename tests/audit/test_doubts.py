@@ -25,7 +25,7 @@ from holdfast.threats import Threat
 from tests.audit.broken import ATTACKS, MODELS, Around, trained
 from tests.conftest import Small
 
-BUDGET = 40_000
+BUDGET = 42_000
 """The passes of single images that all checks together may spend."""
 
 
@@ -324,3 +324,11 @@ def test_names_and_criteria_are_said_once_and_in_the_docs() -> None:
     for kind in kinds:
         name = f"*{kind.name}*" if kind.misled else kind.name
         assert f"| {name} | {kind.criterion} |" in page
+
+
+def test_climbs_that_leave_what_a_shorter_way_breaks_are_doubted(honest: dict[str, nn.Module], data: ImageSet) -> None:
+    """A walk along the boundary finds what one step from the image leaves, in every norm."""
+    subject = Subject(honest["plain"], honest["plain"], data.images[:60], data.labels[:60])
+    for threat in (Linf(0.15), L2(0.8), L1(3.0)):
+        found, stages = run_moves(subject, {"fgsm": Move(FGSM(threat))})
+        assert "shorter ways beat the attacks" in names(look_at_attacks(subject, threat, found, stages))

@@ -2,7 +2,7 @@
 
 Each check of the registry ends in one of four states: it raised a doubt, it passed (its figure and its criterion are
 kept), it does not apply, or it could not run, because the network raised an error. The network is left as it was. All
-checks together spend at most about 40,000 passes of single images. Their random numbers are their own, and fixed.
+checks together spend at most about 42,000 passes of single images. Their random numbers are their own, and fixed.
 """
 
 from collections.abc import Iterator, Sequence

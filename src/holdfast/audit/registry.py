@@ -22,6 +22,7 @@ from holdfast.audit.survivor_doubts import (
     black_box_wins,
     not_converged,
     random_search_wins,
+    shorter_ways_win,
     surrogate_differs,
     too_few_images,
 )
@@ -139,6 +140,14 @@ AFTER = (
         "random search beats the attacks",
         "80 squares break 1 % of the survivors",
         lambda scene: random_search_wins(scene.subject, scene.threat, scene.outcome),
+        misled=True,
+        needs_right=False,
+        again=True,
+    ),
+    Kind(
+        "shorter ways beat the attacks",
+        "a minimum-norm attack breaks 3 % and two images of 32 survivors inside the ball",
+        lambda scene: shorter_ways_win(scene.subject, scene.threat, scene.outcome),
         misled=True,
         needs_right=False,
         again=True,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from holdfast.attacks import APGD, APGDT, PGD, MultiTargeted, Square
+from holdfast.attacks import APGD, APGDT, DDN, FABT, PGD, MultiTargeted, Square
 from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import STANDS, Progress, most_fragile
@@ -14,7 +14,8 @@ from holdfast.evaluation import judge
 from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
 from holdfast.passes import spend
-from holdfast.threats import L1, Threat
+from holdfast.threats import L1, L2, Threat
+from holdfast.types import Rows
 
 NO_SURVIVORS = "no image is left standing"
 BLACK_BOX = 0.002
@@ -61,6 +62,39 @@ def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Fin
     return above(LUCKY, figure, meaning)
 
 
+SHORTENED, SHORT_STEPS = 32, 60
+"""How many survivors a minimum-norm attack is tried on, spread over all margins, and how long."""
+SHORTER, SHORTER_IMAGES = 0.03, 2
+"""Share of them that it breaks within the radius, and how many they must be: one is chance."""
+
+
+def shorter_ways_win(subject: Subject, threat: Threat, found: Progress) -> Finding:
+    """Doubt attacks that leave what a search from the other side breaks: over the boundary first, then nearer.
+
+    Networks trained in one norm hide their gradients from climbs in another; a walk along the boundary still finds it.
+    """
+    left = by_fragility(found)
+    if len(left) == 0:
+        return not_applicable(NO_SURVIVORS)
+    chosen = torch.linspace(0, len(left) - 1, min(len(left), SHORTENED), device=left.device).round().long()
+    spread = part(subject, left[chosen])
+    steps = SHORT_STEPS // CLASSES
+    nearest = DDN(threat, steps=SHORT_STEPS) if isinstance(threat, L2) else FABT(threat, steps=steps, classes=CLASSES)
+    hit = int(broken(spread, nearest).sum())
+    figure = hit / len(spread.images)
+    meaning = (
+        f"an attack that looks for the nearest break finds it inside the ball for {hit} of {len(chosen)} images "
+        "that all attacks left: the attacks fail, and the robust accuracy is too high; audit with effort 'thorough'"
+    )
+    return finding(figure > SHORTER and hit >= SHORTER_IMAGES, SHORTER, figure, meaning)
+
+
+def by_fragility(found: Progress) -> Rows:
+    """Return the standing images, those of the highest margins first."""
+    left = found.standing()
+    return left[found.margin[left].sort(descending=True, stable=True).indices]
+
+
 FRAGILE, MORE_STEPS = 32, 50
 """How many of the most fragile survivors are climbed on from their best points, and how long."""
 WIDE, CLASSES, SHORT = 96, 3, 10
@@ -76,10 +110,9 @@ def not_converged(subject: Subject, threat: Threat, found: Progress) -> Finding:
 
     An image whose margin is far from zero may yet have a wrong class that was not tried: hence the second.
     """
-    left = found.standing()
+    left = by_fragility(found)
     if len(left) == 0:
         return not_applicable(NO_SURVIVORS)
-    left = left[found.margin[left].sort(descending=True, stable=True).indices]
     half = left[: math.ceil(len(left) / 2)]
     spread = half[:: math.ceil(len(half) / WIDE)]
     targeted = APGDT if isinstance(threat, L1) else MultiTargeted

@@ -22,7 +22,7 @@ LEVELS = (
     ("state",),
     ("lineage", "checkpoint"),
     ("beginning",),
-    ("training", "vocabulary", "choices"),
+    ("training", "vocabulary", "choices", "weights"),
     ("evaluation", "networks"),
     ("metrics",),
     ("audit", "analysis", "export"),

@@ -15,9 +15,10 @@ from holdfast.choices import known
 from holdfast.data import ImageSet, load
 from holdfast.errors import UsageError, require
 from holdfast.export import judge_of
-from holdfast.networks import centered, network, read_run, weights_alone
+from holdfast.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.run import isolated, reseed
 from holdfast.threats import Threat
+from holdfast.weights import Normalisation, assumed
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Audit:
     """The architecture, where the network is a .safetensors file."""
     other_model: str | None = None
     """The other network's architecture; that of --model where none is given."""
+    mean: tuple[float, ...] = ()
+    """The normalisation of a .safetensors file that holds none: what is taken from the pixels, one number or one a
+    channel (0 and a deviation of 1: none). That of its architecture is assumed where none is given."""
+    std: tuple[float, ...] = ()
+    """The deviations that go with --mean."""
     pretrained: bool = True
     """Audit timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
     seed: int = 0
@@ -95,6 +101,8 @@ class Named:
     model: nn.Module
     source: str
     data: ImageSet
+    assumed: str | None = None
+    """What was assumed of the network because nobody said it."""
 
     def to(self, device: torch.device) -> "Named":
         """Return them on a device."""
@@ -113,16 +121,21 @@ def named(options: Audit, names: Sequence[str]) -> list[Named]:
     data = whole if run is None or run.augment is None else centered(whole, run.augment)
     alone = len(names) == 1 and options.other_model is not None
     require(not alone, f"--other-model {options.other_model}: there is no other network", UsageError)
-    networks = [made(options, names[0], options.model, data)]
+    given = given_to(names, options.mean, options.std)
+    networks = [made(options, names[0], options.model, data, given)]
     for other in names[1:]:
         architecture = options.other_model or (options.model if weights_alone(other) else None)
         folder = Path(other).is_dir()
-        networks += [judge_of(other, None, whole, data) if folder else made(options, other, architecture, data)]
-    return [Named(name, model, source, data) for name, model in zip(names, networks, strict=True)]
+        networks += [judge_of(other, None, whole, data) if folder else made(options, other, architecture, data, given)]
+    return [
+        Named(name, model, source, data, assumed(name, model) if given is None and weights_alone(name) else None)
+        for name, model in zip(names, networks, strict=True)
+    ]
 
 
-def made(options: Audit, name: str, architecture: str | None, data: ImageSet) -> nn.Module:
+def made(options: Audit, name: str, architecture: str | None, data: ImageSet, given: Normalisation | None) -> nn.Module:
     """Return a network at rest; where its weights are drawn, they are the same in every process and at every call."""
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
-        return network(name, architecture, data.shape, len(data.classes), options.pretrained, options.download)
+        public = (options.pretrained, options.download)
+        return network(name, architecture, data.shape, len(data.classes), *public, given)

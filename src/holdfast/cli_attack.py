@@ -1,19 +1,24 @@
 """holdfast attack ATTACK [NORM] NETWORK: attack a network and write the attacked images."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import nn
 
 from holdfast import attacks
 from holdfast.choices import against, attack_kinds, known
 from holdfast.data import load
 from holdfast.errors import UsageError, require
 from holdfast.export import export, judge_of
-from holdfast.networks import centered, network, read_run, weights_alone
+from holdfast.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.options import first_word, parse
+from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.run import device_of
 from holdfast.threats import NORMS
+from holdfast.weights import assumed
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class Attack:
     """Another network, whose answers are counted instead: transfer."""
     judge_model: str | None = None
     """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
+    mean: tuple[float, ...] = ()
+    """The normalisation of a .safetensors file that holds none: what is taken from the pixels, one number or one a
+    channel (0 and a deviation of 1: none). That of its architecture is assumed where none is given."""
+    std: tuple[float, ...] = ()
+    """The deviations that go with --mean."""
     pretrained: bool = True
     """Attack timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
     batch: int = 250
@@ -48,15 +58,25 @@ class Attack:
         source = self.data or (run.data if run else "digits")
         whole = load(source, "test", root=self.data_root, download=self.download, limit=self.limit)
         images = whole if run is None or run.augment is None else centered(whole, run.augment)
-        public = (self.pretrained, self.download)
-        model = network(name, self.model, images.shape, len(images.classes), *public).to(device)
-        judged = model
+        given = given_to([each for each in (name, self.judge) if each is not None], self.mean, self.std)
+        more = (self.pretrained, self.download, given)
+        model = network(name, self.model, images.shape, len(images.classes), *more).to(device)
+        asked = {name: model}
         if self.judge is not None:
             architecture = self.judge_model or (self.model if weights_alone(self.judge) else None)
-            judged = judge_of(self.judge, architecture, whole, images, *public).to(device)
+            asked[self.judge] = judge_of(self.judge, architecture, whole, images, *more).to(device)
+        tell_assumed(asked if given is None else {})
+        judged = asked[self.judge or name]
         with Teller() as tell:
             print(export(model, judged, self.attack, images.to(device), self.out, self.batch, tell))
         return 0
+
+
+def tell_assumed(networks: Mapping[str, nn.Module]) -> None:
+    """Say which normalisation was assumed of networks whose files do not say it."""
+    for name, network_of in networks.items():
+        if weights_alone(name) and (words := assumed(name, network_of)):
+            print(f"holdfast: {printable(words)}", file=sys.stderr)
 
 
 def run_attack(args: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ from holdfast.disk import alone
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
 from holdfast.options import parse
+from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.run import device_of
@@ -51,6 +52,8 @@ def run_audit(args: Sequence[str]) -> int:
         try:
             with aside:
                 subjects = [each.to(device) for each in named(options, names)]
+                for words in filter(None, (each.assumed for each in subjects)) if speaks() else ():
+                    print(f"holdfast: {printable(words)}", file=sys.stderr)
             with kept_alone(options):
                 with aside:
                     audits = attacked(options, subjects, threat, command)
@@ -93,7 +96,7 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             report = audit(each.model, images, each.data.labels, *search)
             origin = Origin(
                 each.name, record.fingerprint_of_tensors(each.model.state_dict()), f"{each.source}, test",
-                name_of(each.data), options.batch, command, conditions(each.data.device),
+                name_of(each.data), options.batch, command, conditions(each.data.device), each.assumed,
             )  # fmt: skip
             audits.append(Audited(report, origin, each.model, each.data))
     return audits
@@ -112,7 +115,9 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
     if options.json:
         print(json.dumps(whole, allow_nan=False))
     else:
-        said = [f"{each.origin.network}\n{each.report}" for each in audits]
+        said = [
+            "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
+        ]
         said += [str(comparison)] if comparison is not None else []
         print("\n\n".join([*said, f"report: {options.folder / 'report.html'}"]))
     return status(options, audits)

@@ -22,6 +22,7 @@ from holdfast.metrics import share_of
 from holdfast.networks import centered, network, read_run
 from holdfast.passes import counting
 from holdfast.training import Tell
+from holdfast.weights import Normalisation
 
 
 def export(
@@ -78,8 +79,9 @@ def judge_of(
     images: ImageSet,
     pretrained: bool = False,
     download: bool = False,
+    normalisation: Normalisation | None = None,
 ) -> nn.Module:
-    """Return the network that judges images made on another one; the last two are those of `networks.network`.
+    """Return the network that judges images made on another one; the last three are those of `networks.network`.
 
     Raises:
         UsageError: it sees another part of the `whole` pictures than the attacked network, or there is no such network.
@@ -92,7 +94,7 @@ def judge_of(
             f"{name} was trained to see images of shape {seen.shape}, the attacked ones have {images.shape}",
             UsageError,
         )
-    return network(name, architecture, images.shape, len(images.classes), pretrained, download)
+    return network(name, architecture, images.shape, len(images.classes), pretrained, download, normalisation)
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """From what a person names on the command line to a network at rest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,11 +8,12 @@ from torch import nn
 
 from holdfast import models, record
 from holdfast.data import CropFlip, ImageSet
-from holdfast.errors import BadRecord, UsageError, require
+from holdfast.errors import BadRecord, HoldfastError, UsageError, require
 from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.run import Run, trained_model
 from holdfast.vocabulary import KINDS
+from holdfast.weights import Normalisation, put
 
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
@@ -24,7 +25,7 @@ def read_run(folder: Path) -> Run:
     described = record.read_any_json(folder / "run.json", remedy)
     try:
         run = record.restore(described, KINDS)
-    except (UsageError, TypeError) as error:
+    except (HoldfastError, TypeError, ValueError, AttributeError) as error:
         raise BadRecord(f"{folder / 'run.json'} cannot be read ({error}): {remedy}") from error
     require(isinstance(run, Run), f"{folder / 'run.json'} does not describe a run: {remedy}", BadRecord)
     assert isinstance(run, Run)
@@ -41,17 +42,39 @@ def weights_alone(name: str) -> bool:
     return Path(name).suffix == ".safetensors"
 
 
+def given_to(names: Sequence[str], mean: tuple[float, ...], std: tuple[float, ...]) -> Normalisation | None:
+    """Return the normalisation that --mean and --std give to the files of weights among the names, if they do.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if not (mean or std):
+        return None
+    words = f"--mean and --std: none of {', '.join(names)} is a .safetensors file"
+    require(any(map(weights_alone, names)), words, UsageError)
+    return Normalisation(mean, std)
+
+
 def network(
-    name: str, architecture: str | None, shape: Shape, classes: int, pretrained: bool = False, download: bool = False
+    name: str,
+    architecture: str | None,
+    shape: Shape,
+    classes: int,
+    pretrained: bool = False,
+    download: bool = False,
+    normalisation: Normalisation | None = None,
 ) -> nn.Module:
     """Return a network: a run's folder, a .safetensors file with its architecture, or a name that `models.build` takes.
 
-    A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so.
+    A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so. The
+    `normalisation` is that of a .safetensors file that holds none.
 
     Raises:
         UsageError: nothing answers to the name, the weights are another network's, or it needs no architecture.
     """
     path = Path(name)
+    if path.suffix in (".pt", ".pth", ".pkl"):
+        raise BadRecord(f"{path} is a pickle, which could run code when read: save the weights as .safetensors")
     require(
         architecture is None or weights_alone(name),
         f"--model {architecture}: {name} says itself what it is",
@@ -64,10 +87,9 @@ def network(
             raise UsageError(f"{path} holds only weights: say of which network with --model")
         model = models.build(architecture, shape, classes)
         weights = record.read_any_tensors(path, "give the path of a safetensors file")
-        record.load_weights(model, weights, str(path))
-        return model.eval()
-    if path.suffix in (".pt", ".pth", ".pkl"):
-        raise BadRecord(f"{path} is a pickle, which could run code when read: save the weights as .safetensors")
+        model = put(model, weights, str(path), normalisation).eval()
+        check_answer(model, name, shape, classes)
+        return model
     require(
         ":" in name,
         f"'{name}' is no run's folder, no .safetensors file, and not timm:NAME, torchvision:NAME or FILE.py:FUNCTION",

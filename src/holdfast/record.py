@@ -265,8 +265,10 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -
     missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     shapes = [name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape]
     if missing or foreign or shapes:
+        also = f" and has '{foreign[0]}'" if foreign else ""
         first = (
-            f"it lacks '{missing[0]}'" if missing else f"it has '{foreign[0]}', which the network has not" if foreign
+            f"it lacks '{missing[0]}'{also}" if missing
+            else f"it has '{foreign[0]}', which the network has not" if foreign
             else f"'{shapes[0]}' is {tuple(tensors[shapes[0]].shape)} there and {tuple(own[shapes[0]].shape)} here"
         )  # fmt: skip
         raise BadRecord(f"{origin} holds the weights of another network than {type(model).__name__}: {first}")

@@ -269,3 +269,21 @@ def test_networks_that_see_other_parts_of_the_images_are_not_compared(
     status, _, err = said(capsys, "audit", tmp_path / "8", tmp_path / "6", *QUICK, "--folder", tmp_path / "a")
     assert status == 2
     assert "was trained to see images of shape (1, 6, 6)" in err
+
+
+def test_what_was_assumed_of_a_network_is_said_and_written_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = build("lenet", (1, 8, 8), 10).state_dict()
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("normalized.")}
+    record.write_tensors(tmp_path / "plain.safetensors", kept)
+    words = ("audit", tmp_path / "plain.safetensors", "--model", "lenet", "--effort", "fast", "--limit", "4")
+    status, _, err = said(capsys, *words, "--folder", tmp_path / "a", "--json")
+    assert (status, err.count("\n")) == (0, 1)
+    assumed = json.loads((tmp_path / "a" / "report.json").read_text())["assumed"]
+    assert err == f"holdfast: {assumed}\n"
+    assert "mean 0 and std 1" in assumed
+    assert "mean 0 and std 1" in (tmp_path / "a" / "report.html").read_text()
+    given = ("--mean", "0", "--std", "1")
+    assert said(capsys, *words, *given, "--folder", tmp_path / "b", "--json")[::2] == (0, "")
+    assert json.loads((tmp_path / "b" / "report.json").read_text())["assumed"] is None

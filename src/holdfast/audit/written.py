@@ -29,6 +29,8 @@ class Origin:
     command: str
     conditions: Mapping[str, str]
     """Hardware and versions."""
+    assumed: str | None = None
+    """What was assumed of the network because nobody said it: its normalisation."""
 
 
 def as_json(report: Report, origin: Origin) -> Written:

@@ -157,6 +157,7 @@ def _repeat(report: Report, origin: Origin) -> Shown:
             "images": f"{len(report.broken_by):,} of {origin.data}, {origin.images}",
             "attacked on": report.crafted_on,
             "time": f"{report.seconds:.1f} s",
+            **({"assumed": origin.assumed} if origin.assumed else {}),
             **origin.conditions,
         },
     }

@@ -1,0 +1,103 @@
+"""Weights that were saved elsewhere, put into a network under the names and with the normalisation that it has."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from holdfast import record
+from holdfast.errors import UsageError, require
+from holdfast.models.normalized import Normalized
+
+HELD = ("normalized.mean", "normalized.std")
+"""What a file that holds its normalisation calls it."""
+COUNT = ".num_batches_tracked"
+"""What batch norm did not count before torch 0.4.1."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What a network was trained on: pixels less `mean`, divided by `std`; one number, or one a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for word, values in (("mean", self.mean), ("std", self.std)):
+            finite = len(values) > 0 and all(map(math.isfinite, values))
+            require(finite, f"{word} = {values}: give one number, or one a channel, for both mean and std")
+        require(min(self.std) > 0, f"std = {self.std}: deviations are above 0")
+
+    def __str__(self) -> str:
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        return f"mean {mean} and std {std}"
+
+    def before(self, model: nn.Module) -> nn.Module:
+        """Return the network with this normalisation in place of its own, or in front of it where it has none."""
+        normalized = Normalized(self.mean, self.std)
+        if not isinstance(getattr(model, "normalized", None), Normalized):
+            return nn.Sequential(normalized, model)
+        model.normalized = normalized
+        return model
+
+
+def put(model: nn.Module, weights: Mapping[str, Tensor], origin: str, normalisation: Normalisation | None) -> nn.Module:
+    """Return the network with these weights, and with the normalisation where the weights come without one.
+
+    A prefix that all names share is taken away, as `nn.DataParallel` adds one.
+
+    Raises:
+        BadRecord: they are another network's.
+        UsageError: they come with a normalisation of their own, and another is given.
+    """
+    weights = renamed(weights, model.state_dict())
+    held = [name for name in HELD if name in weights]
+    require(
+        normalisation is None or not held,
+        f"{origin} holds its own normalisation: leave --mean and --std out",
+        UsageError,
+    )
+    own = model.state_dict()
+    for name in held:
+        if name in own:
+            weights[name] = _as_large(weights[name], own[name])
+            model.get_submodule("normalized").register_buffer(name.rpartition(".")[2], torch.empty_like(weights[name]))
+    weights |= {name: count for name, count in own.items() if name.endswith(COUNT) and name not in weights}
+    record.load_weights(model, weights, origin)
+    return model if normalisation is None else normalisation.before(model)
+
+
+def renamed(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights without the prefix that all names share, where a network knows the names that are left."""
+    left = dict(weights)
+    while len({name.partition(".")[0] for name in left}) == 1 and all("." in name for name in left):
+        if own.keys() & left.keys():
+            return left
+        left = {name.partition(".")[2]: tensor for name, tensor in left.items()}
+    return left if own.keys() & left.keys() else dict(weights)
+
+
+def _as_large(given: Tensor, own: Tensor) -> Tensor:
+    """Return statistics of a shape that broadcasts to the network's own in that shape; others as they are."""
+    shaped = given[None] if given.ndim == 3 else given.reshape(1, -1, 1, 1) if given.ndim < 2 else given
+    try:
+        return shaped.expand_as(own).contiguous()
+    except RuntimeError:
+        return shaped
+
+
+def _holds_one(path: str) -> bool:
+    with safe_open(path, framework="pt") as file:
+        return any(f".{name}".endswith(f".{HELD[0]}") for name in file.keys())  # noqa: SIM118
+
+
+def assumed(path: str, model: nn.Module) -> str | None:
+    """Say which normalisation a network has that was put together from a file of weights that holds none."""
+    normalized = getattr(model, "normalized", None)
+    if not isinstance(normalized, Normalized) or _holds_one(path):
+        return None
+    mean, std = (tuple(each.flatten()[:3].tolist()) for each in (normalized.mean, normalized.std))
+    return f"{path} holds no normalisation: {Normalisation(mean, std)} are assumed; --mean and --std say otherwise"

@@ -24,7 +24,7 @@ LEVELS = (
     ("beginning",),
     ("training", "vocabulary", "choices", "weights"),
     ("evaluation", "networks"),
-    ("metrics",),
+    ("metrics", "written_images"),
     ("audit", "analysis", "export"),
     ("report", "progress", "options", "audit_request"),
     ("shipped_papers",),

@@ -45,7 +45,7 @@ def run_audit(args: Sequence[str]) -> int:
     options = parse(Audit, "audit NETWORK [OTHER]", args[len(names) :], Audit())
     require(1 <= len(names) <= 2, USAGE, UsageError)
     threat = options.checked()
-    command = shlex.join(["holdfast", "audit", *args])
+    command = printable(shlex.join(["holdfast", "audit", *args]))
     # What a person's own file prints would break the one object that --json promises.
     aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with launched(device_of(options.device)) as device:
@@ -95,8 +95,8 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
             report = audit(each.model, images, each.data.labels, *search)
             origin = Origin(
-                each.name, record.fingerprint_of_tensors(each.model.state_dict()), f"{each.source}, test",
-                name_of(each.data), options.batch, command, conditions(each.data.device), each.assumed,
+                printable(each.name), record.fingerprint_of_tensors(each.model.state_dict()),
+                f"{printable(each.source)}, test", name_of(each.data), options.batch, command, conditions(each.data.device), each.assumed,
             )  # fmt: skip
             audits.append(Audited(report, origin, each.model, each.data))
     return audits

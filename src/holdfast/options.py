@@ -5,10 +5,13 @@ import io
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import tyro
 
+from holdfast.data.request import expanded
 from holdfast.errors import UnknownName, UsageError
 from holdfast.terminal import wide_enough
 
@@ -39,11 +42,21 @@ def parse(options: type[Options], prog: str, args: Sequence[str], default: Optio
     try:
         with contextlib.redirect_stderr(said), wide_enough():
             config = (tyro.conf.AvoidSubcommands,)
-            return tyro.cli(options, prog=f"holdfast {prog}", args=args, config=config, default=default)
+            found = tyro.cli(options, prog=f"holdfast {prog}", args=args, config=config, default=default)
+        return at_home(found)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise UsageError(_one_line(said.getvalue())) from stop
+
+
+def at_home(options: Options) -> Options:
+    """Return the options with the homes that ~ and ~NAME mean in their paths: a shell leaves `--out=~/x` as it is."""
+    assert is_dataclass(options)
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    meant = {name: path for name, path in given.items() if isinstance(path, Path) and str(path).startswith("~")}
+    changed: Options = replace(options, **{name: expanded(path) for name, path in meant.items()})  # type: ignore[type-var]
+    return changed
 
 
 def in_decimals(args: Sequence[str]) -> list[str]:

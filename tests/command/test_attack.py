@@ -1,5 +1,6 @@
 """holdfast attack: the images it writes, and what it says of them."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from holdfast import record
 from holdfast.data import load
 from holdfast.models import build
 from holdfast.passes import counting
+from tests import limited
 from tests.command.saying import said
 
 
@@ -94,6 +96,54 @@ def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.Cap
     assert "holds pictures already" in error
 
 
+@pytest.mark.parametrize("name", [f"{'x' * 245}.npz", f"{'x' * 300}.npz", "x" * 300], ids=len)
+def test_a_name_too_long_for_the_disk_is_told_before_the_work(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with counting() as spent:
+        status, _, err = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / name)
+    assert (status, err.count("\n"), spent.forwards) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["pictures", "a.npz"])
+def test_what_fails_half_way_is_in_no_way_of_another_try(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / name)
+    with limited.file_size(50):
+        status, _, err = said(capsys, *words)
+    assert (status, err.count("\n")) == (2, 1)
+    assert name in err
+    assert "3 images:" in err  # what was found out is not lost
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert said(capsys, *words)[0] == 0
+
+
+def test_images_without_room_where_they_belong_are_kept_elsewhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("holdfast.written_images._write_pictures", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    status, _, err = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / "pictures")
+    assert status == 2
+    kept = next(tmp_path.rglob("attacked.npz"))
+    assert str(kept) in err
+    assert len(load(f"npz:{kept}", "test")) == 3
+
+
+def test_any_class_can_name_a_picture(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["é" * 250, "a/b", "..", "a\0b", "\udcff", "line\n", *"6789"]
+    arrays = {"test_images": np.zeros((10, 8, 8), np.uint8), "test_labels": np.arange(10), "classes": np.array(names)}
+    np.savez(tmp_path / "own.npz", **arrays)
+    data = ("--data", f"npz:{tmp_path / 'own.npz'}", "--out", tmp_path / "pictures")
+    assert said(capsys, "attack", "FGSM", folder, *data)[0] == 0
+    written = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert [name[:6] for name in written] == [f"{place:05d}-" for place in range(10)]
+
+
 def test_attack_takes_weights_with_an_architecture(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +152,7 @@ def test_attack_takes_weights_with_an_architecture(
 
 
 def test_images_come_back_from_bytes_to_the_nearest(folder: Path) -> None:
-    from holdfast.export import to_bytes
+    from holdfast.written_images import to_bytes
 
     images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0])
     assert to_bytes(images).tolist() == [0, 0, 1, 255]

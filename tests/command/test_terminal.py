@@ -69,6 +69,25 @@ def test_a_word_that_names_nothing_is_one_line(verb: str, word: str, capsys: pyt
     assert (status, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("train", "standard", "--folder"), ("train", "standard", "--data-root"), ("report", "x", "--out")],
+    ids=" ".join,
+)
+def test_a_home_of_nobody_is_one_line(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = said(capsys, *words, "~nobody-here/x")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "~nobody-here" in err
+
+
+def test_a_home_is_meant_where_the_shell_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert said(capsys, *SHORT[:-1], "--folder=~/run")[0] == 0
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
 def test_any_text_becomes_one_line_of_utf8() -> None:
     assert printable("é 1") == "é 1"
     assert printable("a\nb\0c\udcffd\ud800") == r"a\nb\x00c\xffd\ud800"

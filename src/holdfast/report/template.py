@@ -11,7 +11,8 @@ def rendered(name: str, **shown: object) -> str:
     quiet = Environment(
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return quiet.get_template(name).render(shown)
+    page = quiet.get_template(name).render(shown)
+    return page.encode("utf-8", "backslashreplace").decode()  # a path may hold what is no UTF-8
 
 
 def data_uri(svg: str) -> str:

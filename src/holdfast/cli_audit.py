@@ -94,10 +94,10 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             images = each.data.take(torch.arange(len(each.data)))
             search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
             report = audit(each.model, images, each.data.labels, *search)
-            origin = Origin(
-                printable(each.name), record.fingerprint_of_tensors(each.model.state_dict()),
-                f"{printable(each.source)}, test", name_of(each.data), options.batch, command, conditions(each.data.device), each.assumed,
-            )  # fmt: skip
+            weights = record.fingerprint_of_tensors(each.model.state_dict())
+            source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
+            of_what = (printable(each.name), weights, source, name_of(each.data))
+            origin = Origin(*of_what, options.batch, command, measured, each.assumed)
             audits.append(Audited(report, origin, each.model, each.data))
     return audits
 

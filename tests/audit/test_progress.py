@@ -14,7 +14,9 @@ def test_progress_comes_back(tmp_path: Path) -> None:
     progress = begin(images)
     progress.broken_by[2], progress.attacked, progress.spent = 0, [5], [[5.0, 0.0, 0.25]]
     progress.move = 1
+    (tmp_path / f".a.safetensors.{2**22 + 1}").touch()  # of a process that was killed
     write(tmp_path / "a.safetensors", progress)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
     back = read(tmp_path / "a.safetensors", images)
     assert torch.equal(back.broken_by, progress.broken_by)
     assert torch.equal(back.best, images)

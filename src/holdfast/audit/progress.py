@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from holdfast import record
+from holdfast.disk import clear
 from holdfast.types import Images, Index, PerImage, Rows
 
 FEWEST = 10
@@ -58,7 +59,8 @@ def most_fragile(progress: Progress, share: float) -> Rows:
 
 
 def write(path: Path, progress: Progress) -> None:
-    """Write how far it has come, whole or not at all."""
+    """Write how far it has come, whole or not at all, and clear away what a killed audit was writing."""
+    clear(path.parent, path.name)
     tensors = {
         "broken_by": progress.broken_by,
         "best": progress.best,

@@ -108,6 +108,15 @@ def test_who_waits_says_so_and_goes_on(tmp_path: Path, caplog: pytest.LogCapture
     assert [str(tmp_path) in line.getMessage() for line in caplog.records] == [True]
 
 
+def test_a_place_where_nothing_may_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotWritten, match=r"file/a cannot be written"):
+        once(tmp_path / "file" / "a", lambda: None)
+    for place in (tmp_path / "file", tmp_path / "file" / "a"):
+        with pytest.raises(NotWritten, match=f"{place.name} cannot be written"), alone(place):
+            pass
+
+
 def test_what_two_need_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, made, begun, waiting = tmp_path / "file", [], threading.Event(), threading.Event()
 

@@ -15,6 +15,7 @@ from holdfast.data import CropFlip, load
 from holdfast.disk import alone
 from holdfast.errors import BadRecord, BadValue, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
+from holdfast.networks import read_run
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
 from holdfast.run import isolated, seconds_of
@@ -126,16 +127,16 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path: Path) -> No
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("damage", [None, b"", b'{"epoch": 1, "step": 9}\n', b"\xff\n\n\n"], ids=repr)
-def test_metrics_are_written_again_from_the_state(damage: bytes | None, tmp_path: Path) -> None:
+def test_metrics_are_written_again_from_the_state(tmp_path: Path) -> None:
     train(BASE, tmp_path)
     told = {name: (tmp_path / name).read_bytes() for name in ("metrics.jsonl", "model.safetensors", "timing.json")}
-    for name in told:
-        (tmp_path / name).unlink()
-    if damage is not None:
-        (tmp_path / "metrics.jsonl").write_bytes(damage)
-    train(BASE, tmp_path)
-    assert told == {name: (tmp_path / name).read_bytes() for name in told}
+    for damage in (None, told["metrics.jsonl"] + b'{"epoch": 3, "st', b'{"epoch": 1, "step": 9}\n', b"\xff\n\n\n"):
+        for name in told:
+            (tmp_path / name).unlink()
+        if damage is not None:
+            (tmp_path / "metrics.jsonl").write_bytes(damage)
+        train(BASE, tmp_path)
+        assert told == {name: (tmp_path / name).read_bytes() for name in told}
 
 
 @pytest.mark.parametrize("name", ["run.json", "last.pt", "model.safetensors"])
@@ -261,14 +262,13 @@ def test_weights_that_are_nan_are_not_trained_on(tmp_path: Path) -> None:
         train(BASE, tmp_path)
 
 
-@pytest.mark.parametrize("text", ['{"train_secondz": 1}', "[]", '{"train_seconds": 1, "rignature": "0"}', "{"])
-def test_a_time_that_is_not_said_is_refused(text: str, tmp_path: Path) -> None:
-    train(BASE, tmp_path)
-    (tmp_path / "timing.json").write_text(text)
-    with pytest.raises(BadRecord, match=r"timing\.json"):
-        seconds_of(tmp_path)
-    train(OTHER, tmp_path / "other")
-    shutil.copy(tmp_path / "other" / "timing.json", tmp_path)
+def test_a_time_that_is_not_said_is_refused(tmp_path: Path) -> None:
+    record.write_json(tmp_path / "run.json", BASE)
+    for text in ('{"train_secondz": 1}', "[]", '{"train_seconds": 1, "rignature": "0"}', "{"):
+        (tmp_path / "timing.json").write_text(text)
+        with pytest.raises(BadRecord, match=r"timing\.json"):
+            seconds_of(tmp_path)
+    record.write_json(tmp_path / "timing.json", {"run": record.name_of_fields(OTHER), "train_seconds": 1.0})
     with pytest.raises(BadRecord, match=r"timing\.json does not say how long this run trained"):
         seconds_of(tmp_path)
 
@@ -278,6 +278,21 @@ def test_a_divergence_of_another_run_or_without_words_is_refused(tmp_path: Path)
         record.write_json(tmp_path / str(number) / "diverged.json", said)
         with pytest.raises(BadRecord, match=r"diverged\.json"):
             train(BASE, tmp_path / str(number))
+
+
+def test_a_link_that_leads_nowhere_is_no_unfinished_run(tmp_path: Path) -> None:
+    train(BASE, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors").symlink_to("nowhere")
+    with pytest.raises(BadRecord, match=r"model\.safetensors is damaged \(No such file"):
+        train(BASE, tmp_path)
+
+
+def test_a_run_that_cannot_be_is_named_by_its_file(tmp_path: Path) -> None:
+    described = json.dumps(record.describe(BASE)).replace('"epochs": 2', '"epochs": 0')
+    (tmp_path / "run.json").write_text(described)  # without a signature, as older versions wrote it
+    with pytest.raises(BadRecord, match=r"run\.json cannot be read \(epochs = 0"):
+        read_run(tmp_path)
 
 
 def test_selection_keeps_the_best_epoch_on_images_held_out(tmp_path: Path) -> None:

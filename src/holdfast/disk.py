@@ -97,7 +97,8 @@ def clear(folder: Path, names: str = "*") -> None:
     for path in folder.glob(f".{names}.*"):
         process = path.name.rpartition(".")[2]
         if process.isascii() and process.isdigit() and not _lives(int(process)):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def _lives(process: int) -> bool:
@@ -114,7 +115,8 @@ def _lives(process: int) -> bool:
 def _held(path: Path, flags: int, busy: Busy) -> Iterator[None]:
     """Hold the lock of a file or folder."""
     while True:
-        lock = os.open(path, flags, 0o666)
+        with naming(path):
+            lock = os.open(path, flags, 0o666)
         try:
             _lock(lock, path, busy)
             if _same(lock, path):  # else whoever held it has removed it: it keeps nobody out any more
@@ -125,11 +127,9 @@ def _held(path: Path, flags: int, busy: Busy) -> Iterator[None]:
 
 
 def _lock(lock: int, path: Path, busy: Busy) -> None:
-    try:
+    with suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
-    except BlockingIOError:
-        pass
     busy(path.parent if path.suffix == ".lock" else path)
     fcntl.flock(lock, fcntl.LOCK_EX)
 

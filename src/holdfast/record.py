@@ -280,5 +280,5 @@ def fingerprint_of_tensors(tensors: Mapping[str, Tensor], *words: str) -> str:
     digest = hashlib.sha256(repr(words).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:12]

@@ -6,6 +6,7 @@ one file in the run's folder, mapped into memory, written once (in several sitti
 it is opened.
 """
 
+import errno
 import hashlib
 import math
 import os
@@ -139,9 +140,10 @@ def reserve(file: BinaryIO, size: int) -> None:
     try:
         if sys.platform == "linux":
             os.posix_fallocate(file.fileno(), 0, size)
-    except OSError:
-        file.truncate(before)  # it took what there was
-        raise
+    except OSError as fault:
+        if fault.errno != errno.EOPNOTSUPP:
+            file.truncate(before)  # it took what there was
+            raise
 
 
 def put(file: BinaryIO, levels: Iterable[Tensor], first: int, said: dict[str, Any]) -> str:

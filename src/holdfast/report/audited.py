@@ -45,9 +45,9 @@ def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: 
         stopped = [f"{check.name}: could not run" for check in report.stopped]
         record.write_json(words, {"name": name, "doubts": [*(doubt.name for doubt in report.doubts), *stopped]})
         write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, seconds, forwards, backwards))
-        shutil.rmtree(folder / name)  # how far it had come
 
     once(path, make)
+    shutil.rmtree(folder / name, ignore_errors=True)  # how far it had come
     remedy = f"delete it and {path.name}; the audit is made again"
     said = record.read_json(words, remedy)
     require(said.get("name") == name, f"{words} is of another audit: {remedy}", BadRecord)

@@ -95,7 +95,15 @@ def test_euclidean_lengths_are_those_of_float64(flat: bool) -> None:
     gradient = gradient * torch.logspace(-8, 8, 40)[:, None, None, None]
     exact = torch.linalg.vector_norm(gradient.double().flatten(1), dim=1)
     for found in (L2(1.0).dual(gradient), L2(1.0).distance(gradient, torch.zeros_like(gradient))):
-        assert torch.allclose(found.double(), exact, rtol=2e-7)
+        assert torch.allclose(found.double(), exact, rtol=2e-7, atol=0)
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "drawn"])
+def test_sums_are_those_of_float64(flat: bool) -> None:
+    gradient = torch.full((40, 3, 96, 96), 0.1) if flat else torch.randn(40, 3, 96, 96)
+    exact = gradient.double().abs().flatten(1).sum(1)
+    for found in (Linf(1.0).dual(gradient), L1(1.0).distance(gradient, torch.zeros_like(gradient))):
+        assert torch.allclose(found.double(), exact, rtol=2e-7, atol=0)
 
 
 def test_ascent_of_no_gradient_is_no_step() -> None:

@@ -32,9 +32,13 @@ def _scaled(perturbation: Tensor, size: PerImage, eps: float) -> Tensor:
     return perturbation * per_image(torch.where(size > eps, eps / size.clamp_min(1e-30), torch.ones_like(size)))
 
 
-def _length(rows: Tensor) -> PerImage:
-    """Return Euclidean lengths; on a processor a sum is added up in pairs, which torch's own norms are not."""
-    return rows.square().sum(1).sqrt()
+def _norm(values: Tensor, order: int) -> PerImage:
+    """Return the norm of all that belongs to an image, added up in float64.
+
+    How float32 would be added up, and so how it is rounded, differs from processor to processor.
+    """
+    found: Tensor = torch.linalg.vector_norm(values.flatten(1), order, dim=1, dtype=torch.float64)
+    return found.to(values.dtype)
 
 
 def landed(threat: "Threat", center: Images, step: Tensor) -> Images:
@@ -108,7 +112,7 @@ class Linf(Threat):
 
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the sum of magnitudes."""
-        return gradient.abs().flatten(1).sum(1)
+        return _norm(gradient, 1)
 
 
 @dataclass(frozen=True)
@@ -134,15 +138,11 @@ class L2(Threat):
 
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the Euclidean length of the change."""
-        return _length((images - center).flatten(1))
+        return _norm(images - center, 2)
 
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the Euclidean length, of gradients whose squares float32 cannot hold as well."""
-        rows = gradient.flatten(1)
-        # A power of two goes in and comes out again, which changes no digit.
-        peak = rows.amax(1).maximum(-rows.amin(1))
-        power = torch.ldexp(torch.ones_like(peak), torch.frexp(peak).exponent.clamp(-100, 100))
-        return _length(rows / power[:, None]) * power
+        return _norm(gradient, 2)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class L1(Threat):
             low, high = torch.where(over, middle, low), torch.where(over, high, middle)
         fits = size.minimum(room).sum(1, keepdim=True) <= self.eps
         shrunk = (size - torch.where(fits, torch.zeros_like(high), high)).clamp_min(0).minimum(room)
-        kept = _scaled((change.sign() * shrunk).view_as(center), shrunk.sum(1), self.eps)
+        kept = _scaled((change.sign() * shrunk).view_as(center), _norm(shrunk, 1), self.eps)
         return landed(self, center, kept)
 
     def random_start(self, center: Images, stream: Stream) -> Images:
@@ -202,7 +202,7 @@ class L1(Threat):
 
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the sum of the changes."""
-        return (images - center).abs().flatten(1).sum(1)
+        return _norm(images - center, 1)
 
     def dual(self, gradient: Tensor) -> PerImage:
         """Return the largest magnitude."""

@@ -59,10 +59,10 @@ def test_apgd_goes_where_the_authors_goes(
     assert torch.equal(network(ours).argmax(1) == labels, held)
     assert 0 < int(held.sum()) < len(held)
     # An image that holds has taken all hundred steps, through every checkpoint. Lengths in L2 are rounded otherwise,
-    # and a comparison at a checkpoint may then fall the other way.
+    # and a comparison at a checkpoint may then fall the other way, for few images.
     apart = (ours - best)[held].abs().flatten(1).amax(1)
     assert float(apart.max() if norm == "Linf" else apart.median()) < 1e-5
-    assert float(apart.max()) < 2e-3
+    assert float((apart < 1e-4).float().mean()) > 0.9
 
 
 @pytest.mark.parametrize("eps", [0.5, 4.0, 40.0])

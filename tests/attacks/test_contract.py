@@ -163,8 +163,10 @@ def test_an_empty_batch_comes_back_empty(kind: type[Attack], small: nn.Module) -
 @pytest.mark.parametrize("classes", [2, 3, 4, 5, 1000])
 def test_any_number_of_classes(kind: type[Attack], classes: int, images: Tensor) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
-    attacked = quick(kind)(network, images, network(images).argmax(1))
-    threat = own(kind)
+    attack, threat = quick(kind), own(kind)
+    if classes > 10 and hasattr(attack, "steps"):
+        attack = dataclasses.replace(attack, steps=2)  # some ask for a gradient of every class at each step
+    attacked = attack(network, images, network(images).argmax(1))
     assert float(threat.distance(attacked, images).max()) <= threat.eps + 1e-6
 
 

@@ -1,11 +1,15 @@
 """What every attack does with networks that answer in other types, rule classes out, or are infinitely steep."""
 
+import weakref
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool
+from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool, DeepFoolCL
+from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue
 from holdfast.threats import Threat
 from tests.attacks.test_contract import KINDS, own, quick
@@ -78,3 +82,56 @@ def test_fab_starts_again_where_its_seed_says(network: nn.Module, right: tuple[T
     first, again, other = (FAB(L2(0.4), steps=10, restarts=4, seed=seed)(network, images, labels) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+class GivesItsBuffersAway(torch.autograd.Function):
+    """The identity, differentiated as by torch.compile, which frees its buffers while it computes the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        if torch._C._autograd._get_current_graph_task_keep_graph():
+            raise RuntimeError("This backward function was compiled with non-empty donated buffers")
+        return gradient
+
+
+NEAREST = pytest.mark.parametrize("attack", [FAB(L2(torch.inf), 5), DeepFool(), DeepFoolCL()], ids=str)
+"""The attacks that ask one forward pass for several gradients."""
+
+
+@EACH
+def test_a_compiled_network_is_attacked_as_the_plain_one(
+    kind: type[Attack], small: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    small.eval()
+    expected = quick(kind)(small, images, labels)
+    assert torch.equal(quick(kind)(lambda x: GivesItsBuffersAway.apply(small(x)), images, labels), expected)
+
+
+@NEAREST
+@pytest.mark.slow
+def test_torch_compile_is_no_obstacle(attack: Attack, small: nn.Module, images: Tensor, labels: Tensor) -> None:
+    compiled = torch.compile(small.eval(), backend="aot_eager", dynamic=True)
+    assert torch.allclose(attack(compiled, images, labels), attack(small, images, labels), atol=1e-6)
+
+
+@NEAREST
+def test_the_gradients_of_all_classes_are_never_held_at_once(
+    attack: Attack, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, ask, made, most = nn.Sequential(nn.Flatten(), nn.Linear(64, 40)), Watched.gradient, [], 0
+
+    def watched(*arguments: Any, **options: Any) -> Tensor:
+        nonlocal most
+        found = ask(*arguments, **options)
+        made.append(weakref.ref(found))
+        most = max(most, sum(each() is not None for each in made))
+        return found
+
+    monkeypatch.setattr(Watched, "gradient", watched)
+    attack(network, images, network(images).argmax(1))
+    assert len(made) > 9
+    assert most <= 3

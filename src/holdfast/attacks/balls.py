@@ -42,9 +42,9 @@ def soft(size: Tensor, radius: PerImage) -> Tensor:
     """
     ordered = size.sort(dim=1, descending=True).values
     count = torch.arange(1, size.shape[1] + 1, device=size.device)
-    number = (ordered.cumsum(1) - radius[:, None]) / count  # what the largest `count` must lose each
+    number = (ordered.cumsum(1, dtype=torch.float64) - radius[:, None]) / count  # what the largest must lose each
     last = ((ordered > number).sum(1, keepdim=True) - 1).clamp_min(0)
-    return number.gather(1, last).clamp_min(0)
+    return number.gather(1, last).clamp_min(0).to(size.dtype)
 
 
 def furthest(threat: Threat, images: Images) -> PerImage:

@@ -1,8 +1,9 @@
 """Moosavi-Dezfooli, Fawzi, Frossard: "DeepFool: a simple and accurate method to fool deep neural networks", 2016."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +13,14 @@ from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L2, Linf, Threat, per_image
-from holdfast.types import Images, Labels, PerImage, Targets
+from holdfast.types import Flags, Images, Labels, PerImage, Targets
 
 BEYOND = 1e-4
-"""How far each step goes past the plane, in the threat's norm."""
+"""How far each step goes past the plane, in the threat's norm.
+
+The paper's formula ends on the plane. Where pixels meet the walls of the box it would creep up to it and never cross;
+the authors' code adds the same constant.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,41 +56,56 @@ class DeepFool(Attack):
         active = torch.arange(len(images), device=images.device)
         total = result - images
         for _ in range(self.steps):
-            f, w = boundaries(model, result[active], targets[active], self.candidates)
-            still = (f < 0).all(1)
-            active, f, w = active[still], f[still], w[still]
+            near, crossed = nearest_boundary(model, result[active], targets[active], self.threat.dual, self.candidates)
+            active, away, w = active[~crossed], near.away[~crossed], near.w[~crossed]
             if len(active) == 0:
                 break
-            total[active] += nearest(self.threat, f, w)
+            total[active] += per_image(away + BEYOND) * self.threat.ascent(w)
             moved = images[active] + (1 + self.overshoot) * total[active]
             result[active] = moved.clamp(0, 1)
         return self.threat.project(result, images)
 
 
-def boundaries(model: Watched, x: Images, labels: Labels, candidates: int) -> tuple[Tensor, Tensor]:
-    """Return f_k = z_k - z_y and its gradient w_k for the most likely classes k other than y.
+class Boundary(NamedTuple):
+    """A linearised boundary f + <w, r> = 0 of each image, and how far it is: |f| over the size of w."""
 
-    Shapes (n, m) and (n, m, c, h, w); one backward pass a rank, none over single images.
+    f: PerImage
+    w: Tensor
+    away: PerImage
+
+    def nearer(self, other: "Boundary") -> "Boundary":
+        """Return the nearer of two boundaries of each image."""
+        better = other.away < self.away
+        return Boundary(
+            torch.where(better, other.f, self.f),
+            torch.where(per_image(better), other.w, self.w),
+            torch.where(better, other.away, self.away),
+        )
+
+
+def nearest_boundary(
+    model: Watched, x: Images, labels: Labels, size: Callable[[Tensor], PerImage], candidates: int | None = None
+) -> tuple[Boundary, Flags]:
+    """Return the nearest of the boundaries z_k = z_y to the likeliest classes k other than y, and where one is crossed.
+
+    `candidates` classes are looked at, y included; all where no number is given. `size` is the dual norm of gradients.
+    There is one backward pass a class, of which only the nearest boundary is kept, so that the memory needed does not
+    grow with the number of classes.
     """
     x = x.detach().requires_grad_()
     logits = model(x)
-    true = logits.gather(1, labels[:, None])
     others = logits.detach().scatter(1, labels[:, None], -torch.inf)
-    ranked = others.topk(min(candidates, logits.shape[1]) - 1, dim=1).indices
-    f = logits.gather(1, ranked) - true
-    gradients = [model.gradient(f[:, rank], x, keep=True) for rank in range(f.shape[1])]
-    return f.detach(), torch.stack(gradients, 1)
-
-
-def nearest(threat: Threat, f: Tensor, w: Tensor) -> Tensor:
-    """Return the shortest step onto the nearest of the planes f + <w, r> = 0, and BEYOND over it.
-
-    The paper's formula ends on the plane. Where pixels meet the walls of the box it would creep up to it and never
-    cross; the authors' code adds the same constant.
-    """
-    slope = threat.dual(w.flatten(0, 1)).view_as(f).clamp_min(1e-12)
-    length = f.abs() / slope
-    chosen = length.argmin(1)
-    rows = torch.arange(len(f), device=f.device)
-    shortest: PerImage = length[rows, chosen]
-    return per_image(shortest + BEYOND) * threat.ascent(w[rows, chosen])
+    count = logits.shape[1] if candidates is None else min(candidates, logits.shape[1])
+    ranked = others.topk(count - 1, dim=1).indices
+    crossed = ~(logits.detach().gather(1, ranked) < logits.detach().gather(1, labels[:, None])).all(1)
+    nearest: Boundary | None = None
+    for rank in range(count - 1):
+        if rank and not model.keeps:
+            logits = model(x)
+        wanted, true = logits.gather(1, torch.stack([ranked[:, rank], labels], 1)).unbind(1)
+        w = model.gradient(wanted - true, x, keep=rank < count - 2)
+        f = (wanted - true).detach()
+        found = Boundary(f, w, f.abs() / size(w).clamp_min(1e-12))
+        nearest = found if nearest is None else nearest.nearer(found)
+    assert nearest is not None, "a network with labels has two classes or more"
+    return nearest, crossed

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.deepfool import boundaries
+from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
 from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
@@ -40,16 +40,12 @@ class DeepFoolCL(Attack):
         result = (images if start is None else start).clone()
         active = torch.arange(len(images), device=images.device)
         for _ in range(self.steps):
-            f, w = boundaries(model, result[active], targets[active], candidates=1_000_000)
-            still = (f < 0).all(1)
-            active, f, w = active[still], f[still], w[still] * std
+            near, crossed = nearest_boundary(model, result[active], targets[active], lambda w: L2().dual(w * std))
+            active, f, away, w = active[~crossed], near.f[~crossed], near.away[~crossed], near.w[~crossed] * std
             if len(active) == 0:
                 break
-            size = w.flatten(2).norm(dim=2).clamp_min(1e-12)
-            chosen = (f.abs() / size).argmin(1)
-            rows = torch.arange(len(active), device=images.device)
-            length = f.abs()[rows, chosen] / size[rows, chosen].square()
-            u = (result[active] - mean) / std + (1 + self.overshoot) * per_image(length) * w[rows, chosen]
+            length = away.square() / f.abs().clamp_min(1e-30)  # |f| over the squared size of w
+            u = (result[active] - mean) / std + (1 + self.overshoot) * per_image(length) * w
             result[active] = mean + std * u.clamp(0, 1)
         return self.threat.project(result, images)
 

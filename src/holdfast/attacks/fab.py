@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.deepfool import boundaries
+from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
@@ -57,10 +57,8 @@ class FAB(Attack):
         """Look for the boundary to whatever class is nearest."""
 
         def nearest(model: Watched, x: Images, labels: Labels) -> tuple[Tensor, Tensor]:
-            f, w = boundaries(model, x, labels, candidates=1_000_000)
-            chosen = (f.abs() / self.threat.dual(w.flatten(0, 1)).view_as(f).clamp_min(1e-12)).argmin(1)
-            rows = torch.arange(len(f), device=f.device)
-            return f[rows, chosen], w[rows, chosen]
+            found = nearest_boundary(model, x, labels, self.threat.dual)[0]
+            return found.f, found.w
 
         with torch.no_grad():
             held = is_correct(model(images), targets)
@@ -156,7 +154,6 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
 def between(fab: FAB, x0: Images, x1: Images, f: Tensor, w: Tensor) -> Images:
     """Step onto the plane f + <w, x - x1> = 0 from the point and from the image, and mix both by their lengths."""
     flat = w.flatten(1)
-    f = f.float()
     gap0 = -f - (flat * (x0 - x1).flatten(1)).sum(1)
     d1 = onto_plane(fab.threat, x1.flatten(1), flat, -f).view_as(x1)
     d2 = onto_plane(fab.threat, x0.flatten(1), flat, gap0).view_as(x0)

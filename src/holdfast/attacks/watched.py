@@ -21,6 +21,8 @@ class Watched:
     def __init__(self, model: Network, targets: Targets) -> None:
         self.model = model
         self.labels = targets if targets.ndim == 1 and not targets.is_floating_point() else None
+        self.keeps = True
+        """Whether its graph can be kept for another backward pass: not where torch.compile gives its buffers away."""
         self.peaks: list[Tensor] = []
         self.slopes: list[Tensor] = []
 
@@ -36,7 +38,10 @@ class Watched:
         return outputs
 
     def gradient(self, value: Tensor, x: Images, keep: bool = False) -> Tensor:
-        """Return the gradient of a number an image towards the images, and towards nothing else."""
+        """Return the gradient of a number an image towards the images, and towards nothing else.
+
+        `keep` asks for a graph that serves once more; `keeps` says afterwards whether there is one.
+        """
         total = value.sum()
         found = self._differentiated(total, x, keep) if total.requires_grad else None
         spend(backwards=len(x))
@@ -49,8 +54,12 @@ class Watched:
 
     def _differentiated(self, total: Tensor, x: Images, keep: bool) -> Tensor | None:
         try:
-            return torch.autograd.grad(total, x, retain_graph=keep, allow_unused=True)[0]
-        except RuntimeError as fault:  # a function without a backward pass, or one whose inputs were written over
+            return torch.autograd.grad(total, x, retain_graph=keep and self.keeps, allow_unused=True)[0]
+        except RuntimeError as fault:
+            if keep and self.keeps and "donated buffers" in str(fault):
+                self.keeps = False
+                return self._differentiated(total, x, keep)
+            # a function without a backward pass, or one whose inputs were written over
             if isinstance(fault, NotImplementedError) or "inplace operation" in str(fault):
                 said = "a part of the network has no backward pass, or writes over what it needs for one"
                 raise NoGradient(f"no gradient reaches the images: {said}") from fault

@@ -1,0 +1,192 @@
+"""What each check says of the honest networks of the zoo, whom it must not accuse, and of the masked, whom it must.
+
+    python benchmarks/checks.py --folder runs/bench/checks        # from the repository's root; goes on where it was
+
+Each network is attacked by the first step of `standard`, and then looked at; what a raised check would lead to is left
+out. That a network is honest is a fact of its own: what `standard` leaves of it is shown to the whole of AutoAttack.
+With $HOLDFAST_DATA set, the public networks there are judged, too.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from holdfast.audit.registry import AFTER, BEFORE
+from side_by_side import machine
+from zoo import JUDGED, Member, file_name, half, images, network
+from zoo_honest import honest
+from zoo_masked import BENEATH, masked, scaled
+
+from holdfast import record
+from holdfast.audit.cascade import moves_of
+from holdfast.audit.doubts import look_at_attacks, look_at_model
+from holdfast.audit.ensemble import Subject, run_moves
+from holdfast.audit.progress import STANDS, Progress
+from holdfast.audit.surrogate import fast_copy
+from holdfast.metrics import share_of
+from holdfast.passes import counting
+
+TRUSTED = 48
+"""How many of the images that the cascade leaves standing are shown to AutoAttack."""
+NO_ACCUSATION = "too few images"
+"""A doubt about the data, not about the network."""
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure what is missing, and print the tables."""
+    chosen = arguments()
+    torch.set_num_threads(1)
+    rows = []
+    for kind, members in (("honest", honest()), ("masked", masked()), ("scaled", scaled())):
+        for place, member in enumerate(members):
+            if chosen.only and member.name not in chosen.only:
+                continue
+            rows.append({"kind": kind, "half": half(place), **measured(member, kind, chosen)})
+            print(line(rows[-1]), flush=True)
+    print(table(rows))
+    if chosen.write:
+        record.write_text(chosen.write, json.dumps({"networks": rows, "conditions": machine("cpu")}, indent=1) + "\n")
+
+
+def arguments() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("runs/bench/checks"))
+    parser.add_argument("--only", nargs="+", help="names of networks")
+    parser.add_argument("--again", action="store_true", help="make the checks again, on the attacks that were made")
+    parser.add_argument("--untrusted", action="store_true", help="leave out what is not measured of AutoAttack")
+    parser.add_argument("--write", type=Path, help="a file for what was measured")
+    return parser.parse_args()
+
+
+def measured(member: Member, kind: str, chosen: argparse.Namespace) -> Row:
+    """Return what the checks and AutoAttack say of one network; what is known is read."""
+    name = file_name(member.name)
+    path = chosen.folder / kind / f"{name}.json"
+    row = json.loads(path.read_text()) if path.exists() else {"name": member.name, "threat": str(member.threat)}
+    if "checks" not in row or chosen.again:
+        row |= looked_at(member, chosen.folder, chosen.folder / kind / f"{name}.pt")
+    if kind == "honest" and "trusted" not in row and not chosen.untrusted:
+        row |= trusted(member, chosen.folder, chosen.folder / kind / f"{name}.pt")
+    if member.kept_as and kind != "honest" and "beneath" not in row:
+        row |= {"beneath": beneath(chosen.folder)}
+    record.write_text(path, json.dumps(row) + "\n")
+    return row
+
+
+def subject_of(member: Member, folder: Path) -> Subject:
+    """Return the network, its images, and the copy that it is attacked on, as an audit does."""
+    data = images(member.data, "test")
+    place = torch.arange(JUDGED) * len(data) // JUDGED  # spread evenly, as some sets come class by class
+    some = data.take(place)
+    model = network(member, folder)
+    copy = fast_copy(model, some)
+    return Subject(model, copy.network, some, data.labels[place], words=copy.words)
+
+
+def attacked(subject: Subject, member: Member, path: Path) -> Any:
+    """Return what the first step of `standard` found, made now or read."""
+    if not path.exists():
+        found, stages = run_moves(subject, moves_of("standard", member.threat))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save((asdict(found), stages), path)
+    kept, stages = torch.load(path, weights_only=False)
+    return Progress(**kept), stages
+
+
+def looked_at(member: Member, folder: Path, path: Path) -> Row:
+    """Return every check's finding, the accuracies, and what the checks cost."""
+    subject = subject_of(member, folder)
+    found, stages = attacked(subject, member, path)
+    began = time.process_time()
+    with counting() as spent:
+        checks = look_at_model(subject, member.threat)
+        checks = look_at_attacks(subject, member.threat, found, stages, checks)
+    return {
+        "clean": share_of(found.broken_by != 0),
+        "standard": share_of(found.broken_by == STANDS),
+        "checks": [asdict(each) for each in checks],
+        "passes": spent.forwards + spent.backwards,
+        "seconds": round(time.process_time() - began, 1),
+    }
+
+
+def trusted(member: Member, folder: Path, path: Path) -> Row:
+    """Return how many of the images that the cascade leaves the whole of AutoAttack breaks, of those it was shown."""
+    subject = subject_of(member, folder)
+    found, _ = attacked(subject, member, path)
+    left = found.standing()
+    shown = left[:: max(1, len(left) // TRUSTED)][:TRUSTED]
+    if len(shown) == 0:
+        return {"trusted": {"shown": 0, "broken": 0, "points": 0.0}}
+    few = Subject(subject.model, subject.crafted_on, subject.images[shown], subject.labels[shown])
+    broken = int((run_moves(few, moves_of("autoattack", member.threat))[0].broken_by != STANDS).sum())
+    points = 100 * broken / len(shown) * len(left) / len(subject.images)
+    return {"trusted": {"shown": len(shown), "broken": broken, "points": round(points, 2)}}
+
+
+def beneath(folder: Path) -> float:
+    """Return what the cascade leaves of the network beneath the masks."""
+    found, _ = attacked(subject_of(BENEATH, folder), BENEATH, folder / "beneath.pt")
+    return share_of(found.broken_by == STANDS)
+
+
+def raised(row: Row) -> list[str]:
+    """Return the checks that accuse a network."""
+    return [each["name"] for each in row["checks"] if each["state"] == "raised" and each["name"] != NO_ACCUSATION]
+
+
+def line(row: Row) -> str:
+    """Return one network's line."""
+    extra = f" AutoAttack -{row['trusted']['points']:.1f}" if "trusted" in row else ""
+    extra += f" beneath {100 * row['beneath']:.1f} %" if "beneath" in row else ""
+    return (
+        f"{row['kind']} ({row['half']}) {row['name']}: clean {100 * row['clean']:.1f} %, stand "
+        f"{100 * row['standard']:.1f} %{extra}; {row['passes']} passes; raised: {', '.join(raised(row)) or 'nothing'}"
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """Return for each check how many of each half it accuses, as Markdown."""
+    heads = ("check", "honest accused, fit", "held out", "masked found, fit", "held out", "honest, highest", "masked")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    groups = [
+        [r for r in rows if (r["kind"], r["half"]) == (kind, which)]
+        for kind in ("honest", "masked")
+        for which in ("fit", "held out")
+    ]
+    for check in [kind.name for kind in (*BEFORE, *AFTER)]:
+        counts = [
+            f"{sum(check in [c['name'] for c in r['checks'] if c['state'] == 'raised'] for r in group)} of {len(group)}"
+            for group in groups
+        ]
+        lines.append(f"| {check} | {' | '.join(counts)} | {' | '.join(figures(rows, check))} |")
+    any_of = [f"{sum(bool(raised(r)) for r in group)} of {len(group)}" for group in groups]
+    lines.append(f"| any but too few images | {' | '.join(any_of)} | | |")
+    return "\n".join(lines)
+
+
+def figures(rows: list[Row], check: str) -> tuple[str, str]:
+    """Return the highest figures of the honest networks, and the raised ones' range of the masked."""
+    of = lambda kind: sorted(  # noqa: E731
+        c["figure"] for r in rows if r["kind"] == kind for c in r["checks"]
+        if c["name"] == check and c["figure"] is not None and (kind == "honest" or c["state"] == "raised")
+    )  # fmt: skip
+    high, low = of("honest"), of("masked")
+    return (
+        ", ".join(f"{figure:.3g}" for figure in high[-3:]),
+        f"{low[0]:.3g} to {low[-1]:.3g}" if low else "",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -18,26 +18,28 @@ from typing import Any
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from holdfast.audit.registry import AFTER, BEFORE
 from side_by_side import machine
 from zoo import JUDGED, Member, file_name, half, images, network
 from zoo_honest import honest
 from zoo_masked import BENEATH, masked, scaled
 
 from holdfast import record
+from holdfast.audit import doubts
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
+from holdfast.audit.registry import AFTER, BEFORE
 from holdfast.audit.surrogate import fast_copy
 from holdfast.metrics import share_of
 from holdfast.passes import counting
 
-TRUSTED = 48
+TRUSTED = 24
 """How many of the images that the cascade leaves standing are shown to AutoAttack."""
 NO_ACCUSATION = "too few images"
 """A doubt about the data, not about the network."""
 
+KINDS = ("honest", "masked", "scaled")
 Row = dict[str, Any]
 
 
@@ -47,8 +49,8 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for kind, members in (("honest", honest()), ("masked", masked()), ("scaled", scaled())):
-        for place, member in enumerate(members):
-            if chosen.only and member.name not in chosen.only:
+        for place, member in enumerate(members if kind in chosen.kinds else ()):
+            if (chosen.only and member.name not in chosen.only) or member.name in chosen.without:
                 continue
             rows.append({"kind": kind, "half": half(place), **measured(member, kind, chosen)})
             print(line(rows[-1]), flush=True)
@@ -62,7 +64,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench/checks"))
     parser.add_argument("--only", nargs="+", help="names of networks")
-    parser.add_argument("--again", action="store_true", help="make the checks again, on the attacks that were made")
+    parser.add_argument("--without", nargs="+", default=(), help="names of networks to leave out")
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument("--again", nargs="+", default=(), help="checks to make again, on the attacks that were made")
     parser.add_argument("--untrusted", action="store_true", help="leave out what is not measured of AutoAttack")
     parser.add_argument("--write", type=Path, help="a file for what was measured")
     return parser.parse_args()
@@ -73,10 +77,13 @@ def measured(member: Member, kind: str, chosen: argparse.Namespace) -> Row:
     name = file_name(member.name)
     path = chosen.folder / kind / f"{name}.json"
     row = json.loads(path.read_text()) if path.exists() else {"name": member.name, "threat": str(member.threat)}
-    if "checks" not in row or chosen.again:
-        row |= looked_at(member, chosen.folder, chosen.folder / kind / f"{name}.pt")
+    attacks = chosen.folder / kind / f"{name}.pt"
+    if "checks" not in row:
+        row |= looked_at(member, chosen.folder, attacks)
+    elif chosen.again:
+        row["checks"] = renewed(row["checks"], member, chosen, attacks)
     if kind == "honest" and "trusted" not in row and not chosen.untrusted:
-        row |= trusted(member, chosen.folder, chosen.folder / kind / f"{name}.pt")
+        row |= trusted(member, chosen.folder, attacks)
     if member.kept_as and kind != "honest" and "beneath" not in row:
         row |= {"beneath": beneath(chosen.folder)}
     record.write_text(path, json.dumps(row) + "\n")
@@ -118,6 +125,17 @@ def looked_at(member: Member, folder: Path, path: Path) -> Row:
         "passes": spent.forwards + spent.backwards,
         "seconds": round(time.process_time() - began, 1),
     }
+
+
+def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: Path) -> list[Row]:
+    """Return the checks with those that were asked for made again, and those that a random network rules out."""
+    subject = subject_of(member, chosen.folder)
+    found, stages = attacked(subject, member, path)
+    doubts.BEFORE = (BEFORE[0], *(kind for kind in BEFORE[1:] if kind.name in chosen.again))
+    doubts.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
+    checks = look_at_attacks(subject, member.threat, found, stages, look_at_model(subject, member.threat))
+    new = {each.name: asdict(each) for each in checks}
+    return [new.get(each["name"], each) for each in known]
 
 
 def trusted(member: Member, folder: Path, path: Path) -> Row:

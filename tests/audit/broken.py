@@ -139,6 +139,12 @@ def waves(count: int, height: float = 4) -> Callable[[Tensor], Tensor]:
     return lambda images: images + height * torch.sin(turns * images) / turns
 
 
+def decoyed(z: Tensor) -> Tensor:
+    """Put the class after the best one right behind it: the margin no longer tells how near the others are."""
+    best = z.max(1, keepdim=True)
+    return z.scatter(1, (best.indices + 1) % z.shape[1], best.values - 0.01)
+
+
 MODELS: dict[str, tuple[Callable[[nn.Module], nn.Module], str]] = {
     "noise on the logits": (before(lambda z: z + 0.1 * torch.randn_like(z)), "random output"),
     "noise on the images": (behind(lambda x: x + 0.05 * torch.randn_like(x)), "random output"),
@@ -174,8 +180,9 @@ MODELS: dict[str, tuple[Callable[[nn.Module], nn.Module], str]] = {
     "4 bits": (behind(straight_through(rounded(15))), "input rounded or clamped"),
     "clamped below": (behind(lambda x: x.clamp_min(0.1)), "input rounded or clamped"),
     "clamped above": (behind(lambda x: x.clamp_max(0.9)), "input rounded or clamped"),
-    "logits x 1000": (before(lambda z: 1000 * z), "saturated logits"),
-    "logits x 20": (before(lambda z: 20 * z), "saturated logits"),
+    "tanh of sharp logits": (before(lambda z: (20 * z).tanh()), "saturated logits"),
+    "logarithms with a floor": (before(lambda z: ((20 * z).softmax(1) + 1e-9).log()), "saturated logits"),
+    "argmax": (before(lambda z: F.one_hot(z.argmax(1), 10).float()), "saturated logits"),
 }
 """How a network is broken, and the doubt that this must raise before any attack."""
 
@@ -189,6 +196,6 @@ ATTACKS: dict[str, tuple[Callable[[nn.Module], nn.Module], float, set[str]]] = {
     "waves": (behind(waves(4)), 0.1, {"one step beats ten"}),
     "waves that lift": (behind(waves(2)), 0.1, {"accuracy does not fall with eps"}),
     "waves that trap": (behind(waves(1, 10)), 0.02, {"accuracy does not fall with eps"}),
-    "logits x 10000": (before(lambda z: 10000 * z), 0.1, {"losses disagree"}),
+    "a decoy": (before(decoyed), 0.1, {"losses disagree"}),
 }
 """How a network is broken, the radius in L-inf, and the doubts that this must raise after the attacks."""

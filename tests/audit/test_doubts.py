@@ -143,6 +143,7 @@ def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
         lambda z: z.log_softmax(1),
         lambda z: z + 1000,
         lambda z: 1e-3 * z,
+        lambda z: 1000 * z,
         lambda z: z[:, :2] / 4,
         lambda z: z[:, :3] / 4,
         lambda z: z.bfloat16(),
@@ -151,7 +152,19 @@ def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
         lambda z: z.double(),
         lambda z: F.pad(z, (0, 2), value=-torch.inf),
     ],
-    ids=["log-probabilities", "shifted", "small", "two", "three", "bfloat16", "rounded", "half", "double", "ruled out"],
+    ids=[
+        "log-probabilities",
+        "shifted",
+        "small",
+        "large",
+        "two",
+        "three",
+        "bfloat16",
+        "rounded",
+        "half",
+        "double",
+        "ruled out",
+    ],
 )
 def test_what_is_harmless_raises_nothing(
     harmless: Callable[[Tensor], Tensor], honest: dict[str, nn.Module], data: ImageSet

@@ -175,19 +175,25 @@ def hidden_steps(subject: Subject) -> Finding:
     return above(UNMOVED, figure, meaning)
 
 
-GAP, CERTAIN = 50.0, 0.1
-"""Median of the best logit less the second; share of images whose softmax is exactly 1 in float32."""
+CEILING = 0.1
+"""Share of the images that have the highest margin of all, to the last digit, where they are of several classes."""
 
 
 def saturated(subject: Subject) -> Finding:
-    """Doubt a network so sure of itself that the cross-entropy rounds to nothing."""
-    answers = ask(subject.model, subject.images).float()
+    """Doubt answers that have reached a ceiling: no climb, on whatever objective, has a slope to follow there.
+
+    A softmax that rounds to 1 is none: logits a hundred times as large leave the same images standing, as the attacks
+    climb on margins. Nor is a part of the network that is silent: its images have one answer, hence one class.
+    """
+    answers = ask(subject.model, subject.images)
     top = answers.topk(2, dim=1).values
-    gap = float((top[:, 0] - top[:, 1]).median())
-    certain = float((answers.softmax(1).amax(1) == 1).float().mean())
+    margins = (top[:, 0] - top[:, 1]).double()
+    last_digit = resolution(answers) * float(top.abs().max())
+    highest = margins >= margins.max() - last_digit
+    classes = answers.argmax(1)[highest]
+    figure = float(highest.float().mean()) if bool((classes != classes[:1]).any()) else 0.0
     meaning = (
-        f"the best logit leads by {gap:.3g} in the median, and {certain:.0%} of the images have a probability of "
-        "exactly 1: the cross-entropy is blind there; believe attacks on the margin only, or divide the logits"
+        f"{figure:.0%} of the images, of several classes, have exactly the same margin: the answers have reached a "
+        "ceiling, as behind a softmax, a tanh or an argmax, where no gradient is left; give the network without it"
     )
-    criterion, figure = (GAP, gap) if gap > GAP else (CERTAIN, certain)
-    return above(criterion, figure, meaning)
+    return above(CEILING, figure, meaning)

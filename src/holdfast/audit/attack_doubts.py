@@ -6,7 +6,7 @@ judged by the network itself.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -17,10 +17,10 @@ from holdfast.audit.ensemble import Subject
 from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.correctness import is_correct
 from holdfast.evaluation import judge
-from holdfast.objectives import margin
+from holdfast.objectives import cross_entropy, margin
 from holdfast.passes import spend
 from holdfast.threats import L1, L2, Threat
-from holdfast.types import Flags, Images, Network, Rows
+from holdfast.types import Flags, Images, Labels, Logits, Network, PerImage, Rows
 
 
 def part(subject: Subject, rows: Rows | slice) -> Subject:
@@ -94,8 +94,8 @@ def one_step_wins(subject: Subject, threat: Threat) -> Finding:
 
 
 UNBOUNDED_IMAGES, UNBOUNDED_STEPS = 32, 50
-UNBOUNDED = 0.0
-"""Share of the images that stand although every image is allowed."""
+UNBOUNDED = 0.1
+"""Share of the images that stand although every image is allowed; the silent parts of an honest network keep a few."""
 
 
 def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
@@ -141,15 +141,37 @@ def flat_curve(subject: Subject, threat: Threat) -> Finding:
 
 LOSS_STEPS = 15
 LOSSES = 0.08
-"""Difference of the robust accuracies by two losses, at the lower end of its 95 % interval.
+"""Difference of the robust accuracies by two losses, at the lower end of its 95 % interval."""
+USUAL = 10.0
+"""How far the best logit is above the middle one, in the median, once all are scaled for the cross-entropy."""
 
-On honest networks attacks on the cross-entropy are weaker by three to nine points; masked ones differ by twenty.
-"""
+
+@dataclass(frozen=True)
+class ScaledEntropy:
+    """The cross-entropy of logits times a number."""
+
+    factor: float
+
+    def __call__(self, logits: Logits, labels: Labels) -> PerImage:
+        """Return -log softmax(factor logits) at the label."""
+        return cross_entropy(self.factor * logits.float(), labels)
+
+
+def usual_entropy(subject: Subject) -> ScaledEntropy:
+    """Return the cross-entropy of logits brought to a usual size.
+
+    Logits of a hundredth of the size, or of a hundred times as much, are no mask, but they blunt a plain cross-entropy:
+    on honest networks by 12 and by 25 points.
+    """
+    spend(forwards=len(subject.images))
+    answers = torch.cat([judge(subject.model, some) for some in torch.split(subject.images, subject.batch)])
+    height = float((answers.amax(1) - answers.median(1).values).median())
+    return ScaledEntropy(USUAL / height if 0 < height < math.inf else 1.0)
 
 
 def losses_disagree(subject: Subject, threat: Threat) -> Finding:
     """Doubt a network that is much weaker under one loss than under the other."""
-    by_entropy = broken(subject, APGD(threat, steps=LOSS_STEPS))
+    by_entropy = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=usual_entropy(subject)))
     by_margin = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=margin))
     count, apart = len(subject.images), int((by_margin != by_entropy).sum())
     figure = (int(by_margin.sum()) - int(by_entropy.sum())) / count

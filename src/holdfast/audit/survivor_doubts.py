@@ -20,6 +20,8 @@ from holdfast.types import Rows
 NO_SURVIVORS = "no image is left standing"
 BLACK_BOX = 0.002
 """Share of all images that random search breaks and no gradient does (AutoAttack's)."""
+BLACK_BOX_IMAGES = 3
+"""And how many they must be: one or two are chance."""
 RETRIED, RETRY_STEPS = 32, 20
 
 
@@ -35,12 +37,13 @@ def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tu
     again = part(subject, rows[:RETRIED])
     short = APGD(threat, steps=RETRY_STEPS)
     left = standing(again, replace(short, objective=margin), short)
-    figure = len(rows) / len(subject.images) * len(left) / len(again.images)
+    missed = len(rows) * len(left) / len(again.images)
+    figure = missed / len(subject.images)
     meaning = (
         "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "
         "break more; give Square more queries, and look for what hides the gradients"
     )
-    return above(BLACK_BOX, figure, meaning)
+    return finding(figure > BLACK_BOX and missed >= BLACK_BOX_IMAGES, BLACK_BOX, figure, meaning)
 
 
 SEARCHED, QUERIES = 64, 80

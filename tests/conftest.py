@@ -1,8 +1,10 @@
 """Small networks and images that many tests share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import jaxtyping
 import pytest
 import torch
 from torch import nn
@@ -22,6 +24,14 @@ torch.set_num_threads(1)
 def _seeded(request: pytest.FixtureRequest) -> None:
     """Give each test random numbers of its own, whatever ran before it."""
     torch.manual_seed(number(request.node.nodeid))
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Switch the type checker off, which would stand before what holdfast says itself of a value of another type."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 class Small(nn.Module):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from holdfast.errors import BadValue
 from holdfast.objectives import (
     ClippedMargin,
     SmoothedCrossEntropy,
@@ -99,3 +100,27 @@ def test_half_precision_is_judged_in_float32() -> None:
     logits, labels = torch.randn(4, 10).bfloat16(), torch.randint(0, 10, (4,))
     assert cross_entropy(logits, labels).dtype == torch.float32
     assert divergence(logits, logits).dtype == torch.float32
+
+
+def test_towards_dlr_climbs_with_the_wanted_logit_alone() -> None:
+    logits, last = torch.tensor([[5.0, 4.0, 3.0, 2.0, -1.0]], requires_grad=True), torch.tensor([4])
+    ratio = Towards(dlr)(logits, last)
+    assert near(ratio.detach(), -2.4)
+    slope = torch.autograd.grad(ratio.sum(), logits)[0]
+    # Of the wanted logit and the top one; a slope of the unit, z_1 - (z_3 + z_4) / 2, would raise the top logit.
+    assert torch.allclose(slope, torch.tensor([[-0.4, 0.0, 0.0, 0.0, 0.4]]))
+    assert near(Towards(dlr)(7 * logits.detach() + 3, last), -2.4)
+    for classes in (2, 3):  # no unit: the plain difference
+        assert near(Towards(dlr)(logits.detach()[:, :classes], torch.tensor([1])), -1.0)
+
+
+def test_objectives_that_go_to_a_class_by_themselves_are_not_turned_round() -> None:
+    for objective in (difference, targeted_dlr):
+        with pytest.raises(BadValue, match=objective.__name__):
+            Towards(objective)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_objective_is_a_function() -> None:
+    with pytest.raises(BadValue, match="'dlr'"):
+        Towards("dlr")  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """The laws of a ball, for every norm."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -153,3 +154,32 @@ def test_eps_in_bytes_is_refused_with_what_was_meant() -> None:
     for threat in (Linf, L2, L1, L0):
         with pytest.raises(BadValue, match="0 or more"):
             threat(-1.0)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("eps", ["0.1", None, 1j, [0.1], True, math.nan])
+@pytest.mark.parametrize("threat", [Linf, L2, L1, L0])
+def test_a_radius_is_a_number(threat: type[Threat], eps: object) -> None:
+    with pytest.raises(BadValue, match=re.escape(f"eps = {eps!r}")):
+        threat(eps)  # type: ignore[call-arg]
+
+
+def test_a_part_of_a_value_and_a_share_that_is_none_are_refused() -> None:
+    with pytest.raises(BadValue, match=r"L0 eps = 2\.5"):
+        L0(2.5)
+    with pytest.raises(BadValue, match="share = 0"):
+        L1(1.0, share=0.0)
+    assert L0(3.0) == L0(3)
+    assert L0(math.inf).eps == math.inf
+
+
+@pytest.mark.parametrize("threat", [L1(1.0, share=0.2), L0(2)], ids=lambda threat: type(threat).__name__)
+def test_steps_on_few_values_leave_out_those_at_a_wall(threat: Threat) -> None:
+    images = torch.tensor([[[[0.0, 1.0, 0.5, 0.2, 0.0]]]])
+    gradient = torch.tensor([[[[-9.0, 8.0, 0.5, -4.0, 1.0]]]])
+    blocked, free = threat.ascent(gradient), threat.ascent(gradient, images)
+    assert float(blocked[0, 0, 0, 0]) == -1
+    assert float(free[0, 0, 0, 3]) == -1
+    assert not free[0, 0, 0, :2].any()
+    for dense in (Linf(0.1), L2(0.5)):  # as published: they move every value, and cut afterwards
+        assert torch.equal(dense.ascent(gradient, images), dense.ascent(gradient))

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.errors import require
 from holdfast.types import Labels, Logits, Objective, Outputs, PerImage
 
 
@@ -52,6 +53,27 @@ def targeted_dlr(logits: Logits, pairs: Tensor) -> PerImage:
     return difference(logits, pairs) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
 
 
+def wanted_dlr(logits: Logits, wanted: Labels) -> PerImage:
+    """Return the wanted logit less the best other one, in the unit of `targeted_dlr`: what `Towards(dlr)` means.
+
+    Negated, `dlr` would climb by shrinking the lead of the top class over the third, whatever the wanted class does.
+    The unit has no gradient here: with the wanted class below the third and fourth, a larger lead of the top class
+    would raise the ratio.
+    """
+    lead = -margin(logits, wanted)
+    if logits.shape[1] < 4:
+        return lead
+    top = logits.detach().topk(4, dim=1).values
+    return lead / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
+def crosses_zero(objective: Objective) -> bool:
+    """Say whether an objective is 0 at the boundary and above it on the attacker's side; True of unknown functions."""
+    known = objective.objective if isinstance(objective, Towards) else objective
+    plain = known in (cross_entropy, divergence, distance, euclidean)
+    return not plain and not isinstance(known, SmoothedCrossEntropy | ClippedMargin)
+
+
 def divergence(logits: Logits, reference: Logits) -> PerImage:
     """Return KL(softmax(reference) || softmax(logits)), in float32.
 
@@ -79,9 +101,15 @@ class Towards:
 
     objective: Objective
 
+    def __post_init__(self) -> None:
+        """Refuse objectives on pairs (true, wanted), which go towards a class by themselves."""
+        name = getattr(self.objective, "__name__", repr(self.objective))
+        require(self.objective not in (difference, targeted_dlr), f"Towards({name}): {name} goes to a class itself")
+        require(callable(self.objective), f"Towards: objective = {self.objective!r}: it is a function")
+
     def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
-        """Return the negated objective."""
-        return -self.objective(outputs, targets)
+        """Return the negated objective; of `dlr` the ratio whose denominator suits a wanted class, `wanted_dlr`."""
+        return wanted_dlr(outputs, targets) if self.objective is dlr else -self.objective(outputs, targets)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holdfast.errors import BadValue, require
+from holdfast.errors import BadValue, check_numbers, require
 from holdfast.streams import Stream
 from holdfast.types import Flags, Images, PerImage
 
@@ -41,6 +41,14 @@ def _norm(values: Tensor, order: int) -> PerImage:
     return found.to(values.dtype)
 
 
+def _free(gradient: Tensor, images: Images | None) -> Tensor:
+    """Return the gradient without the entries that point out of the box at these images."""
+    if images is None:
+        return gradient
+    blocked = ((images <= 0) & (gradient < 0)) | ((images >= 1) & (gradient > 0))
+    return gradient.masked_fill(blocked, 0.0)
+
+
 def landed(threat: "Threat", center: Images, step: Tensor) -> Images:
     """Return the images `step` away from `center` and cut to [0, 1]; the step lies in the ball.
 
@@ -58,6 +66,7 @@ class Threat(ABC):
     eps: float
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         require(self.eps >= 0, f"eps = {self.eps}: a radius is 0 or more, in pixels of [0, 1]")
 
     @abstractmethod
@@ -69,8 +78,12 @@ class Threat(ABC):
         """Return a point of the ball around each image, drawn evenly, then cut to [0, 1]."""
 
     @abstractmethod
-    def ascent(self, gradient: Tensor) -> Tensor:
-        """Return the steepest direction of unit size; zero where the gradient is."""
+    def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
+        """Return the steepest direction of unit size; zero where the gradient is.
+
+        Where `images` are given, norms that move few values leave out those that would step into a wall of the box
+        (Tramer and Boneh, 2019).
+        """
 
     @abstractmethod
     def distance(self, images: Images, center: Images) -> PerImage:
@@ -102,7 +115,7 @@ class Linf(Threat):
         noise = 2 * stream.uniform(center.shape[1:]) - 1
         return self.project(center + min(self.eps, 1.0) * noise, center)
 
-    def ascent(self, gradient: Tensor) -> Tensor:
+    def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return the sign."""
         return gradient.sign()
 
@@ -132,7 +145,7 @@ class L2(Threat):
         step = self.ascent(direction) * per_image(radius * min(self.eps, center[0].numel() ** 0.5))
         return self.project(center + step, center)
 
-    def ascent(self, gradient: Tensor) -> Tensor:
+    def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return the gradient at unit length."""
         return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
 
@@ -152,6 +165,11 @@ class L1(Threat):
     eps: float = 12.0
     share: float = 0.01
     """The share of the values that one ascent step moves (Tramer and Boneh, 2019)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        super().__post_init__()
+        require(0 < self.share <= 1, f"L1: share = {self.share}, not in (0, 1]")
 
     def project(self, images: Images, center: Images) -> Images:
         """Return the nearest point of ball and box: every change shrinks by one number and stops at its wall.
@@ -179,8 +197,9 @@ class L1(Threat):
         total = size.flatten(1).sum(1).clamp_min(1e-30)
         return self.project(center + sign * size * per_image(radius * min(self.eps, center[0].numel()) / total), center)
 
-    def ascent(self, gradient: Tensor) -> Tensor:
+    def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return equal steps on the largest entries, which add up to one."""
+        gradient = _free(gradient, images)
         size = gradient.abs().flatten(1)
         count = max(1, round(self.share * size.shape[1]))
         place = size.topk(count, dim=1).indices
@@ -215,6 +234,11 @@ class L0(Threat):
 
     eps: float = 20
 
+    def __post_init__(self) -> None:
+        """Refuse a part of a value."""
+        super().__post_init__()
+        require(self.eps == math.inf or self.eps % 1 == 0, f"L0 eps = {self.eps}: a count of values is a whole number")
+
     def project(self, images: Images, center: Images) -> Images:
         """Keep the largest changes and undo the others."""
         images = images.clamp(0, 1)
@@ -232,8 +256,9 @@ class L0(Threat):
         values = stream.split("value").uniform(shape).flatten(1)
         return center.flatten(1).scatter(1, place, values.gather(1, place)).view_as(center)
 
-    def ascent(self, gradient: Tensor) -> Tensor:
+    def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return the gradient with its largest entry at one."""
+        gradient = _free(gradient, images)
         return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
 
     def distance(self, images: Images, center: Images) -> PerImage:

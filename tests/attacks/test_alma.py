@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from holdfast import L1, L2
 from holdfast.attacks import ALMA
 from holdfast.attacks.alma import penalty_slope
-from holdfast.objectives import Towards, margin
+from holdfast.errors import BadValue
+from holdfast.objectives import ClippedMargin, Towards, cross_entropy, dlr
 from holdfast.threats import Threat
 from tests.attacks.shortest import broken, median, share_of_same, stacked
 from tests.oracles import adv_lib
@@ -104,10 +105,24 @@ def test_the_slope_is_the_penalties() -> None:
             assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
 
 
-def test_alma_goes_to_a_wanted_class(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
+@pytest.mark.oracle
+def test_alma_reaches_a_wanted_class_as_near_as_adv_libs(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
     images, wanted = right[0], (right[1] + 1) % 10
-    ours = ALMA(steps=300, objective=Towards(margin))(network, images, wanted)
+    setting = {"targeted": True, "num_steps": 200, **SETTINGS[L2]}
+    theirs = adv_lib().alma(copy.deepcopy(network), images, wanted, **setting)
+    ours = ALMA(steps=200, objective=Towards(dlr))(network, images, wanted)
     assert bool((network(ours).argmax(1) == wanted).all())
+    # Their denominator has a gradient and ours none, so the ways are not the same.
+    reached = network(theirs).argmax(1) == wanted
+    assert float(reached.float().mean()) > 0.8
+    mine, other = median(L2(math.inf), ours[reached], theirs[reached], images[reached])
+    assert mine <= 1.05 * other
+
+
+def test_alma_refuses_objectives_without_a_boundary_at_0() -> None:
+    for objective in (cross_entropy, Towards(cross_entropy), ClippedMargin()):
+        with pytest.raises(BadValue, match="ALMA: objective"):
+            ALMA(objective=objective)
 
 
 @NORMS

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import get_type_hints
 
 import pytest
 import torch
@@ -253,4 +254,22 @@ def test_is_a_value(kind: type[Attack]) -> None:
     assert kind(threat) == kind(threat)
     assert hash(kind(threat)) == hash(kind(threat))
     assert kind.__name__ in repr(kind(threat))
-    assert kind(threat) != kind(dataclasses.replace(threat, eps=threat.eps / 2))
+    assert kind(threat) != kind(dataclasses.replace(threat, eps=2 * threat.eps))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_refuses_fields_that_are_no_numbers(kind: type[Attack]) -> None:
+    for name, hint in get_type_hints(kind).items():
+        if name not in {field.name for field in dataclasses.fields(kind)}:
+            continue
+        if hint in (int, int | None):
+            wrong: tuple[object, ...] = (2.5, "3", True, 1j)
+        elif hint in (float, float | None):
+            wrong = ("0.1", torch.nan, torch.inf, 1e308, True, [0.1])
+        elif name == "objective":
+            wrong = ("margin", 3)
+        else:
+            continue
+        for value in wrong:
+            with pytest.raises(BadValue, match=name):
+                kind(own(kind), **{name: value})

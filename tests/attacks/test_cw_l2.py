@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from holdfast import L2
 from holdfast.attacks import CWL2
-from holdfast.objectives import margin
+from holdfast.errors import BadValue
+from holdfast.objectives import Towards, cross_entropy, dlr, margin
+from holdfast.types import Objective
 from tests.attacks.shortest import broken, median, share_of_same
 from tests.oracles import adv_lib
 
@@ -91,3 +93,20 @@ def test_cw_l2_with_one_constant_is_as_short_as_torchattacks(network: nn.Module,
     ours = CWL2(steps=80, searches=1, step_size=0.02, initial_constant=2.0)(network, images, labels)
     mine, other = median(L2(), ours, theirs, images)
     assert mine == pytest.approx(other, rel=0.02)
+
+
+@pytest.mark.parametrize("objective", [cross_entropy, Towards(cross_entropy), Towards(dlr)], ids=str)
+def test_any_objective_is_climbed_until_the_image_breaks(
+    objective: Objective, network: nn.Module, right: tuple[Tensor, Tensor]
+) -> None:
+    images, labels = right[0][:10], right[1][:10]
+    targets = (labels + 1) % 10 if isinstance(objective, Towards) else labels
+    attack = CWL2(steps=40, searches=4, step_size=0.05, initial_constant=0.1, objective=objective)
+    found = network(attack(network, images, targets)).argmax(1)
+    reached = found == targets if isinstance(objective, Towards) else found != labels
+    assert int(reached.sum()) >= 9
+
+
+def test_confidence_wants_a_boundary_at_0() -> None:
+    with pytest.raises(BadValue, match="confidence = 2"):
+        CWL2(confidence=2.0, objective=cross_entropy)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool, DeepFoolCL
 from holdfast.attacks.watched import Watched
-from holdfast.errors import BadValue
+from holdfast.errors import BadValue, ModelFault
 from holdfast.threats import Threat
 from tests.attacks.test_contract import KINDS, own, quick
 
@@ -135,3 +135,12 @@ def test_the_gradients_of_all_classes_are_never_held_at_once(
     attack(network, images, network(images).argmax(1))
     assert len(made) > 9
     assert most <= 3
+
+
+@EACH
+def test_one_class_is_one_line(kind: type[Attack], images: Tensor) -> None:
+    if kind.__name__ in ("RandomSign", "UniformNoise", "GaussianNoise", "FeatureDistortion", "FeatureScattering"):
+        return  # they ask for no class
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    with pytest.raises(ModelFault, match="1 class"):
+        quick(kind)(lambda x: x.flatten(1).sum(1, keepdim=True), images, labels)

@@ -12,7 +12,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.objectives import dlr
+from holdfast.objectives import crosses_zero, dlr
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
@@ -53,12 +53,15 @@ class ALMA(Attack):
     objective: Objective = dlr
     """Zero at the boundary and above it where the image is broken; the ratio, so that logits may have any scale.
 
-    To reach a wanted class take `Towards(margin)`: with that class far down, the ratio rises as its denominator falls.
+    To reach a wanted class take `Towards(dlr)`.
     """
 
     def __post_init__(self) -> None:
         """Refuse steps that lead nowhere, and averages that forget nothing."""
         super().__post_init__()
+        known = crosses_zero(self.objective)
+        require(known, f"ALMA: objective = {self.objective}: take one that is 0 at the boundary, as dlr or margin")
+        require(self.tau > 0 and self.tolerance >= 0, f"ALMA: tau = {self.tau}, tolerance = {self.tolerance}")
         require(self.first_distance is None or self.first_distance > 0, f"ALMA: first_distance = {self.first_distance}")
         require(self.alpha is None or 0 <= self.alpha < 1, f"ALMA: alpha = {self.alpha}, not in [0, 1)")
         require(0 < self.final_step <= 1, f"ALMA: final_step = {self.final_step}, not in (0, 1]")

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 
 from holdfast.attacks.watched import Watched
 from holdfast.correctness import is_correct
-from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, require
-from holdfast.objectives import Towards
+from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, check_numbers, require
+from holdfast.objectives import Towards, margin
 from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
 
 AT_LEAST_ONE = ("steps", "restarts", "queries", "classes")
+LARGEST = 1e18
+"""The largest number a field may hold: sums of its square stay numbers of float32."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Attack(ABC):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range, and a norm that the attack is not defined for."""
+        check_numbers(self, LARGEST)
+        objective = getattr(self, "objective", margin)
+        require(callable(objective), f"{type(self).__name__}: objective = {objective!r}: it is a function")
         names = ", ".join(threat.__name__ for threat in self.threats)
         require(
             isinstance(self.threat, self.threats), f"{type(self).__name__} is defined for {names}, not {self.threat}"
@@ -173,15 +178,21 @@ def with_seed(attack: Attack, seed: int) -> Attack:
 
 
 def full_step(threat: Threat) -> float:
-    """Return eps as the size of a step; an unbounded threat has none."""
+    """Return eps as the size of a step; an unbounded threat has none.
+
+    In L0 eps is a count, and a step of full size takes a value from one wall of the box to the other.
+    """
     require(threat.eps < float("inf"), f"{threat} has no end, so a step of full size has none: give a finite eps")
-    return threat.eps
+    return 1.0 if isinstance(threat, L0) else threat.eps
 
 
 def default_step(step_size: float | None, threat: Threat, steps: int, share: float = 2.5) -> float:
-    """Return the step size; where none is given, share * eps / steps, by Madry's rule with a share of 2.5."""
+    """Return the step size; where none is given, share * eps / steps, by Madry's rule with a share of 2.5.
+
+    In L0 it is a step of full size, however many there are: smaller ones never let go of the values chosen first.
+    """
     if step_size is not None:
         return step_size
     if threat.eps == float("inf"):
         raise BadValue("an unbounded threat has no default step size: give step_size")
-    return share * threat.eps / steps
+    return full_step(threat) if isinstance(threat, L0) else share * threat.eps / steps

@@ -12,7 +12,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.objectives import margin
+from holdfast.objectives import crosses_zero, margin
 from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
@@ -44,6 +44,7 @@ class CWL2(Attack):
     confidence: float = 0.0
     """How far the margin must be beyond the boundary for a break to count, in logits."""
     objective: Objective = margin
+    """Climbed until the image is broken, and on to `confidence` where that is not 0."""
 
     def __post_init__(self) -> None:
         """Refuse to search nothing."""
@@ -51,6 +52,8 @@ class CWL2(Attack):
         require(self.searches >= 1, f"CWL2: searches = {self.searches}, not 1 or more")
         require(self.initial_constant > 0, f"CWL2: initial_constant = {self.initial_constant}, not above 0")
         require(self.confidence >= 0, f"CWL2: confidence = {self.confidence}, not 0 or more")
+        known = self.confidence == 0 or crosses_zero(self.objective)
+        require(known, f"CWL2: confidence = {self.confidence} wants an objective that is 0 at the boundary, as margin")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Descend with one constant after another, each image with its own; keep the shortest break of all."""
@@ -59,7 +62,7 @@ class CWL2(Attack):
         c = images.new_full((len(images),), self.initial_constant)
         fails, does = torch.zeros_like(c), torch.full_like(c, torch.inf)
         loss, broken = answer(model, images, targets, self.objective)
-        active = (~broken | (loss < self.confidence)).nonzero()[:, 0]
+        active = self.holds(loss, broken).nonzero()[:, 0]
         for _ in range(self.searches):
             if len(active) == 0:
                 break
@@ -82,8 +85,9 @@ class CWL2(Attack):
         for step in range(1, self.steps + 1):
             x = from_tanh(w)
             loss, broken, slope = look(model, x, targets[place], self.objective)
-            found[place] |= best.keep(place, x, broken & (loss >= self.confidence))
-            pull = per_image(c[place] * (loss < self.confidence)) * slope
+            holds = self.holds(loss, broken)
+            found[place] |= best.keep(place, x, ~holds)
+            pull = per_image(c[place] * holds) * slope
             g = (2 * (x - best.images[place]) - pull) * 2 * x * (1 - x)  # dx/dw = (1 - tanh(w)^2) / 2 = 2 x (1 - x)
             m, v = BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g.square()
             w = w - self.step_size * (m / (1 - BETA_1**step)) / ((v / (1 - BETA_2**step)).sqrt() + TINY)
@@ -93,8 +97,12 @@ class CWL2(Attack):
                 return found
         x = from_tanh(w)
         loss, broken = answer(model, x, targets[place], self.objective)
-        found[place] |= best.keep(place, x, broken & (loss >= self.confidence))
+        found[place] |= best.keep(place, x, ~self.holds(loss, broken))
         return found
+
+    def holds(self, loss: PerImage, broken: Flags) -> Flags:
+        """Say which images are not broken, or not by `confidence`."""
+        return ~broken if self.confidence == 0 else ~broken | (loss < self.confidence)
 
 
 def to_tanh(x: Images) -> Tensor:

@@ -49,6 +49,7 @@ class DeepFool(Attack):
         """Refuse to look at no class but the true one."""
         super().__post_init__()
         require(self.candidates >= 2, f"DeepFool: candidates = {self.candidates}, not 2 or more")
+        require(self.overshoot >= 0, f"DeepFool: overshoot = {self.overshoot}, not 0 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk until the label changes; images that are through are not computed further."""

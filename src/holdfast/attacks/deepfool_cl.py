@@ -13,6 +13,7 @@ import torch
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
+from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Targets
@@ -50,6 +51,8 @@ class DeepFoolCL(Attack):
         return self.threat.project(result, images)
 
     def _constants(self, images: Images) -> tuple[torch.Tensor, torch.Tensor]:
+        same = len(self.mean) == len(self.std) and (images.shape[1] in (1, len(self.mean)))
+        require(same, f"DeepFoolCL: mean = {self.mean}, std = {self.std}: images have {images.shape[1]} channels")
         mean, std = (images.new_tensor(value) for value in (self.mean, self.std))
         if images.shape[1] == 1:
             mean, std = mean.mean()[None], std.mean()[None]

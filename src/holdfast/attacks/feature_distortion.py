@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
-from holdfast.errors import ModelFault, UsageError
+from holdfast.errors import ModelFault, UsageError, require
 from holdfast.layers import capture
 from holdfast.objectives import distance
 from holdfast.streams import Stream
@@ -47,6 +47,11 @@ class FeatureDistortion(Attack):
     """Compares features with the clean ones; over several layers it is summed."""
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse a word where a tuple of names is meant."""
+        super().__post_init__()
+        require(isinstance(self.layers, tuple), f"FeatureDistortion: layers = {self.layers!r}: a tuple of names")
+
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Climb from random starts and keep the farthest."""
         model.labels = None  # features have no classes that a label could lie beyond
@@ -74,7 +79,7 @@ class FeatureDistortion(Attack):
         for _ in range(self.steps):
             x = x.detach().requires_grad_()
             gradient = model.gradient(self.distortion(features(x), clean), x)
-            x = self.threat.project(x.detach() + self.step_size * self.threat.ascent(gradient), images)
+            x = self.threat.project(x.detach() + self.step_size * self.threat.ascent(gradient, x), images)
         return x
 
     def distortion(self, found: Features, clean: Features) -> PerImage:

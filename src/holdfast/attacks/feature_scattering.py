@@ -49,7 +49,7 @@ class FeatureScattering(Attack):
         with torch.autocast(images.device.type, enabled=False):  # costs are compared at the scale of LAMBDA = 0.01
             C = cost(clean, found)
             gradient = model.gradient((transport(C) * C).sum(1), x)
-        return self.threat.project(x.detach() + full_step(self.threat) * self.threat.ascent(gradient), images)
+        return self.threat.project(x.detach() + full_step(self.threat) * self.threat.ascent(gradient, x), images)
 
 
 def cost(clean: Outputs, found: Outputs) -> Tensor:

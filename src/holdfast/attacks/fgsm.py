@@ -21,4 +21,4 @@ class FGSM(Attack):
         """Take the step from the image, or from `start`."""
         x = images if start is None else start
         gradient = input_gradient(model, x, targets, self.objective)
-        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient), images)
+        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient, x), images)

@@ -61,7 +61,7 @@ class ODI(Attack):
         x = self.threat.random_start(images, stream.split("start"))
         for _ in range(self.direction_steps):
             gradient = input_gradient(model, x, w, along)
-            x = self.threat.project(x + self.threat.eps * self.threat.ascent(gradient), images)
+            x = self.threat.project(x + self.threat.eps * self.threat.ascent(gradient, x), images)
         return x
 
 

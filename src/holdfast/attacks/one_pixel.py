@@ -49,6 +49,7 @@ class OnePixel(Attack):
         super().__post_init__()
         for name, least in (("generations", 1), ("population", 3), ("rows", 1)):
             require(getattr(self, name) >= least, f"OnePixel: {name} = {getattr(self, name)}, not {least} or more")
+        require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not in [0, 2]")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

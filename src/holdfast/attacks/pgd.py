@@ -51,7 +51,7 @@ class PGD(Attack):
             x = self.threat.random_start(images, stream)
         for _ in range(self.steps):
             gradient = input_gradient(model, x, targets, self.objective)
-            x = self.threat.project(x + step_size * self.threat.ascent(gradient), images)
+            x = self.threat.project(x + step_size * self.threat.ascent(gradient, x), images)
         return x
 
     @torch.no_grad()

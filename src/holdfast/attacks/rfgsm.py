@@ -29,9 +29,10 @@ class RFGSM(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Step at random, then along the gradient."""
-        eps = full_step(self.threat)
+        full_step(self.threat)  # refuses a ball without an end
+        eps = self.threat.eps
         alpha = eps / 2 if self.alpha is None else self.alpha
         x = images if start is None else start
         x = self.threat.project(x + alpha * self.threat.ascent(stream.normal(images.shape[1:])), images)
         gradient = input_gradient(model, x, targets, self.objective)
-        return self.threat.project(x + (eps - alpha) * self.threat.ascent(gradient), images)
+        return self.threat.project(x + (eps - alpha) * self.threat.ascent(gradient, x), images)

@@ -32,4 +32,4 @@ class StepLL(Attack):
             return Towards(cross_entropy)(logits, least_likely(logits))
 
         gradient = input_gradient(model, x, targets, towards_least_likely)
-        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient), images)
+        return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient, x), images)

@@ -71,6 +71,8 @@ class Watched:
             raise ModelFault(f"the network gave {_shape(outputs)} for {count} images; one row an image is needed")
         if self.labels is not None and outputs.ndim == 2 and len(self.labels):
             largest = int(self.labels.max())
+            if outputs.shape[1] < 2:
+                raise ModelFault(f"the network has {outputs.shape[1]} class: an attack on labels needs two or more")
             if largest >= outputs.shape[1]:
                 raise BadLabels(f"a label is {largest}, but the network knows classes 0 to {outputs.shape[1] - 1}")
 

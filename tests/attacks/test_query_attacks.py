@@ -67,6 +67,8 @@ def test_fields_out_of_range_are_refused() -> None:
         (SPSA, {"rows": 0}),
         (OnePixel, {"population": 2}),
         (OnePixel, {"generations": 0}),
+        (OnePixel, {"factor": 1e308}),
+        (OnePixel, {"factor": float("nan")}),
         (JSMA, {"theta": 0.0}),
         (JSMA, {"objective": margin}),
     ):

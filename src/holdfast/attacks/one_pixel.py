@@ -37,7 +37,7 @@ class OnePixel(Attack):
     generations: int = 100
     population: int = 400
     factor: float = 0.5
-    """The weight F of the difference of two members."""
+    """The weight F of the difference of two members, from 0 to 2 (Storn and Price, 1997)."""
     rows: int = 1024
     """How many images the network is shown at once, at most."""
     objective: Objective = cross_entropy
@@ -45,8 +45,9 @@ class OnePixel(Attack):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a population without three members, no generation, or to show nothing."""
+        """Refuse a population without three members, no generation, to show nothing, or a factor without bounds."""
         super().__post_init__()
+        require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not from 0 to 2")
         for name, least in (("generations", 1), ("population", 3), ("rows", 1)):
             require(getattr(self, name) >= least, f"OnePixel: {name} = {getattr(self, name)}, not {least} or more")
         require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not in [0, 2]")

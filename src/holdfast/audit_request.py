@@ -1,5 +1,6 @@
 """What `holdfast audit` is asked: its options, and the networks and images that they name."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,6 +115,7 @@ def named(options: Audit, names: Sequence[str]) -> list[Named]:
     run = read_run(Path(names[0])) if Path(names[0]).is_dir() else None
     source = options.data or (run.data if run else "digits")
     if not speaks():
+        logging.getLogger("holdfast").setLevel(logging.ERROR)  # what is told beside the work, the first tells
         together()  # the first process downloads what is missing
     whole = load(source, "test", root=options.data_root, download=options.download, limit=options.limit)
     if speaks():

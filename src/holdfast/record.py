@@ -158,7 +158,13 @@ def read_any_json(path: Path, remedy: str) -> Any:
     return _value_and_whether_signed(path, remedy)[0]
 
 
+def _check_regular(path: Path, remedy: str) -> None:
+    """Refuse a pipe or a device, which would be read without end."""
+    require(path.is_file() or not path.exists(), f"{path} is no regular file: {remedy}", BadRecord)
+
+
 def _value_and_whether_signed(path: Path, remedy: str) -> tuple[Any, bool]:
+    _check_regular(path, remedy)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -215,6 +221,7 @@ def _tensors_and_words(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict
     """Return tensors, and the words that they were signed with; None where they carry no signature."""
     if not os.path.lexists(path):
         raise BadRecord(f"{path} is missing: {remedy}")
+    _check_regular(path, remedy)
     try:
         with safe_open(path, framework="pt") as file:
             signature = (file.metadata() or {}).get(FINGERPRINT)

@@ -143,6 +143,23 @@ def test_a_reader_that_has_read_enough_is_not_complained_of() -> None:
     assert listing.returncode == 141
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("name", ["run/run.json", "pipe.safetensors"])
+def test_what_is_no_regular_file_is_not_waited_for(
+    kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    words = (path, "--model", "lenet") if path.suffix == ".safetensors" else (path.parent,)
+    status, _, err = said(capsys, "attack", "PGD", *words)
+    assert (status, err.count("\n")) == (2, 1)
+    assert str(path) in err
+
+
 def test_a_refused_training_leaves_its_folder_free(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = folder.parent / "begun"
     taken = ("--begin", folder, "--takes", "position", "--limit", "256", "--batch", "32")

@@ -82,7 +82,10 @@ def main() -> None:
             print(line(rows[-1]), flush=True)
     print(table(rows))
     if chosen.write:
-        record.write_text(chosen.write, json.dumps({"networks": rows, "conditions": machine("cpu")}, indent=1) + "\n")
+        brief = [row | {"checks": {c["name"]: [c["state"], c["figure"]] for c in row["checks"]}} for row in rows]
+        lines = ",\n".join(json.dumps(row) for row in brief)
+        conditions = json.dumps(machine("cpu"))
+        record.write_text(chosen.write, f'{{"conditions": {conditions}, "networks": [\n{lines}\n]}}\n')
 
 
 def arguments() -> argparse.Namespace:

@@ -12,6 +12,7 @@ ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("printable", "terminal"),
     ("types", "errors", "streams", "passes", "behaviour"),
+    ("fields",),
     ("threats", "layers", "correctness", "disk"),
     ("objectives",),
     ("attacks", "models", "data"),

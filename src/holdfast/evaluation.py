@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
-from holdfast.attacks.watched import ask
+from holdfast.attacks.watched import ask, check_answer, check_labels
 from holdfast.behaviour import identity
 from holdfast.data import ImageSet
 from holdfast.disk import once
-from holdfast.errors import BadLabels, BadRecord, ModelFault, UnknownName, require
+from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
@@ -117,12 +117,8 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
     with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_products(images.device):
-        logits = ask(model, images)
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
-        said = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise ModelFault(f"the network answered {said}: logits of shape (images, classes), two or more, are needed")
-    if len(logits) != len(images):
-        raise ModelFault(f"the network gave {len(logits)} rows for {len(images)} images; one row an image is needed")
+        logits: Tensor = ask(model, images)
+    check_answer(logits, images, table=True)
     logits = logits.float()
     faulty = (logits.isnan() | (logits == torch.inf)).any(1)
     if bool(faulty.any()):
@@ -149,13 +145,6 @@ def exact_products(device: torch.device) -> Iterator[None]:
     finally:
         for kernel, precision in zip(kernels, before, strict=True):
             kernel.fp32_precision = precision
-
-
-def check_labels(labels: Labels, logits: Tensor) -> None:
-    """Refuse labels that a network has no class for."""
-    highest = int(labels.max()) if len(labels) else 0
-    known = f"a label is {highest}, but the network knows classes 0 to {logits.shape[1] - 1}"
-    require(highest < logits.shape[1], known, BadLabels)
 
 
 def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet, batch: int) -> str:

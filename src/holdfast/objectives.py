@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import require
-from holdfast.types import Labels, Logits, Objective, Outputs, PerImage
+from holdfast.types import Labels, Logits, Objective, Outputs, PerImage, Takes
 
 
 def cross_entropy(logits: Logits, labels: Labels) -> PerImage:
@@ -138,3 +138,15 @@ class SmoothedCrossEntropy:
         log_p = F.log_softmax(logits.float(), dim=1)
         true, classes = log_p.gather(1, labels[:, None])[:, 0], logits.shape[1]
         return -(1 - self.smoothing) * true - self.smoothing / (classes - 1) * (log_p.sum(1) - true)
+
+
+def targets_of(objective: Objective | None) -> Takes:
+    """Return what an objective compares with; of one that is not from here, anything."""
+    if isinstance(objective, Towards):
+        return targets_of(objective.objective)
+    if objective in (difference, targeted_dlr):
+        return "pairs"
+    known = objective in (cross_entropy, margin, dlr, wanted_dlr) or isinstance(
+        objective, ClippedMargin | SmoothedCrossEntropy
+    )
+    return "labels" if known else "anything"

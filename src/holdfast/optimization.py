@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from holdfast import record
-from holdfast.errors import check_choices, require
+from holdfast.errors import require
+from holdfast.fields import check_fields
 
 
 class Optimizer(ABC):
@@ -21,7 +22,7 @@ class Optimizer(ABC):
 
     def __post_init__(self) -> None:
         """Refuse rates below zero."""
-        check_choices(self)
+        check_fields(self)
         require(self.lr >= 0, f"lr = {self.lr}, not 0 or more")
         require(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}, not 0 or more")
 
@@ -81,6 +82,10 @@ class Schedule(ABC):
     Time is told in epochs, or in batches in a run that is measured in batches.
     """
 
+    def __post_init__(self) -> None:
+        """Refuse fields of another type than the declared one."""
+        check_fields(self)
+
     @abstractmethod
     def factor(self, epoch: float, epochs: float) -> float:
         """Return what multiplies the learning rate after `epoch` of `epochs` epochs (fractions count)."""
@@ -116,6 +121,7 @@ class Levels(Schedule):
 
     def __post_init__(self) -> None:
         """Refuse factors that do not fit between the milestones."""
+        super().__post_init__()
         words = f"{len(self.at)} milestones and {len(self.factors)} factors: there is one factor more"
         require(len(self.factors) == len(self.at) + 1, words)
 

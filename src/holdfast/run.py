@@ -13,7 +13,8 @@ from torch import nn
 from holdfast import models, record
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
-from holdfast.errors import BadRecord, BadValue, TrainingDiverged, check_choices, require
+from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
+from holdfast.fields import check_fields, shown
 from holdfast.methods import Method, Origin, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.streams import number
@@ -31,7 +32,7 @@ class Start:
 
     def __post_init__(self) -> None:
         """Refuse what is not offered."""
-        check_choices(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class Run(Origin):
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         made = isinstance(self.method, Method)
-        require(made, f"method = {self.method!r}: give one that is made, such as holdfast.methods.AT()")
+        require(made, f"method = {shown(self.method)}: give one that is made, such as holdfast.methods.AT()")
         named = f"model is a {type(self.model).__name__}: give a name; an architecture of your own is FILE.py:FUNCTION"
         require(isinstance(self.model, str), named)
+        check_fields(self)
         length = {"epochs": self.epochs, "steps": self.steps}
         given = {name: value for name, value in length.items() if value is not None}
         require(
@@ -79,7 +81,7 @@ class Run(Origin):
             self.start is None or not self.pretrained, "a run begins from public weights or from another run, not both"
         )
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
-        check_choices(self)
+        require(self.limit is None or self.limit >= 1, f"limit = {self.limit}, not 1 or more")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
         require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
 
@@ -163,7 +165,7 @@ def device_of(name: str | torch.device) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         there = "cpu and cuda" if torch.cuda.is_available() else "cpu only"
         raise BadValue(f"device '{name}' cannot be used here; this machine has {there}") from error
     return device

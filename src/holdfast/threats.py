@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holdfast.errors import BadValue, check_numbers, require
+from holdfast.errors import BadValue, require
+from holdfast.fields import check_fields
 from holdfast.streams import Stream
 from holdfast.types import Flags, Images, PerImage
 
@@ -66,7 +67,7 @@ class Threat(ABC):
     eps: float
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_fields(self)
         require(self.eps >= 0, f"eps = {self.eps}: a radius is 0 or more, in pixels of [0, 1]")
 
     @abstractmethod

@@ -26,6 +26,7 @@ from holdfast.data import ImageSet, load
 from holdfast.data.stamp import stamp
 from holdfast.disk import alone, wait
 from holdfast.errors import ModelFault, TrainingDiverged, require
+from holdfast.fields import check_type
 from holdfast.lineage import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
 from holdfast.run import Run, check_folder, check_hope, check_same, device_of, isolated, reseed, trained_model
@@ -65,6 +66,9 @@ def train(
         TrainingDiverged: the loss became NaN or infinite, now or when it was tried before; `last.pt` holds the last
             state before it.
     """
+    check_type("run", run, Run)
+    check_type("folder", folder, Path | str)
+    check_type("data_root", data_root, Path | str | None)
     folder, device = Path(folder), device_of(device)
     check_folder(run, folder)
     check_hope(run, folder)

@@ -5,6 +5,7 @@ n images, c channels, h rows, w columns, k classes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
@@ -25,6 +26,9 @@ Outputs = Float[Tensor, "n ..."]
 """What a network or a named layer returns."""
 Targets = Tensor
 """What an objective compares outputs with: labels, logits, features."""
+
+Takes = Literal["labels", "pairs", "anything"]
+"""What targets are: one label an image, pairs (true, wanted), or whatever an objective compares with."""
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """`(outputs, targets) -> one loss an image`; higher is worse for the model."""

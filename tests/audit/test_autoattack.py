@@ -16,6 +16,7 @@ from holdfast.audit import ensemble, published
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.verdict import Report
+from holdfast.correctness import is_correct
 from holdfast.errors import BadRecord, BadValue, UnknownName, UsageError
 from holdfast.objectives import margin
 from holdfast.passes import counting
@@ -329,3 +330,26 @@ def test_a_warm_move_starts_at_the_best_point(network: nn.Module, labelled: tupl
     found, _ = run_moves(Subject(network, network, *labelled), moves)
     expected = first(network, *labelled)
     assert torch.allclose(seen[0], expected[found.rows], atol=1e-6)
+
+
+class Noisy(nn.Module):
+    """A network that answers at random where it is not sure."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :3] + 0.1 * torch.randn(len(images), 3)
+
+
+def test_a_random_network_is_never_said_to_hold_at_most(
+    network: nn.Module, labelled: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = torch.rand(100, 1, 2, 2)
+    labels = images.flatten(1)[:, :3].argmax(1)
+    attack = hf.AutoAttack(Noisy(), eps=0.01, version="custom", attacks_to_run=["apgd-ce"])
+    attacked = attack.run_standard_evaluation(images, labels)
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert "at most" not in said
+    share = float(said.partition("accuracy ")[2].partition("%")[0]) / 100
+    right = torch.stack([is_correct(Noisy()(attacked), labels).float() for _ in range(100)])
+    assert share == pytest.approx(float(right.mean()), abs=0.02)
+    hf.AutoAttack(network, version="rand").run_standard_evaluation(labelled[0][:4], labelled[1][:4])
+    assert "at most" in capsys.readouterr().out

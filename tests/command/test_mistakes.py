@@ -130,7 +130,7 @@ def test_a_fault_inside_somebodys_network_is_one_line_that_says_where(
     )
     status, _, err = said(capsys, "attack", "PGD", f"{file}:Net", "--limit", "4", "--out", tmp_path / "a.npz")
     assert status == 2
-    assert err == f"holdfast: {file}, line 5: KeyError: 'gradient'\n"
+    assert err == f"holdfast: the network raised KeyError ({file}, line 5): 'gradient'\n"
 
 
 def test_a_reader_that_has_read_enough_is_not_complained_of() -> None:

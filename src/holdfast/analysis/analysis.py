@@ -8,6 +8,7 @@ from torch import nn
 
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.fields import check_fields
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Seen:
 @dataclass(frozen=True)
 class Analysis(ABC):
     """A way to look at one network."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type than the declared one."""
+        check_fields(self)
 
     @abstractmethod
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:

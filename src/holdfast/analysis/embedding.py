@@ -36,6 +36,7 @@ class Embedding(Analysis):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
+        super().__post_init__()
         require(self.perplexity > 0, f"Embedding: perplexity = {self.perplexity}, not above 0")
         require(self.neighbours >= 1, f"Embedding: neighbours = {self.neighbours}, not 1 or more")
 

@@ -53,6 +53,7 @@ class AlongAStep(Analysis):
 
     def __post_init__(self) -> None:
         """Refuse eps that do not rise, no images, a band below zero."""
+        super().__post_init__()
         name = type(self).__name__
         rising = bool(self.eps) and all(low < high for low, high in pairwise(self.eps))
         require(rising, f"{name}: eps = {self.eps}: numbers that rise")

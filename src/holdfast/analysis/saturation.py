@@ -34,6 +34,7 @@ class BallSaturation(Analysis):
 
     def __post_init__(self) -> None:
         """Refuse counts that do not rise."""
+        super().__post_init__()
         _check_rising(self.counts)
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
@@ -53,6 +54,7 @@ class PathSaturation(Analysis):
 
     def __post_init__(self) -> None:
         """Refuse counts that do not rise."""
+        super().__post_init__()
         _check_rising(self.counts)
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:

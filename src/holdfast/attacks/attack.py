@@ -11,15 +11,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
+from holdfast.behaviour import modules_behind
 from holdfast.correctness import is_correct
-from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault, check_numbers, require
-from holdfast.objectives import Towards, margin
+from holdfast.errors import BadValue, ModelFault, require
+from holdfast.fields import check_fields, shown
+from holdfast.objectives import Towards, targets_of
 from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
-from holdfast.types import Flags, Images, Network, Objective, Outputs, Targets
+from holdfast.types import Flags, Images, Network, Objective, Outputs, Takes, Targets
 
 AT_LEAST_ONE = ("steps", "restarts", "queries", "classes")
 LARGEST = 1e18
@@ -44,20 +47,22 @@ class Attack(ABC):
     threat: Threat
 
     def __post_init__(self) -> None:
-        """Refuse fields out of range, and a norm that the attack is not defined for."""
-        check_numbers(self, LARGEST)
-        objective = getattr(self, "objective", margin)
-        require(callable(objective), f"{type(self).__name__}: objective = {objective!r}: it is a function")
+        """Refuse fields of another type or out of range, and a norm that the attack is not defined for."""
         names = ", ".join(threat.__name__ for threat in self.threats)
-        require(
-            isinstance(self.threat, self.threats), f"{type(self).__name__} is defined for {names}, not {self.threat}"
-        )
+        defined = f"{type(self).__name__} is defined for {names}, not {shown(self.threat)}"
+        require(isinstance(self.threat, self.threats), defined)
+        check_fields(self, LARGEST)
         for name in AT_LEAST_ONE:
             require(
                 getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more"
             )
         step_size = getattr(self, "step_size", None)
         require(step_size is None or step_size >= 0, f"{type(self).__name__}: step_size = {step_size}, not 0 or more")
+
+    @property
+    def takes(self) -> Takes:
+        """Return what the targets are: what the objective compares with, unless only labels have a meaning."""
+        return "labels" if self.labelled else targets_of(getattr(self, "objective", None))
 
     @abstractmethod
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
@@ -72,12 +77,11 @@ class Attack(ABC):
 
         Raises:
             BadImages, BadLabels: the arguments are of the wrong type, shape or range.
-            ModelFault: the network answered NaN or cannot be differentiated.
+            UsageError: the model is no network.
+            ModelFault: the network raised, answered NaN or something else than a table, or cannot be differentiated.
         """
-        check(images, targets, start)
-        if self.labelled and targets.ndim != 1:
-            said = f"targets have shape {tuple(targets.shape)}"
-            raise BadLabels(f"{said}; {type(self).__name__} needs one label an image, shape ({len(images)},)")
+        check_network(model)
+        images, targets, start = accepted(images, targets, start, self.takes)
         if len(images) == 0:
             return images.clone()
         with at_rest(model), torch.inference_mode(False), torch.enable_grad():
@@ -95,51 +99,17 @@ class Attack(ABC):
         eps = self.threat.eps
         far = self.threat.distance(attacked, images) > eps + 1e-6 * max(1.0, min(eps, 1e6))
         outside = (attacked < 0) | (attacked > 1) | attacked.isnan()
-        if bool(far.any()) or bool(outside.any()):
+        if bool((far | outside.flatten(1).any(1)).any()):
             raise ModelFault(f"{self} left its ball; this is a fault of the attack, please report it")
-
-
-def check(images: Tensor, targets: Tensor, start: Tensor | None = None) -> None:
-    """Refuse images and targets that no attack can work on, in one line that says what is wanted."""
-    for name, given in (("images", images), ("targets", targets), ("start", start)):
-        if given is not None and not isinstance(given, Tensor):
-            raise BadImages(f"{name} are a {type(given).__name__}; attacks need a torch.Tensor")
-        if given is not None and given.device != images.device:
-            raise BadImages(f"{name} are on {given.device}, the images on {images.device}")
-    if images.dtype != torch.float32:
-        hint = ": divide bytes by 255" if images.dtype == torch.uint8 else ""
-        raise BadImages(f"images are {images.dtype}; attacks need float32 in [0, 1]{hint}")
-    if images.ndim != 4:
-        raise BadImages(f"images have shape {tuple(images.shape)}; attacks need (n, c, h, w)")
-    if targets.ndim == 0 or len(targets) != len(images):
-        raise BadLabels(f"{len(images)} images but {len(targets) if targets.ndim else 'one number for'} targets")
-    if start is not None and start.shape != images.shape:
-        raise BadImages(f"start has shape {tuple(start.shape)}, the images {tuple(images.shape)}")
-    if start is not None and start.dtype != torch.float32:
-        raise BadImages(f"start is {start.dtype}; attacks need float32 in [0, 1]")
-    if start is not None and bool(start.isnan().any()):
-        raise BadImages("start is NaN in places; attacks need float32 in [0, 1]")
-    if len(images) == 0:
-        return
-    low, high = (float(end) for end in images.detach().aminmax())
-    if not (low >= 0 and high <= 1):
-        raise BadImages(
-            f"images are in [{low:.3g}, {high:.3g}]; attacks need [0, 1]: "
-            "keep them raw and wrap the network in Normalized(mean, std)"
-        )
-    if targets.ndim == 1 and targets.dtype != torch.int64:
-        raise BadLabels(f"labels are {targets.dtype}; attacks need torch.int64: labels.long()")
-    if targets.ndim == 1 and int(targets.min()) < 0:
-        raise BadLabels(f"a label is {int(targets.min())}; classes count from 0")
 
 
 @contextmanager
 def at_rest(model: Network) -> Iterator[None]:
-    """Put every part of a network in evaluation mode, and each back in its own mode afterwards."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    training = [module for module in model.modules() if module.training]
+    """Put every part of a network in evaluation mode, and each back in its own mode afterwards.
+
+    The parts are looked for behind functions, methods and objects that call them too.
+    """
+    training = [module for module in modules_behind(model) if getattr(module, "training", False)]
     try:
         for module in training:
             module.training = False

@@ -2,6 +2,7 @@
 robustness of neural networks", 2017), as Madry's and later codes run it, with a confidence of 50."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
@@ -15,6 +16,8 @@ from holdfast.types import Images, Targets
 @dataclass(frozen=True)
 class CW(Attack):
     """PGD on the margin, clipped where the network is wrong by `confidence`."""
+
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
     steps: int = 20

@@ -32,6 +32,7 @@ class Square(Attack):
     gradient_free: ClassVar[bool] = True
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
     queries: int = 5000

@@ -1,17 +1,23 @@
 """The network under attack, watched: what it answers, the gradients of that, and what it should not do."""
 
+import math
 import re
+import traceback
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from holdfast.errors import BadLabels, ModelFault, NoGradient
+from holdfast.behaviour import INSTALLED, OURS, modules_behind
+from holdfast.errors import BadLabels, HoldfastError, ModelFault, NoGradient, reason, require
 from holdfast.passes import spend
 from holdfast.types import Images, Network, Outputs, Targets
 
 FAR, STEEP = 1e18, 1e15
 """What stands for a logit of minus infinity, and for an infinite gradient: float32 holds sums of their squares."""
+PASSED_ON = (HoldfastError, torch.OutOfMemoryError)
+"""What is not wrapped: it says in one line what is wrong, or callers try again with fewer images."""
 IN_PLACE = "the network changes its images, or its weights, in place: let it work on copies"
 
 
@@ -20,7 +26,9 @@ class Watched:
 
     def __init__(self, model: Network, targets: Targets) -> None:
         self.model = model
-        self.labels = targets if targets.ndim == 1 and not targets.is_floating_point() else None
+        whole = targets.dtype == torch.int64 and (targets.ndim == 1 or targets.shape[1:] == (2,))
+        self.labels = targets if whole else None
+        """Labels, or pairs of them; None where the targets are none."""
         self.keeps = True
         """Whether its graph can be kept for another backward pass: not where torch.compile gives its buffers away."""
         self.peaks: list[Tensor] = []
@@ -30,8 +38,9 @@ class Watched:
         """Return the network's answer."""
         answer = ask(self.model, images)
         spend(forwards=len(images))
-        if not self.peaks:
-            self._check_first(answer, len(images))
+        check_answer(answer, images, table=self.labels is not None)
+        if not self.peaks and self.labels is not None:
+            check_labels(self.labels, answer)
         # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
         outputs: Tensor = answer.float().nan_to_num(nan=torch.nan, posinf=torch.inf, neginf=-FAR)
         self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
@@ -55,38 +64,30 @@ class Watched:
     def _differentiated(self, total: Tensor, x: Images, keep: bool) -> Tensor | None:
         try:
             return torch.autograd.grad(total, x, retain_graph=keep and self.keeps, allow_unused=True)[0]
-        except RuntimeError as fault:
+        except PASSED_ON:
+            raise
+        except Exception as fault:
             if keep and self.keeps and "donated buffers" in str(fault):
                 self.keeps = False
                 return self._differentiated(total, x, keep)
-            # a function without a backward pass, or one whose inputs were written over
-            if isinstance(fault, NotImplementedError) or "inplace operation" in str(fault):
-                said = "a part of the network has no backward pass, or writes over what it needs for one"
-                raise NoGradient(f"no gradient reaches the images: {said}") from fault
-            raise
-
-    def _check_first(self, outputs: Outputs, count: int) -> None:
-        """Refuse an answer that is not one row an image, or labels that it has no class for."""
-        if not isinstance(outputs, Tensor) or outputs.ndim == 0 or len(outputs) != count:
-            raise ModelFault(f"the network gave {_shape(outputs)} for {count} images; one row an image is needed")
-        if self.labels is not None and outputs.ndim == 2 and len(self.labels):
-            largest = int(self.labels.max())
-            if outputs.shape[1] < 2:
-                raise ModelFault(f"the network has {outputs.shape[1]} class: an attack on labels needs two or more")
-            if largest >= outputs.shape[1]:
-                raise BadLabels(f"a label is {largest}, but the network knows classes 0 to {outputs.shape[1] - 1}")
+            said = _without_gradient(fault)
+            if said is None:
+                raise ModelFault(f"its backward pass raised {what(fault)}") from fault
+            raise NoGradient(f"no gradient reaches the images: {said}") from fault
 
     def confess(self, images: Images) -> None:
         """Raise if any answer was NaN or infinite, or any gradient NaN: that is neither robust nor broken."""
-        peaks, slopes = (torch.stack(seen) if seen else torch.zeros(1) for seen in (self.peaks, self.slopes))
-        if bool((peaks.isnan() | (peaks == torch.inf)).any()):
+        seen = [*self.peaks, *self.slopes]
+        ends = torch.stack(seen).tolist() if seen else []  # one wait for the device
+        peaks, slopes = ends[: len(self.peaks)], ends[len(self.peaks) :]
+        if any(math.isnan(peak) or peak == math.inf for peak in peaks):
             with torch.no_grad():
-                answers = self.model(images).flatten(1)
+                answers = ask(self.model, images).flatten(1)
             bad = (answers.isnan() | (answers == torch.inf)).any(1).nonzero().flatten().tolist()
-            what = "NaN" if bool(peaks.isnan().any()) else "infinity"
+            what = "NaN" if any(map(math.isnan, peaks)) else "infinity"
             where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"
             raise ModelFault(f"the network answered {what} {where}: it can be called neither robust nor broken")
-        if bool(slopes.isnan().any()):
+        if any(map(math.isnan, slopes)):
             raise ModelFault(
                 "the gradient towards the images is NaN: the network can be called neither robust nor broken"
             )
@@ -97,19 +98,56 @@ def ask(model: Network, images: Images) -> Any:
 
     Raises:
         NoGradient: it leaves torch while the images ask for a gradient.
-        ModelFault: it writes over the images, or has weights of another type than they are.
+        ModelFault: it raises, writes over the images, or has weights of another type than they are.
     """
     before = None if images.is_inference() else images._version
     try:
         answer = model(images)
-    except RuntimeError as fault:
+    except PASSED_ON:
+        raise
+    except Exception as fault:  # a stranger's network may raise anything
         known = _known(str(fault), model)
-        if known is None:
-            raise
-        raise known from fault
+        raise known or ModelFault(f"the network raised {what(fault)}") from fault
     if before is not None and images._version != before:
         raise ModelFault(IN_PLACE)
     return answer
+
+
+def what(fault: Exception) -> str:
+    """Return on one line what a network raised, and where in the code of whoever wrote it."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(fault.__traceback__)]
+    own = [f" ({file}, line {line})" for file, line in frames if not {*INSTALLED, OURS} & {*Path(file).parts}]
+    return f"{type(fault).__name__}{(own or [''])[-1]}: {reason(fault)}"
+
+
+def check_answer(answer: object, images: Images, table: bool) -> None:
+    """Refuse an answer that is not one row of numbers an image; as a table, one row of two or more logits."""
+    if not isinstance(answer, Tensor) or answer.ndim == 0 or len(answer) != len(images):
+        raise ModelFault(f"the network gave {_shape(answer)} for {len(images)} images; one row an image is needed")
+    require(not answer.is_complex(), f"the network answered {answer.dtype}: real numbers are needed", ModelFault)
+    there = f"the network answered on {answer.device} to images on {images.device}"
+    require(answer.device == images.device, there, ModelFault)
+    if table and (answer.ndim != 2 or answer.shape[1] < 2):
+        hint = "; torch.cat([-z, z], 1) makes two of one" if answer[0].numel() == 1 else ""
+        needed = "logits of shape (images, classes), two or more, are needed"
+        raise ModelFault(f"the network answered {_shape(answer)}: {needed}{hint}")
+
+
+def check_labels(labels: Tensor, logits: Tensor) -> None:
+    """Refuse labels, or pairs of them, that a network has no class for."""
+    largest = int(labels.max()) if labels.numel() else 0
+    known = f"a label is {largest}, but the network knows classes 0 to {logits.shape[1] - 1}"
+    require(largest < logits.shape[1], known, BadLabels)
+
+
+def _without_gradient(fault: Exception) -> str | None:
+    """Return why a network cannot be differentiated, of what torch raises on the way back; None of other faults."""
+    words = str(fault)
+    if isinstance(fault, NotImplementedError) or "inplace operation" in words:
+        return "a part of the network has no backward pass, or writes over what it needs for one"
+    if "use_reentrant=True" in words:
+        return "a part of the network is recomputed by reentrant checkpointing; give it use_reentrant=False"
+    return None
 
 
 def _known(words: str, model: Network) -> ModelFault | None:
@@ -118,7 +156,9 @@ def _known(words: str, model: Network) -> ModelFault | None:
         return NoGradient("no gradient reaches the images: the network leaves torch for numpy")
     if "leaf Variable that requires grad" in words:
         return ModelFault(IN_PLACE)
-    weights = model.parameters() if isinstance(model, nn.Module) else ()
+    if "Inference tensors cannot be saved for backward" in words:
+        return NoGradient("no gradient reaches the images: the network's weights were made in inference mode")
+    weights = [weight for module in modules_behind(model) for weight in module.parameters(recurse=False)]
     kinds = {weight.dtype for weight in weights if weight.is_floating_point()} - {torch.float32}
     if kinds and re.search(r"scalar type|same dtype|weight type|bias type", words):
         return ModelFault(
@@ -128,4 +168,4 @@ def _known(words: str, model: Network) -> ModelFault | None:
 
 
 def _shape(value: object) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

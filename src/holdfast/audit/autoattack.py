@@ -9,22 +9,29 @@ differences, where the authors' package stops.
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Literal, overload
 
 import torch
+from torch import Tensor
 
 from holdfast.attacks import APGD, APGDT, FAB, FABT, Attack, Square
+from holdfast.attacks.inputs import auditable, check_network
+from holdfast.attacks.watched import check_labels
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
 from holdfast.correctness import is_correct
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
+from holdfast.fields import check_type
 from holdfast.metrics import share_of
 from holdfast.objectives import dlr
 from holdfast.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
-from holdfast.types import Images, Labels, Network
+from holdfast.types import Images, Labels, Logits, Network
 
+DRAWS = 20
+"""How often a network that answers at random is asked about the images that were found."""
 Kept = Path | str | None
 NORMS: Mapping[str, type[Linf | L2 | L1]] = {"Linf": Linf, "L2": L2, "L1": L1}
 """Those that all of its attacks are defined for; `threats.NORMS` has L0 too."""
@@ -84,6 +91,11 @@ class AutoAttack:
 
         `norm` is Linf, L2 or L1. `attacks_to_run` may be set later as well, as the authors' scripts do.
         """
+        check_network(model)
+        for name, given, kind in (("norm", norm, str), ("seed", seed, int), ("version", version, str)):
+            check_type(name, given, kind)
+        check_type("attacks_to_run", attacks_to_run, tuple[str, ...])
+        check_type("log_path", log_path, Path | str | None)
         if norm not in NORMS:
             raise UnknownName("norm", norm, NORMS)
         require(
@@ -107,29 +119,46 @@ class AutoAttack:
 
     @overload
     def run_standard_evaluation(
-        self, images: Images, labels: Labels, bs: int = ..., return_labels: Literal[False] = ..., state_path: Kept = ...
+        self, images: Tensor, labels: Tensor, bs: int = ..., return_labels: Literal[False] = ..., state_path: Kept = ...
     ) -> Images: ...
     @overload
     def run_standard_evaluation(
-        self, images: Images, labels: Labels, bs: int = ..., *, return_labels: Literal[True], state_path: Kept = ...
+        self, images: Tensor, labels: Tensor, bs: int = ..., *, return_labels: Literal[True], state_path: Kept = ...
     ) -> tuple[Images, Labels]: ...
     def run_standard_evaluation(
-        self, images: Images, labels: Labels, bs: int = 250, return_labels: bool = False, state_path: Kept = None
+        self, images: Tensor, labels: Tensor, bs: int = 250, return_labels: bool = False, state_path: Kept = None
     ) -> Images | tuple[Images, Labels]:
         """Return the images after all attacks in turn: broken where one succeeded, else as they were.
 
         With `return_labels`, also what the network calls each of them. `state_path` is a folder for what is done: the
         same call goes on from there.
         """
+        check_type("state_path", state_path, Path | str | None)
         words = f"state_path = {state_path}: what is done is kept in a folder here, and that is a file"
         require(state_path is None or not Path(state_path).is_file(), words)
+        images, labels = self.taken(images, labels, bs)
         found = self.found(self.chosen(), images, labels, bs, state_path)
-        self.say(0, 1, f"robust accuracy at most {share_of(found.broken_by == STANDS):.2%}")
         attacked = adversarial(found, images)
+        if self.verbose or self.log_path is not None:
+            self.say(0, 1, self.verdict(attacked, labels, share_of(found.broken_by == STANDS), bs))
         return (attacked, self.answers(attacked, bs)) if return_labels else attacked
 
-    def run_standard_evaluation_individual(self, images: Images, labels: Labels, bs: int = 250) -> dict[str, Images]:
+    def verdict(self, attacked: Images, labels: Labels, share: float, bs: int) -> str:
+        """Return the robust accuracy in words: an upper bound, unless the network answers at random.
+
+        One lucky draw breaks an image for good, so of a random network the mean of many answers to the images that were
+        found is told.
+        """
+        few = attacked[:bs]
+        if torch.equal(self.logits(few, bs), self.logits(few, bs)):
+            return f"robust accuracy at most {share:.2%}"
+        right = [share_of(is_correct(self.logits(attacked, bs), labels.to(attacked.device))) for _ in range(DRAWS)]
+        told = f"the mean of {DRAWS} answers to each image: the network answers at random, so this is no bound"
+        return f"robust accuracy {fmean(right):.2%}, {told}"
+
+    def run_standard_evaluation_individual(self, images: Tensor, labels: Tensor, bs: int = 250) -> dict[str, Images]:
         """Return the images after each attack alone, by the attack's name."""
+        images, labels = self.taken(images, labels, bs)
         each = {name: self.found({name: attack}, images, labels, bs) for name, attack in self.chosen().items()}
         return {name: adversarial(found, images) for name, found in each.items()}
 
@@ -138,20 +167,30 @@ class AutoAttack:
     ) -> Progress:
         """Return what the attacks break in turn."""
         device = self.there(images)
-        subject = Subject(self.model, self.model, images.detach().to(device), labels.to(device), self.seed, bs)
+        subject = Subject(self.model, self.model, images.to(device), labels.to(device), self.seed, bs)
         return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, folder, self.say)[0]
 
-    def clean_accuracy(self, images: Images, labels: Labels, bs: int = 250) -> float:
+    def clean_accuracy(self, images: Tensor, labels: Tensor, bs: int = 250) -> float:
         """Return the share of images that the network gets right."""
-        there = self.there(images)
-        parts = zip(torch.split(images.to(there), bs), torch.split(labels.to(there), bs), strict=True)
-        right = [is_correct(judge(self.model, some), own) for some, own in parts]
-        return share_of(torch.cat(right))
+        images, labels = self.taken(images, labels, bs)
+        logits = self.logits(images, bs)
+        check_labels(labels, logits)
+        return share_of(is_correct(logits, labels))
 
     def answers(self, images: Images, bs: int = 250) -> Labels:
         """Return what the network calls each image."""
+        return self.logits(images, bs).argmax(1)
+
+    def logits(self, images: Images, bs: int) -> Logits:
+        """Return what the network answers, on the device of the images."""
         parts = torch.split(images.to(self.there(images)), bs)
-        return torch.cat([judge(self.model, some).argmax(1) for some in parts]).to(images.device)
+        return torch.cat([judge(self.model, some) for some in parts]).to(images.device)
+
+    def taken(self, images: Tensor, labels: Tensor, bs: int) -> tuple[Images, Labels]:
+        """Return images and labels as the attacks take them; labels may be on another device."""
+        movable = isinstance(images, Tensor) and isinstance(labels, Tensor) and labels.device.type != "meta"
+        labels = labels.to(images.device) if movable else labels
+        return auditable(self.model, images, labels, "autoattack", self.seed, bs)
 
     def there(self, images: Images) -> torch.device:
         """Return the device that was chosen; where none was, that of the images."""

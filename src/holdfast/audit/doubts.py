@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import torch
-from torch import nn
 
-from holdfast.attacks.attack import check
+from holdfast.attacks.inputs import check
 from holdfast.audit.attack_doubts import part, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import CLEAN, Progress
 from holdfast.audit.registry import AFTER, BEFORE, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
+from holdfast.behaviour import modules_behind
 from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
@@ -108,12 +108,12 @@ def right_ones(subject: Subject) -> Subject:
 @contextmanager
 def left_alone(model: Network) -> Iterator[None]:
     """Give a network back its modes, weights, statistics and gradients, whatever its own forward does to them."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    modes = [(module, module.training) for module in model.modules()]
-    gradients = [(weight, weight.grad) for weight in model.parameters()]
-    tensors = [*model.parameters(), *model.buffers(), *(slope for _, slope in gradients if slope is not None)]
+    modules = modules_behind(model)
+    modes = [(module, module.training) for module in modules if hasattr(module, "training")]
+    weights = [weight for module in modules for weight in module.parameters(recurse=False)]
+    gradients = [(weight, weight.grad) for weight in weights]
+    kept_too = [buffer for module in modules for buffer in module.buffers(recurse=False)]
+    tensors = [*weights, *kept_too, *(slope for _, slope in gradients if slope is not None)]
     kept = [tensor.detach().clone() for tensor in tensors]
     try:
         yield

@@ -16,14 +16,16 @@ from torch import nn
 
 from holdfast import record
 from holdfast.attacks import Attack
-from holdfast.attacks.attack import check, with_seed
+from holdfast.attacks.attack import with_seed
+from holdfast.attacks.inputs import check
+from holdfast.attacks.watched import check_labels
 from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
 from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.correctness import is_correct
-from holdfast.errors import BadLabels, NoGradient, UsageError, require
-from holdfast.evaluation import check_labels, exact_products, judge
+from holdfast.errors import NoGradient, UsageError, require
+from holdfast.evaluation import exact_products, judge
 from holdfast.metrics import share_of
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
@@ -92,9 +94,6 @@ def run_moves(
     progress of the first of these moves, where those have been made.
     """
     check(subject.images, subject.labels)
-    require(
-        subject.labels.ndim == 1, f"labels have shape {tuple(subject.labels.shape)}; one an image is needed", BadLabels
-    )
     require(subject.batch > 0, f"batches of {subject.batch} images: one at least")
     moves = {"clean": Move(None), **moves}
     path = None if folder is None else Path(folder) / f"{name_of(subject, moves)}.safetensors"

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from torch import Tensor
+
 from holdfast import record
-from holdfast.attacks.attack import check
+from holdfast.attacks.inputs import auditable
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import plan_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model, misled
@@ -15,17 +17,17 @@ from holdfast.audit.processes import first_ones
 from holdfast.audit.progress import begin
 from holdfast.audit.surrogate import fast_copy, known_precision
 from holdfast.audit.verdict import Report, Stage
-from holdfast.errors import BadImages, BadValue, require
+from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import counting, spend
 from holdfast.threats import Threat
-from holdfast.types import Images, Labels, Network
+from holdfast.types import Network
 
 
 def audit(
     model: Network,
-    images: Images,
-    labels: Labels,
+    images: Tensor,
+    labels: Tensor,
     threat: Threat,
     effort: str = "standard",
     seed: int = 0,
@@ -47,9 +49,8 @@ def audit(
         BadImages, BadLabels, BadValue: no attack could work on the images, the labels, or under the threat.
     """
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
-    check(images, labels)
-    require(len(images) > 0, "there are no images to audit", BadImages)
-    plan, images, precision = plan_of(effort, threat), images.detach(), known_precision(precision)
+    images, labels = auditable(model, images, labels, effort, seed, batch, folder)
+    plan, precision = plan_of(effort, threat), known_precision(precision)
     costs: list[Stage] = []
     with costed(costs):
         judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's

@@ -16,10 +16,9 @@ from holdfast.audit.bfloat16 import InBfloat16
 from holdfast.audit.folding import BATCH_NORMS, apply, changes
 from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.audit.steadiness import generators_put_back, unsteady
-from holdfast.errors import UnknownName
+from holdfast.errors import UnknownName, reason
 from holdfast.evaluation import exact_products
 from holdfast.layout import channels_last
-from holdfast.models.pretrained import reason
 from holdfast.types import Images, Network
 
 COMPARED = 16

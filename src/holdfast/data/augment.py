@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import BadValue, require
+from holdfast.fields import check_fields
 from holdfast.streams import Stream
 from holdfast.types import Flags, Images, Index, View
 
@@ -64,6 +65,7 @@ class CropFlip:
     """Whether half of the crops are mirrored."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.pad >= 0, f"pad = {self.pad}: a padding is 0 or more pixels")
         require(self.size is None or self.size >= 1, f"size = {self.size}: a crop has 1 or more pixels a side")
 

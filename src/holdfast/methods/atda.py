@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
-from holdfast.errors import check_choices, require
+from holdfast.errors import require
 from holdfast.methods.method import Finished, LossMethod, Memory, predict
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Labels, Logits, Terms
@@ -38,7 +38,7 @@ class ATDA(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
-        check_choices(self)
+        super().__post_init__()
         require(self.weight >= 0, f"ATDA: weight = {self.weight}, not 0 or more")
         require(0 <= self.beta <= 1, f"ATDA: beta = {self.beta}, not between 0 and 1")
 

@@ -8,7 +8,6 @@ from torch import nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
-from holdfast.errors import check_choices
 from holdfast.methods.method import Finished, LossMethod, Memory, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.streams import Stream
@@ -32,7 +31,7 @@ class EAT(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
-        check_choices(self)
+        super().__post_init__()
         check_weight(self.weight)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:

@@ -8,7 +8,7 @@ from torch import nn
 
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet
-from holdfast.errors import check_choices, require
+from holdfast.errors import require
 from holdfast.methods.method import Finished, Memory, Method, Update, check_linf
 from holdfast.objectives import cross_entropy
 from holdfast.threats import Linf
@@ -33,8 +33,8 @@ class FreeAT(Method):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
-        check_choices(self)
         check_linf(self.threat, "FreeAT")
+        super().__post_init__()
         require(self.m >= 1, f"FreeAT: m = {self.m}, not 1 or more")
         require(self.step_size is None or self.step_size >= 0, f"FreeAT: step_size = {self.step_size}, not 0 or more")
 

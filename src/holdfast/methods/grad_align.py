@@ -32,6 +32,7 @@ class GradAlign(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse a weight below zero."""
+        super().__post_init__()
         require(self.weight >= 0, f"GradAlign: weight = {self.weight}, not 0 or more")
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:

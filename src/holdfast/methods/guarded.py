@@ -40,6 +40,7 @@ class Guarded(Method):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
+        super().__post_init__()
         require(self.every >= 1, f"Guarded: every = {self.every}, not 1 or more")
         require(0 < self.drop <= 1, f"Guarded: drop = {self.drop}, not above 0 and at most 1")
         kind = type(self.method).__name__

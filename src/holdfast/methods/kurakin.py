@@ -34,6 +34,7 @@ class Kurakin(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse what no batch can be mixed from."""
+        super().__post_init__()
         check_crafts(self.crafts, self.share, self.weight)
         shown = self.paired or self.share < 1 or self.weight > 0
         require(shown, "share = 1 and weight = 0: no clean image is shown, and the attacked ones count for nothing")

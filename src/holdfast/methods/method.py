@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.fields import check_fields
 from holdfast.threats import Linf, Threat
 from holdfast.types import Batch, Images, Outputs, Terms
 
@@ -96,6 +97,10 @@ class Finished(Protocol):
 @dataclass(frozen=True)
 class Method(ABC):
     """A way to train a network; a field anywhere in it may hold a run that has to be finished first."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type than the declared one."""
+        check_fields(self)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Return the memory that a run begins with; it is asked again when a run goes on."""

@@ -24,6 +24,7 @@ class MixedAT(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse a weight that is no share."""
+        super().__post_init__()
         check_weight(self.weight)
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:

@@ -30,6 +30,7 @@ class NFGSM(LossMethod):
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
         check_linf(self.threat, "NFGSM")
+        super().__post_init__()
         require(self.noise >= 0, f"NFGSM: noise = {self.noise}, not 0 or more")
         require(self.reach >= 0, f"NFGSM: reach = {self.reach}, not 0 or more")
 

@@ -13,7 +13,7 @@ from torch import nn
 from holdfast.attacks import BIM
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet, read_view, write_view
-from holdfast.errors import check_choices, require
+from holdfast.errors import require
 from holdfast.methods.method import Finished, LossMethod, Memory
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.threats import Linf, Threat, per_image
@@ -45,7 +45,7 @@ class SIMAdv(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
-        check_choices(self)
+        super().__post_init__()
         require(self.n1 > 0, f"SIMAdv: n1 = {self.n1}, not above 0")
         require(self.n2 >= 1, f"SIMAdv: n2 = {self.n2}, not 1 or more")
         require(self.steps >= 1, f"SIMAdv: steps = {self.steps}, not 1 or more")

@@ -29,6 +29,7 @@ class TRADES(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse an inner attack that does not compare with the clean answer, and a price below nothing."""
+        super().__post_init__()
         require(self.beta >= 0, f"beta = {self.beta}, not 0 or more")
         require(
             getattr(self.attack, "objective", None) is divergence,

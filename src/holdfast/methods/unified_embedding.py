@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks import StepLL
 from holdfast.data import ImageSet
-from holdfast.errors import check_choices, require
+from holdfast.errors import require
 from holdfast.methods.bank import banks
 from holdfast.methods.method import Finished, LossMethod, Memory
 from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
@@ -46,8 +46,8 @@ class UnifiedEmbedding(LossMethod):
 
     def __post_init__(self) -> None:
         """Refuse what no batch can be mixed from."""
+        super().__post_init__()
         check_crafts(self.crafts, self.share, self.weight)
-        check_choices(self)
         require(self.price >= 0, f"price = {self.price}, not 0 or more")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from holdfast.errors import MissingData, UnknownName, UsageError, require
+from holdfast.errors import MissingData, UnknownName, UsageError, reason, require
 from holdfast.models.normalized import Normalized, Statistics
-from holdfast.models.pretrained import FAULTS, reason, timm_file, torchvision_weights
+from holdfast.models.pretrained import FAULTS, timm_file, torchvision_weights
 from holdfast.types import Images, Outputs
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from holdfast.errors import BadValue, UnknownName, require
-from holdfast.models.pretrained import reason
+from holdfast.errors import BadValue, UnknownName, reason, require
 
 Shape = tuple[int, int, int]
 """Channels, rows and columns of an image."""

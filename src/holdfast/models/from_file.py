@@ -11,8 +11,7 @@ from types import ModuleType
 from torch import nn
 
 from holdfast.behaviour import installed
-from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, require
-from holdfast.models.pretrained import reason
+from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, reason, require
 
 PREFIX = "holdfast_file_"
 """How the modules are called that such files become."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holdfast.errors import MissingData, require
+from holdfast.errors import MissingData, reason, require
 
 FAULTS = (OSError, RuntimeError, EOFError, UnpicklingError)
 """What a missing network, a full disk or a broken file raise."""
@@ -43,8 +43,3 @@ def timm_file(name: str) -> str:
         if isinstance(found, str):
             return found
     raise MissingData(f"timm could not get the weights of '{name}': none in {constants.HF_HUB_CACHE}; {_WAY_OUT}")
-
-
-def reason(fault: BaseException) -> str:
-    """Return the first line of what another library said."""
-    return str(fault).strip().partition("\n")[0] or type(fault).__name__

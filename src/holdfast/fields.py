@@ -1,0 +1,105 @@
+"""Whether what is given is of the type that was declared: fields of frozen values, and arguments of public functions.
+
+Told are numbers, words and classes; what a generic type holds inside is not looked at.
+"""
+
+import math
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import fields
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Literal, get_args, get_origin
+
+from holdfast.errors import BadValue, HoldfastError, require
+
+WORDS: dict[Any, str] = {
+    int: "a whole number", float: "a number", bool: "True or False", str: "a text", types.NoneType: "None",
+}  # fmt: skip
+
+
+def check_fields(value: object, largest: float = math.inf) -> None:
+    """Refuse fields of a dataclass that are not of the type that it declares.
+
+    NaN is no number, True is no count, and a count has no fraction. What may have a fraction is at most `largest`,
+    either way.
+
+    Raises:
+        BadValue: a field is not; it is named with what it takes.
+    """
+    kind: Any = type(value)
+    for name, hint in _hints(kind).items():
+        given = getattr(value, name)
+        require(fits(given, hint), f"{kind.__name__}: {name} = {shown(given)}: it is {said(hint)}")
+        if isinstance(given, Real) and not isinstance(given, Integral):
+            within = f"{kind.__name__}: {name} = {given}: it is at most {largest:.3g}, either way"
+            require(abs(float(given)) <= largest, within)
+
+
+def check_type(name: str, given: object, hint: object, error: type[HoldfastError] = BadValue) -> None:
+    """Refuse an argument that is not of a type."""
+    require(fits(given, hint), f"{name} = {shown(given)}: it is {said(hint)}", error)
+
+
+def check_count(name: str, given: object, least: int = 1) -> None:
+    """Refuse an argument that is no whole number of `least` or more."""
+    check_type(name, given, int)
+    require(given >= least, f"{name} = {given}, not {least} or more")  # type: ignore[operator]
+
+
+def fits(given: object, hint: Any) -> bool:
+    """Say whether a value is of a type; True is no number here, though it is one in Python."""
+    if get_origin(hint) is Literal:
+        return isinstance(given, bool | int | float | str | None) and given in get_args(hint)
+    if get_origin(hint) in (typing.Union, types.UnionType):
+        return any(fits(given, each) for each in get_args(hint))
+    if get_origin(hint) is Callable:
+        return callable(given)
+    if get_origin(hint) is tuple:
+        return _fits_tuple(given, get_args(hint))
+    if hint in (int, float):
+        number = isinstance(given, Integral if hint is int else Real) and not isinstance(given, bool)
+        return number and given == given  # NaN is not itself
+    try:
+        return isinstance(given, types.NoneType if hint is None else hint)
+    except TypeError:  # no class: a generic, or a protocol
+        return True
+
+
+def _fits_tuple(given: object, parts: tuple[Any, ...]) -> bool:
+    if not isinstance(given, tuple | list):
+        return False
+    hints = parts[:1] * len(given) if parts[-1:] == (...,) else parts
+    return len(hints) == len(given) and all(map(fits, given, hints))
+
+
+def said(hint: Any) -> str:
+    """Return a type in words."""
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    if get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(map(said, get_args(hint)))
+    if get_origin(hint) is Callable:
+        return "a function"
+    if get_origin(hint) is tuple:
+        return f"a tuple, each of it {said(get_args(hint)[0])}"
+    return WORDS.get(hint) or f"of the type {getattr(hint, '__name__', hint)}"
+
+
+def shown(given: object) -> str:
+    """Return a value on one line, shortened; a class that was not called is named as one."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the type of each field; none where they cannot be told, as of a class inside a function."""
+    try:
+        hints = typing.get_type_hints(kind)
+    except (NameError, AttributeError, TypeError):
+        return {}
+    return {field.name: hints[field.name] for field in fields(kind)}

@@ -36,9 +36,33 @@ from holdfast.passes import counting
 
 TRUSTED = 24
 """How many of the images that the cascade leaves standing are shown to AutoAttack."""
+HARD = 2.0
+"""A network of which AutoAttack breaks so many points more is hard for the cascade, whatever the checks say of it."""
 NO_ACCUSATION = "too few images"
 """A doubt about the data, not about the network."""
 
+MEANS = {
+    "random output": "one success, or one failure, may be luck",
+    "probabilities instead of logits": "gradients vanish where the network is sure",
+    "gradients inside the network": "attacks that do not follow the loop fail",
+    "no gradient reaches the images": "attacks by gradient say nothing",
+    "saturated logits": "the answers are at a ceiling without a slope",
+    "zero gradients": "the network changes in steps, between which climbs stand still",
+    "answers depend on the batch": "the robustness of one image means nothing",
+    "input rounded or clamped": "gradients do not see over the steps",
+    "wrong gradients": "gradients do not say how the answer changes",
+    "black-box beats white-box": "gradients mislead",
+    "random search beats the attacks": "the attacks fail",
+    "shorter ways beat the attacks": "climbs fail, walks along the boundary do not",
+    "budget not converged": "the attacks were stopped too early",
+    "unbounded attack fails": "the search fails, not the attacker",
+    "accuracy does not fall with eps": "larger balls are searched worse",
+    "one step beats ten": "gradients are of use far from the image only",
+    "losses disagree": "one of the losses is masked",
+    "surrogate differs": "the fast copy is none",
+    "too few images": "the number is open, whatever the network",
+}
+"""What each doubt means, in a few words."""
 KINDS = ("honest", "masked", "scaled")
 Row = dict[str, Any]
 
@@ -52,11 +76,16 @@ def main() -> None:
         for place, member in enumerate(members if kind in chosen.kinds else ()):
             if (chosen.only and member.name not in chosen.only) or member.name in chosen.without:
                 continue
-            rows.append({"kind": kind, "half": half(place), **measured(member, kind, chosen)})
+            row = measured(member, kind, chosen)
+            hard = kind == "honest" and row.get("trusted", {"points": 0})["points"] > HARD
+            rows.append({"kind": "hard" if hard else kind, "half": half(place), **row})
             print(line(rows[-1]), flush=True)
     print(table(rows))
     if chosen.write:
-        record.write_text(chosen.write, json.dumps({"networks": rows, "conditions": machine("cpu")}, indent=1) + "\n")
+        brief = [row | {"checks": {c["name"]: [c["state"], c["figure"]] for c in row["checks"]}} for row in rows]
+        lines = ",\n".join(json.dumps(row) for row in brief)
+        conditions = json.dumps(machine("cpu"))
+        record.write_text(chosen.write, f'{{"conditions": {conditions}, "networks": [\n{lines}\n]}}\n')
 
 
 def arguments() -> argparse.Namespace:
@@ -133,9 +162,13 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     found, stages = attacked(subject, member, path)
     doubts.BEFORE = (BEFORE[0], *(kind for kind in BEFORE[1:] if kind.name in chosen.again))
     doubts.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
-    checks = look_at_attacks(subject, member.threat, found, stages, look_at_model(subject, member.threat))
+    try:
+        checks = look_at_attacks(subject, member.threat, found, stages, look_at_model(subject, member.threat))
+    finally:
+        doubts.BEFORE, doubts.AFTER = BEFORE, AFTER
     new = {each.name: asdict(each) for each in checks}
-    return [new.get(each["name"], each) for each in known]
+    added = [each for name, each in new.items() if name not in {old["name"] for old in known}]
+    return [*(new.get(each["name"], each) for each in known), *added]
 
 
 def trusted(member: Member, folder: Path, path: Path) -> Row:
@@ -175,22 +208,25 @@ def line(row: Row) -> str:
 
 def table(rows: list[Row]) -> str:
     """Return for each check how many of each half it accuses, as Markdown."""
-    heads = ("check", "honest accused, fit", "held out", "masked found, fit", "held out", "honest, highest", "masked")
+    heads = ("check", "raises a doubt when", "means", "honest accused: fit", "held out", "highest figures",
+             "masked found: fit", "held out", "figures")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    groups = [
-        [r for r in rows if (r["kind"], r["half"]) == (kind, which)]
-        for kind in ("honest", "masked")
-        for which in ("fit", "held out")
-    ]
-    for check in [kind.name for kind in (*BEFORE, *AFTER)]:
-        counts = [
-            f"{sum(check in [c['name'] for c in r['checks'] if c['state'] == 'raised'] for r in group)} of {len(group)}"
-            for group in groups
-        ]
-        lines.append(f"| {check} | {' | '.join(counts)} | {' | '.join(figures(rows, check))} |")
-    any_of = [f"{sum(bool(raised(r)) for r in group)} of {len(group)}" for group in groups]
-    lines.append(f"| any but too few images | {' | '.join(any_of)} | | |")
+    groups = {kind: [[r for r in rows if (r["kind"], r["half"]) == (kind, which)] for which in ("fit", "held out")]
+              for kind in ("honest", "masked")}  # fmt: skip
+    for kind in (*BEFORE, *AFTER):
+        counts = {who: [share(kind.name, group) for group in each] for who, each in groups.items()}
+        highest, found = figures(rows, kind.name)
+        cells = (kind.name, kind.criterion, MEANS[kind.name], *counts["honest"], highest, *counts["masked"], found)
+        lines.append(f"| {' | '.join(cells)} |")
+    any_of = {who: [f"{sum(bool(raised(r)) for r in g)} of {len(g)}" for g in each] for who, each in groups.items()}
+    lines.append(f"| **any but the last** | | | {' | '.join(any_of['honest'])} | | {' | '.join(any_of['masked'])} | |")
     return "\n".join(lines)
+
+
+def share(check: str, group: list[Row]) -> str:
+    """Return of how many networks a check raises its doubt."""
+    count = sum(any(c["name"] == check and c["state"] == "raised" for c in row["checks"]) for row in group)
+    return f"{count} of {len(group)}"
 
 
 def figures(rows: list[Row], check: str) -> tuple[str, str]:

@@ -51,11 +51,11 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def between(page: str, text: str) -> str:
+def between(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the page with the text between its marker lines."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

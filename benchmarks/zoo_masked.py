@@ -201,7 +201,7 @@ PLAIN: tuple[tuple[str, Mask], ...] = (
     ("probabilities", before(lambda z: z.softmax(1))),
     ("probabilities, sharpened", before(lambda z: (30 * z).softmax(1))),
     ("logarithms with a floor", before(lambda z: ((20 * z).softmax(1) + 1e-9).log())),
-    ("saturated tanh logits", before(lambda z: (20 * z).tanh())),
+    ("saturated tanh logits", before(lambda z: (5 * (z - z.topk(2).values.mean(1, keepdim=True))).tanh())),
     ("half detached", lambda inner: HalfDetached(inner, 0.02, untrained())),
     ("half detached, more", lambda inner: HalfDetached(inner, 0.2, untrained())),
     ("straight through, slope reversed", with_backward(lambda x, g: -g)),

@@ -1,5 +1,6 @@
 """Small networks and images that many tests share."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,8 +17,9 @@ from holdfast.streams import Stream, number
 from holdfast.threats import Linf, Threat
 from holdfast.types import Objective
 
-torch.set_num_threads(1)
-"""Tiny networks run faster without splitting, and a test's numbers do not depend on the machine."""
+torch.set_num_threads(int(os.environ.get("HOLDFAST_TEST_THREADS", "1")))
+"""Tiny networks run faster without splitting; more threads, and no oneDNN, are for trying how kernels round."""
+torch.backends.mkldnn.enabled = os.environ.get("HOLDFAST_TEST_ONEDNN", "1") == "1"
 
 
 @pytest.fixture(autouse=True)

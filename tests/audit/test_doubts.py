@@ -22,7 +22,7 @@ from holdfast.errors import BadImages
 from holdfast.objectives import margin
 from holdfast.passes import counting
 from holdfast.threats import Threat
-from tests.audit.broken import ATTACKS, MODELS, Around, trained
+from tests.audit.broken import ATTACKS, MODELS, Around, behind, rounded, trained
 from tests.conftest import Small
 
 BUDGET = 42_000
@@ -173,6 +173,20 @@ def test_what_is_harmless_raises_nothing(
     labels = network(data.images).argmax(1)
     assert quiet(look_at_model(Subject(network, network, data.images, labels), Linf(0.1)))
     assert quiet(look_at_model(Subject(network.__call__, network, data.images, labels), L2(0.5)))
+
+
+def test_a_network_that_is_constant_where_its_gradient_is_zero_hides_nothing(data: ImageSet) -> None:
+    """A quarter of the images is black, and so dark that no feature is awake in their balls: they share one answer."""
+    first, last = nn.Linear(64, 64), nn.Linear(64, 10)
+    with torch.no_grad():
+        first.weight.abs_()
+        first.bias.copy_(-0.15 * first.weight.sum(1))
+        last.bias[3] = 1
+    network = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last)
+    images = torch.cat([torch.zeros(16, 1, 8, 8), data.images[:48]])
+    subject = Subject(network, network, images, network(images).argmax(1))
+    assert quiet(look_at_model(subject, Linf(0.1)))
+    assert "zero gradients" in names(look_at_model(replace(subject, model=behind(rounded(4))(network)), Linf(0.1)))
 
 
 @pytest.mark.parametrize("doubt", ["random output", "wrong gradients", "input rounded or clamped", "saturated logits"])

@@ -95,7 +95,10 @@ def one_step_wins(subject: Subject, threat: Threat) -> Finding:
 
 UNBOUNDED_IMAGES, UNBOUNDED_STEPS = 32, 50
 UNBOUNDED = 0.1
-"""Share of the images that stand although every image is allowed; the silent parts of an honest network keep a few."""
+"""Share of the images that stand although every image is allowed.
+
+The silent parts of honest networks keep up to 6 %; masked networks that raise this keep 16 % and more.
+"""
 
 
 def unbounded_fails(subject: Subject, threat: Threat) -> Finding:

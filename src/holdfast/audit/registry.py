@@ -101,7 +101,7 @@ BEFORE = (
     ),
     Kind(
         "zero gradients",
-        "the margin has none at 2 % of the images, or of random points near them, though the answer changes there",
+        "the margin has none at 4 % of the images, or of random points near them, though the answer changes there",
         lambda scene: zero_gradients(scene.few, scene.threat),
         misled=True,
     ),

@@ -70,6 +70,8 @@ class Kind:
     """A pattern of the files; the first is damaged."""
     other: str = ""
     """A pattern of files that it may be exchanged for, where `files` has but one."""
+    deleted: int = 1
+    """How often it is deleted, for twelve bits that are flipped."""
 
 
 def hashed(folder: Path, *names: str) -> str:
@@ -126,8 +128,8 @@ def looked(folder: Path) -> str:
 
 
 def tables(folder: Path) -> str:
-    """Print the tables of a folder."""
-    return render(read_tables(folder), "text")
+    """Print the tables of a folder, in whatever order."""
+    return "\n".join(sorted(render([table], "text") for table in read_tables(folder)))
 
 
 def model() -> torch.nn.Module:
@@ -164,7 +166,7 @@ KINDS = {
     "audits/*.safetensors": Kind(column, "audits/*.safetensors"),
     "audits/*.json": Kind(column, "audits/*.json"),
     "analyses/*.json": Kind(looked, "analyses/*.json"),
-    "tables/*.json": Kind(tables, "tables/*.json"),
+    "tables/*.json": Kind(tables, "tables/*.json", deleted=0),  # what is deleted there is not asked for
 }
 
 
@@ -225,10 +227,10 @@ def stop_at(step: int) -> Callable[[int, int, str], None]:
     return tell
 
 
-def damage(path: Path, others: list[Path], dice: random.Random) -> str:
+def damage(path: Path, others: list[Path], deleted: int, dice: random.Random) -> str:
     """Damage a file, and say how."""
     data = path.read_bytes()
-    how = dice.choices(("flip", "cut", "exchange", "delete"), (12, 4, 2 if others else 0, 1))[0]
+    how = dice.choices(("flip", "cut", "exchange", "delete"), (12, 4, 2 if others else 0, deleted))[0]
     if how == "flip":
         spot, bit = dice.randrange(len(data)), dice.randrange(8)
         path.write_bytes(data[:spot] + bytes([data[spot] ^ 1 << bit]) + data[spot + 1 :])
@@ -251,7 +253,7 @@ def trial(kind: Kind, right: str, whole: Path, folder: Path, dice: random.Random
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)
     path, *others = sorted(folder.glob(kind.files))
-    how = damage(path, [*others, *(folder.glob(kind.other) if kind.other else ())], dice)
+    how = damage(path, [*others, *(folder.glob(kind.other) if kind.other else ())], kind.deleted, dice)
     ended, words = forked.outcome(lambda: kind.read(folder), folder.with_suffix(".told"))
     said = f"{path.relative_to(folder)}, {how}: {words}"
     if ended == "done":

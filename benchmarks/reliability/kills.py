@@ -36,7 +36,8 @@ BASE = replace(SOURCE, epochs=3, limit=96)
 SAVED = Saved(SOURCE, largest=6)
 RUNS = {
     "AT": replace(BASE, method=AT(PGD(hf.Linf(0.1), steps=3))),
-    "TRADES, bfloat16": replace(BASE, method=TRADES(), precision="bfloat16"),
+    "AT, bfloat16": replace(SOURCE, epochs=3, precision="bfloat16"),
+    "TRADES": replace(BASE, method=TRADES()),
     "AT, selected": replace(BASE, held_out=16, select=FGSM()),
     "SIMAdv": replace(BASE, method=SIMAdv()),
     "ATDA": replace(BASE, method=ATDA()),
@@ -60,10 +61,10 @@ class Work:
 
 def works(network: Path) -> dict[str, Work]:
     """Return all kinds of work, by name."""
-    trained = {f"train: {name}": Work(training_of(run), of_training, 0.6 / len(RUNS)) for name, run in RUNS.items()}
+    trained = {f"train: {name}": Work(training_of(run), of_training, 0.7 / len(RUNS)) for name, run in RUNS.items()}
     return trained | {
-        "audit --resume": Work(audit_of(network), of_audit, 0.2),
-        "reproduce": Work(reproduce, of_tables, 0.2),
+        "audit --resume": Work(audit_of(network), of_audit, 0.195),
+        "reproduce": Work(reproduce, of_tables, 0.105),
     }
 
 

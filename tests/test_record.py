@@ -170,3 +170,10 @@ def test_tensors_come_back(tmp_path: Path) -> None:
     record.write_tensors(tmp_path / "t.safetensors", tensors)
     back = record.read_tensors(tmp_path / "t.safetensors", "")
     assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_number_of_numpy_is_written_as_python_s_is() -> None:
+    import numpy as np
+
+    assert type(record.describe(np.int64(64))) is int
+    assert record.describe(np.float64(0.5)) == 0.5

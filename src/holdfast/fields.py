@@ -55,7 +55,7 @@ def fits(given: object, hint: Any) -> bool:
     if get_origin(hint) in (typing.Union, types.UnionType):
         return any(fits(given, each) for each in get_args(hint))
     if get_origin(hint) is Callable:
-        return callable(given)
+        return callable(given) and not isinstance(given, type)
     if get_origin(hint) is tuple:
         return _fits_tuple(given, get_args(hint))
     if hint in (int, float):

@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ def describe(value: object) -> Described:
         return [describe(item) for item in value]
     if isinstance(value, bool | int | str) or value is None:
         return value
-    if isinstance(value, float):
+    if isinstance(value, Integral):  # numpy's numbers are written as Python's
+        return int(value)
+    if isinstance(value, Real):
+        value = float(value)
         return value if math.isfinite(value) else repr(value)
     name = getattr(value, "__qualname__", None) if callable(value) else None
     if isinstance(name, str):

@@ -167,7 +167,7 @@ def device_of(name: str | torch.device) -> torch.device:
         torch.zeros(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         there = "cpu and cuda" if torch.cuda.is_available() else "cpu only"
-        raise BadValue(f"device '{name}' cannot be used here; this machine has {there}") from error
+        raise BadValue(f"device {shown(name)} cannot be used here; this machine has {there}") from error
     return device
 
 

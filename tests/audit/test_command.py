@@ -284,6 +284,3 @@ def test_what_was_assumed_of_a_network_is_said_and_written_down(
     assert err == f"holdfast: {assumed}\n"
     assert "mean 0 and std 1" in assumed
     assert "mean 0 and std 1" in (tmp_path / "a" / "report.html").read_text()
-    given = ("--mean", "0", "--std", "1")
-    assert said(capsys, *words, *given, "--folder", tmp_path / "b", "--json")[::2] == (0, "")
-    assert json.loads((tmp_path / "b" / "report.json").read_text())["assumed"] is None

@@ -1,4 +1,4 @@
-.PHONY: help demo check test-data test-slow bench docs format
+.PHONY: help demo check test-data test-slow bench reliability docs format
 PYTHON ?= python3
 BIN := .venv/bin
 # Where this is set, every process compiles torch's sources anew, for longer than most of ours take.
@@ -38,6 +38,13 @@ bench: .venv/ready ## images a second beside the bare floor, torchattacks and fo
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/single_steps.py
 	$(BIN)/python benchmarks/parity.py
+
+reliability: .venv/ready ## kill, damage and fuzz holdfast: the figures of docs/reliability.md (about two hours)
+	$(BIN)/python benchmarks/reliability/kills.py --count 200
+	$(BIN)/python benchmarks/reliability/damage.py --count 500
+	$(BIN)/python benchmarks/reliability/hostile_files.py --count 300
+	$(BIN)/python benchmarks/reliability/command_lines.py --count 600
+	$(BIN)/python benchmarks/reliability/api.py --count 700
 
 docs: .venv/ready  ## print the measured tables of runs/papers as Markdown
 	$(BIN)/holdfast report runs/papers --format markdown

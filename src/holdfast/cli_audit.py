@@ -127,6 +127,6 @@ def status(options: Audit, audits: Sequence[Audited]) -> int:
     """Return 3 where a network is less robust than required, and say so, else 0."""
     low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
     for each in low:
-        said = f"{each.origin.network}: robust accuracy at most {each.report.robust_accuracy:.2%}"
+        said = f"{each.origin.network}: {each.report.claim}"
         print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)
     return LOWER if low else 0

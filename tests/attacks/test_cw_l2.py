@@ -95,7 +95,9 @@ def test_cw_l2_with_one_constant_is_as_short_as_torchattacks(network: nn.Module,
     assert mine == pytest.approx(other, rel=0.02)
 
 
-@pytest.mark.parametrize("objective", [cross_entropy, Towards(cross_entropy), Towards(dlr)], ids=str)
+@pytest.mark.parametrize(
+    "objective", [cross_entropy, Towards(cross_entropy), Towards(dlr)], ids=["plain", "wanted", "wanted ratio"]
+)
 def test_any_objective_is_climbed_until_the_image_breaks(
     objective: Objective, network: nn.Module, right: tuple[Tensor, Tensor]
 ) -> None:

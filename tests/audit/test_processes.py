@@ -20,9 +20,7 @@ def test_the_batch_does_not_change_the_report(tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_two_processes_find_what_one_does(
-    precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_processes_find_what_one_does(precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = (LINEAR, *QUICK, "--batch", "7", "--precision", precision)
     alone = audited(capsys, tmp_path / "alone", *words)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

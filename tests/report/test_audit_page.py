@@ -13,7 +13,7 @@ from holdfast.audit import Stage
 from holdfast.audit.comparison import compare
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.audit.verdict import Check
-from holdfast.audit.written import Origin
+from holdfast.audit.written import Origin, as_json
 from holdfast.report.audit_page import Audited, audit_page
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors
 
@@ -93,6 +93,14 @@ def test_a_check_that_could_not_run_is_not_nothing() -> None:
     assert "nothing is suspicious" not in words
     assert "One check could not run" in words
     assert words.count("of 2 checks 1 could not run, 1 passed") == 1
+
+
+def test_a_random_network_is_never_said_to_hold_at_most() -> None:
+    """One lucky draw breaks an image for good, so what is left is no bound."""
+    audited = audit_of("a", FATES, Check("raised", 0.2, 1e-4, "so", "random output"))
+    assert "at most" not in " ".join(read(audit_page([audited])).words)
+    assert "at most" not in str(audited.report)
+    assert "at random" in as_json(audited.report, audited.origin)["robust_accuracy_is"]
 
 
 def test_nothing_is_fetched_and_names_are_escaped(doubted: Audited) -> None:

@@ -26,7 +26,7 @@ from holdfast.audit.survivor_doubts import (
     surrogate_differs,
     too_few_images,
 )
-from holdfast.audit.verdict import Finding, Stage
+from holdfast.audit.verdict import RANDOM, Finding, Stage
 from holdfast.threats import Threat
 
 
@@ -73,7 +73,7 @@ class Kind:
 
 BEFORE = (
     Kind(
-        "random output",
+        RANDOM,
         "five answers to one image are more than 1e-4 apart",
         lambda scene: random_output(scene.few),
     ),

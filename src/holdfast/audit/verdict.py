@@ -29,6 +29,8 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
+RANDOM = "random output"
+"""The name of the check of networks that answer at random."""
 State = Literal["raised", "passed", "not applicable", "could not run"]
 
 
@@ -119,6 +121,24 @@ class Report:
         )
 
     @property
+    def answers_at_random(self) -> bool:
+        """Whether the network was seen to answer the same image differently, so that one break may have been luck."""
+        return any(check.name == RANDOM and check.state == "raised" for check in self.checks)
+
+    @property
+    def meaning(self) -> str:
+        """What kind of number the robust accuracy is: an upper bound, unless the network answers at random."""
+        return "of one draw, no bound: the network answers at random" if self.answers_at_random else "an upper bound"
+
+    @property
+    def claim(self) -> str:
+        """The robust accuracy in words."""
+        share = f"{self.robust_accuracy:.2%}"
+        return (
+            f"robust accuracy {share} {self.meaning}" if self.answers_at_random else f"robust accuracy at most {share}"
+        )
+
+    @property
     def stopped(self) -> tuple[Check, ...]:
         """The checks that could not run: what they look for may be there."""
         return tuple(check for check in self.checks if check.state == "could not run")
@@ -175,7 +195,7 @@ class Report:
                 f"{stage.forwards:>10} {stage.backwards:>10} {stage.seconds:>8.1f}"
             )
         lines += [
-            f"robust accuracy at most {self.robust_accuracy:.2%} under {self.threat} "
+            f"{self.claim} under {self.threat} "
             f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
             f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
             *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),

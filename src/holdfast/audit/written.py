@@ -44,7 +44,7 @@ def as_json(report: Report, origin: Origin) -> Written:
         "seed": report.seed,
         "clean_accuracy": report.clean_accuracy,
         "robust_accuracy": report.robust_accuracy,
-        "robust_accuracy_is": "an upper bound",
+        "robust_accuracy_is": report.meaning,
         "interval": list(report.interval),
         "passes": report.passes._asdict(),
         "seconds": report.seconds,

@@ -45,7 +45,7 @@ def modules_behind(network: object) -> list[nn.Module]:
     """Return every module that a network is made of, also behind functions, methods, partials and objects that call it.
 
     Looked at are attributes, closures, defaults, what functions and their kinds ask for by name, and what lists and
-    mappings hold; installed packages are not searched.
+    mappings hold; installed packages are not searched. Of a module that is found every part is returned, however many.
     """
     found: dict[int, object] = {}
     waiting = [network]
@@ -54,7 +54,8 @@ def modules_behind(network: object) -> list[nn.Module]:
         if id(value) not in found:
             found[id(value)] = value
             waiting += [part for part in _parts(value) if not isinstance(part, _PLAIN)]
-    return [value for value in found.values() if isinstance(value, nn.Module)]
+    modules, known = (value for value in found.values() if isinstance(value, nn.Module)), set[nn.Module]()
+    return [part for module in modules for _, part in module.named_modules(known)]
 
 
 _HOLDERS = (Mapping, tuple, list, set, frozenset)

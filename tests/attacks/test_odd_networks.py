@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from holdfast import L1, L2, AutoAttack, Linf, audit
 from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool, DeepFoolCL, Square
+from holdfast.attacks.attack import at_rest
 from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue, ModelFault, NoGradient
 from holdfast.threats import Threat
@@ -142,6 +143,16 @@ def test_the_gradients_of_all_classes_are_never_held_at_once(
     assert most <= 3
 
 
+def test_watching_holds_as_much_after_many_calls_as_after_one(images: Tensor) -> None:
+    """Small tensors that stay, between gradients that go, scatter the memory: a gigabyte for 1,000 classes."""
+    watched, x = Watched(nn.Flatten(), torch.zeros(len(images), dtype=torch.int64)), images.clone().requires_grad_()
+    held = []
+    for _ in range(3):
+        watched.gradient(watched(x).sum(1), x)
+        held.append(sum(len(each) if isinstance(each, list) else 1 for each in vars(watched).values()))
+    assert len(set(held)) == 1
+
+
 @EACH
 def test_one_class_is_one_line(kind: type[Attack], images: Tensor) -> None:
     if kind.__name__ in ("RandomSign", "UniformNoise", "GaussianNoise", "FeatureDistortion", "FeatureScattering"):
@@ -152,6 +163,14 @@ def test_one_class_is_one_line(kind: type[Attack], images: Tensor) -> None:
 
 
 # Networks that are no plain module at rest
+
+
+def test_every_part_of_a_large_network_is_put_to_rest() -> None:
+    network = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(2000)))
+    for way in (network, lambda x: network(x)):
+        with at_rest(way):
+            assert not any(part.training for part in network.modules())
+        assert all(part.training for part in network.modules())
 
 
 class Wrapper:

@@ -47,7 +47,6 @@ class OnePixel(Attack):
     def __post_init__(self) -> None:
         """Refuse a population without three members, no generation, to show nothing, or a factor without bounds."""
         super().__post_init__()
-        require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not from 0 to 2")
         for name, least in (("generations", 1), ("population", 3), ("rows", 1)):
             require(getattr(self, name) >= least, f"OnePixel: {name} = {getattr(self, name)}, not {least} or more")
         require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not in [0, 2]")

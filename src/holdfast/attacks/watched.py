@@ -31,19 +31,19 @@ class Watched:
         """Labels, or pairs of them; None where the targets are none."""
         self.keeps = True
         """Whether its graph can be kept for another backward pass: not where torch.compile gives its buffers away."""
-        self.peaks: list[Tensor] = []
-        self.slopes: list[Tensor] = []
+        self.peak: Tensor | None = None
+        self.slope: Tensor | None = None
 
     def __call__(self, images: Images) -> Outputs:
         """Return the network's answer."""
         answer = ask(self.model, images)
         spend(forwards=len(images))
         check_answer(answer, images, table=self.labels is not None)
-        if not self.peaks and self.labels is not None:
+        if self.peak is None and self.labels is not None:
             check_labels(self.labels, answer)
         # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
         outputs: Tensor = answer.float().nan_to_num(nan=torch.nan, posinf=torch.inf, neginf=-FAR)
-        self.peaks.append(outputs.detach().amax())  # NaN wins every maximum; nobody waits for the device yet
+        self.peak = _higher(self.peak, outputs)
         return outputs
 
     def gradient(self, value: Tensor, x: Images, keep: bool = False) -> Tensor:
@@ -58,7 +58,7 @@ class Watched:
             raise NoGradient("no gradient reaches the images: the network detaches them, or runs without gradients")
         # Infinite, as of a root at black, it says where to go but not how far; divided by its length it would be NaN.
         found = found.nan_to_num(nan=torch.nan, posinf=STEEP, neginf=-STEEP)
-        self.slopes.append(found.amax())  # the sign of NaN is 0: unseen, it would look like robustness
+        self.slope = _higher(self.slope, found)  # the sign of NaN is 0: unseen, it would look like robustness
         return found
 
     def _differentiated(self, total: Tensor, x: Images, keep: bool) -> Tensor | None:
@@ -77,20 +77,28 @@ class Watched:
 
     def confess(self, images: Images) -> None:
         """Raise if any answer was NaN or infinite, or any gradient NaN: that is neither robust nor broken."""
-        seen = [*self.peaks, *self.slopes]
-        ends = torch.stack(seen).tolist() if seen else []  # one wait for the device
-        peaks, slopes = ends[: len(self.peaks)], ends[len(self.peaks) :]
-        if any(math.isnan(peak) or peak == math.inf for peak in peaks):
+        seen = [0.0 if end is None else end for end in (self.peak, self.slope)]
+        peak, slope = torch.stack([torch.as_tensor(end).to(images) for end in seen]).tolist()  # one wait for the device
+        if math.isnan(peak) or peak == math.inf:
             with torch.no_grad():
                 answers = ask(self.model, images).flatten(1)
             bad = (answers.isnan() | (answers == torch.inf)).any(1).nonzero().flatten().tolist()
-            what = "NaN" if any(map(math.isnan, peaks)) else "infinity"
+            what = "NaN" if math.isnan(peak) else "infinity"
             where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"
             raise ModelFault(f"the network answered {what} {where}: it can be called neither robust nor broken")
-        if any(map(math.isnan, slopes)):
+        if math.isnan(slope):
             raise ModelFault(
                 "the gradient towards the images is NaN: the network can be called neither robust nor broken"
             )
+
+
+def _higher(peak: Tensor | None, values: Tensor) -> Tensor:
+    """Return the highest of the values and of the peak before; NaN wins, and nobody waits for the device.
+
+    One number is kept, not one a call: between images that come and go, many small ones would scatter the memory.
+    """
+    own = values.detach().amax()
+    return own if peak is None else peak.maximum(own)
 
 
 def ask(model: Network, images: Images) -> Any:

@@ -96,6 +96,9 @@ def gradients_inside(subject: Subject) -> Finding:
 
     Seen through what autograd saves: a forward pass saves, and only a backward pass takes out again. That holds for
     whatever calls it, wrapped or compiled. Where saving cannot be watched, a transform of `torch.func` is at work.
+
+    Raises:
+        Exception: the network answers neither with nor without gradients; what it raised.
     """
     taken: list[bool] = []
 
@@ -103,11 +106,14 @@ def gradients_inside(subject: Subject) -> Finding:
         taken.append(True)
         return tensor
 
-    for tracked in (False, True):
-        possible = _runs(subject, tracked)
+    ways = [(tracked, _stopped(subject, tracked)) for tracked in (False, True)]
+    possible = [tracked for tracked, fault in ways if fault is None]
+    if not possible and (fault := ways[0][1]) is not None:
+        raise fault
+    for tracked in possible:
         with saved_tensors_hooks(lambda tensor: tensor, take):
-            watched = _runs(subject, tracked)
-        if taken or (possible and not watched):
+            stopped = _stopped(subject, tracked)
+        if taken or stopped is not None:
             meaning = (
                 "the network computes gradients on its way to the answer, as defences do that optimise at test time: "
                 "attacks that do not follow this loop fail for the wrong reason; attack the network without the loop "
@@ -117,16 +123,16 @@ def gradients_inside(subject: Subject) -> Finding:
     return finding(False, 0.0, 0.0, "")
 
 
-def _runs(subject: Subject, tracked: bool) -> bool:
-    """Say whether the network answers at all, with or without gradients tracked."""
+def _stopped(subject: Subject, tracked: bool) -> Exception | None:
+    """Return what keeps the network from answering, with or without gradients tracked; None where it answers."""
     images = subject.images[:FEW].clone().requires_grad_(tracked)
     spend(forwards=len(images))
     try:
         with at_rest(subject.model), torch.set_grad_enabled(tracked):
             subject.model(images)
-    except Exception:
-        return False
-    return True
+    except Exception as fault:  # a network may break in any way
+        return fault
+    return None
 
 
 COMPANY = 1e-3
@@ -159,7 +165,7 @@ def hidden_steps(subject: Subject) -> Finding:
     x = inside(subject)
     before = ask(subject.model, x)
     if resolution(before) > torch.finfo(torch.float32).eps:
-        return not_applicable("the network answers in half precision, where rounding hides small changes")
+        return not_applicable("the answers have no more digits than half precision, whose rounding hides small changes")
     order = Stream.of(subject.images, subject.seed, "places").uniform((x[0].numel(),))
     chosen = (order <= order.sort().values[:, [min(PLACES, order.shape[1]) - 1]]).view_as(x)
     pairs = [(x, x + NUDGE), (torch.zeros_like(x), END + 0 * x), (torch.ones_like(x), 1 - END + 0 * x)]

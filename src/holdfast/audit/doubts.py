@@ -15,7 +15,7 @@ from holdfast.attacks.inputs import check
 from holdfast.audit.attack_doubts import part, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import CLEAN, Progress
-from holdfast.audit.registry import AFTER, BEFORE, Kind, Scene
+from holdfast.audit.registry import AFTER, BEFORE, SAMPLE, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
 from holdfast.behaviour import modules_behind
@@ -23,8 +23,8 @@ from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
 
-SAMPLE, AMONG = 64, 256
-"""How many images the network gets right a check is shown, and how many are looked through for them."""
+AMONG = 256
+"""How many images are looked through for those that the network gets right."""
 MANY = 128
 """How many are shown to the checks that count rare images."""
 

@@ -34,10 +34,17 @@ def slope(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Te
 
 
 def interrupted(subject: Subject) -> Finding:
-    """Doubt a network that cannot be differentiated, or not towards its images."""
+    """Doubt a network that cannot be differentiated, or not towards its images.
+
+    Raises:
+        Exception: the network does not answer at all, or lacks memory; what it raised.
+    """
     try:
         slope(subject.model, subject.images, subject.labels, margin)
+    except torch.OutOfMemoryError:
+        raise
     except Exception as fault:  # a network may break in any way
+        ask(subject.model, subject.images)
         reason = str(fault).partition("\n")[0][:120]
         meaning = (
             f"no gradient reaches the images ({type(fault).__name__}: {reason}): attacks by gradient say nothing; wrap "
@@ -90,7 +97,7 @@ def wrong_gradients(subject: Subject) -> Finding:
     x, labels = inside(subject)[:CHECKED], subject.labels[:CHECKED]
     model, x = exact(subject.model, x)
     if resolution(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
-        return not_applicable("the network answers in half precision, where rounding moves the answer as a step does")
+        return not_applicable("the answers have no more digits than half precision, whose rounding looks like a slope")
     gradient = slope(model, x, labels, margin)
     signs = Stream.of(subject.images[:CHECKED], subject.seed, "directions").uniform(x.shape[1:]) < 0.5
     directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)

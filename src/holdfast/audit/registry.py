@@ -14,7 +14,7 @@ from holdfast.audit.answer_doubts import (
     random_output,
     saturated,
 )
-from holdfast.audit.attack_doubts import flat_curve, losses_disagree, one_step_wins, unbounded_fails
+from holdfast.audit.attack_doubts import flat_curve, losses_disagree, one_step_wins, part, unbounded_fails
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.gradient_doubts import interrupted, wrong_gradients, zero_gradients
 from holdfast.audit.progress import Progress
@@ -28,6 +28,9 @@ from holdfast.audit.survivor_doubts import (
 )
 from holdfast.audit.verdict import RANDOM, Finding, Stage
 from holdfast.threats import Threat
+
+SAMPLE = 64
+"""How many images the network gets right a check is shown."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Scene:
     stages: tuple[Stage, ...] = ()
     random: bool = False
     """Whether the network answers at random, so that two of its answers cannot be compared."""
+
+    @property
+    def some(self) -> Subject:
+        """The few that the network gets right; where it gets none right, the first images."""
+        return self.few if len(self.few.images) else part(self.subject, slice(SAMPLE))
 
     @property
     def outcome(self) -> Progress:
@@ -75,7 +83,8 @@ BEFORE = (
     Kind(
         RANDOM,
         "five answers to one image are more than 1e-4 apart",
-        lambda scene: random_output(scene.few),
+        lambda scene: random_output(scene.some),
+        needs_right=False,
     ),
     Kind(
         "probabilities instead of logits",

@@ -208,6 +208,8 @@ class Report:
 
 def suspicion(checks: tuple[Check, ...]) -> str:
     """Say in a few words what checks found; that nothing is suspicious only where every check ran or does not apply."""
+    if not checks:
+        return "no check was made"
     count = Counter(check.state for check in checks)
     if not count["raised"] and not count["could not run"]:
         besides = f", {count['not applicable']} not applicable" if count["not applicable"] else ""

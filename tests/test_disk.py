@@ -117,6 +117,17 @@ def test_a_place_where_nothing_may_be_made_is_named(tmp_path: Path) -> None:
             pass
 
 
+def test_a_place_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(lock: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", lacking)
+    with pytest.raises(NotWritten, match=f"{tmp_path.name} cannot be locked"), alone(tmp_path):
+        pass
+    with pytest.raises(NotWritten, match=r"file.* cannot be locked"):
+        once(tmp_path / "file", lambda: None)
+
+
 def test_what_two_need_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, made, begun, waiting = tmp_path / "file", [], threading.Event(), threading.Event()
 

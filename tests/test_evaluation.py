@@ -1,5 +1,6 @@
 """Cells, their stored outcomes, and the numbers made of them."""
 
+import errno
 import fcntl
 import math
 import os
@@ -46,6 +47,18 @@ def test_outcomes_are_read_back_and_never_computed_again(small: nn.Module, data:
     assert torch.equal(first.distance, again.distance)
     assert first.seconds == again.seconds
     assert (first.forwards, first.backwards) == (again.forwards, again.backwards)
+
+
+def test_outcomes_are_read_where_nothing_may_be_removed(
+    small: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    cell = Cell("a", "a", None)
+    first = outcomes(cell, {"a": small}, data, tmp_path)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    assert torch.equal(outcomes(cell, {"a": small}, data, tmp_path).logits, first.logits)
 
 
 def test_the_passes_of_the_attack_are_kept_and_the_judge_s_are_not(small: nn.Module, data: ImageSet) -> None:

@@ -1,8 +1,11 @@
 """What can go wrong in a run's folder, and what a run chooses."""
 
 import json
+import math
+import os
 import shutil
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +16,13 @@ from torch import nn
 from holdfast import Linf, Run, Start, attacks, methods, record, train
 from holdfast.data import CropFlip, load
 from holdfast.disk import alone
-from holdfast.errors import BadRecord, BadValue, NotWritten, TrainingDiverged, UnknownName
+from holdfast.errors import BadRecord, BadValue, MissingData, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
 from holdfast.networks import read_run
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
 from holdfast.run import isolated, seconds_of
+from holdfast.state import State
 from holdfast.types import Batch, Terms
 from tests.limited import file_size
 
@@ -175,6 +179,40 @@ def test_a_run_killed_before_its_first_state_was_whole_goes_on(tmp_path: Path, m
     train(BASE, tmp_path / "whole")
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["last.pt", "metrics.jsonl"])
+def test_a_pipe_in_the_folder_of_a_run_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    record.write_json(tmp_path / "run.json", BASE)
+    os.mkfifo(tmp_path / name)
+    ended: list[object] = []
+
+    def trained() -> None:
+        with suppress(BadRecord):
+            train(BASE, tmp_path)
+        ended.append(name)
+
+    thread = threading.Thread(target=trained, daemon=True)  # so that one that waits for ever ends with the tests
+    thread.start()
+    thread.join(20)
+    assert ended == [name]
+
+
+class WithEmpty(nn.Module):
+    """A network with a weight of no numbers, as switched-off parts of some networks have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.off = nn.Linear(2, 2), nn.Parameter(torch.zeros(0))
+
+
+def test_a_weight_of_no_numbers_is_finite() -> None:
+    network = WithEmpty()
+    state = State(network, Memory(), {"model": network}, {})
+    assert state.finite()
+    with torch.no_grad():
+        network.linear.weight[0, 0] = math.inf
+    assert not state.finite()
 
 
 def test_a_full_disk_is_one_line_and_with_room_the_run_goes_on(tmp_path: Path) -> None:
@@ -350,6 +388,9 @@ def test_fields_out_of_range_are_refused(fields: dict[str, object], words: str) 
 
 
 def test_wrong_names_leave_nothing_behind(tmp_path: Path) -> None:
+    for name in ("npz:~nobody-here/x.npz", "folder:~nobody-here"):
+        with pytest.raises(MissingData, match="~nobody-here"):
+            train(replace(BASE, data=name), tmp_path / "home")
     with pytest.raises(UnknownName, match="did you mean 'digits-net'"):
         train(replace(BASE, model="digit-net"), tmp_path / "model")
     with pytest.raises(UnknownName, match="did you mean 'digits'"):

@@ -42,7 +42,7 @@ def resume(run: Run, state: State, folder: Path) -> None:
 def trained_long(folder: Path) -> bool:
     """Say whether the metrics tell of more than one epoch; one of which nothing was saved is trained again."""
     metrics = folder / "metrics.jsonl"
-    return metrics.exists() and len(metrics.read_bytes().splitlines()) > 1
+    return metrics.is_file() and len(metrics.read_bytes().splitlines()) > 1
 
 
 def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, float]:

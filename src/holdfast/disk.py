@@ -128,10 +128,21 @@ def _held(path: Path, flags: int, busy: Busy) -> Iterator[None]:
 
 def _lock(lock: int, path: Path, busy: Busy) -> None:
     with suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
     busy(path.parent if path.suffix == ".lock" else path)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    _take(lock, path, fcntl.LOCK_EX)
+
+
+def _take(lock: int, path: Path, how: int) -> None:
+    """Take a lock; the system does not say which file it is about where a file system, some of a network, has none."""
+    try:
+        fcntl.flock(lock, how)
+    except BlockingIOError:
+        raise
+    except OSError as fault:
+        remedy = "choose a folder on a disk whose files can be locked"
+        raise NotWritten(f"{path} cannot be locked ({fault.strerror}): {remedy}") from fault
 
 
 def _same(lock: int, path: Path) -> bool:

@@ -6,7 +6,7 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -71,7 +71,8 @@ def outcomes(
         return computed(cell, networks, data, None, batch, tell)
     path = Path(folder) / f"{name_of_cell(cell, networks, data, batch)}.safetensors"
     once(path, lambda: write_outcomes(path, computed(cell, networks, data, path.with_suffix(".part"), batch, tell)))
-    path.with_suffix(".part").unlink(missing_ok=True)
+    with suppress(OSError):  # what is finished is read in a place too where nothing may be removed
+        path.with_suffix(".part").unlink()
     return read_outcomes(path)
 
 

@@ -255,6 +255,7 @@ def read_state(path: Path, remedy: str) -> dict[str, Any]:
 
     torch writes a checksum of every tensor into the file, and does not look at it when it reads.
     """
+    _check_regular(path, remedy)
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

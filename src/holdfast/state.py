@@ -66,8 +66,9 @@ class State:
     def finite(self) -> bool:
         """Say whether no weight is NaN or infinite, and no statistic NaN."""
         weights = [weight.detach() for network in self.networks.values() for weight in network.parameters()]
-        kept = [tensor for network in self.networks.values() for tensor in network.buffers() if tensor.numel()]
-        looked = [weight.abs().amax().isfinite() for weight in weights] + [~tensor.isnan().any() for tensor in kept]
+        kept = [tensor for network in self.networks.values() for tensor in network.buffers()]
+        looked = [weight.abs().amax().isfinite() for weight in weights if weight.numel()]
+        looked += [~tensor.isnan().any() for tensor in kept if tensor.numel()]
         return bool(torch.stack(looked).all())
 
 

@@ -1,7 +1,9 @@
 """The bank of saved images: what is in it, that it is written once, when it is refused; cascade training from it."""
 
+import errno
 import importlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +113,16 @@ def test_a_bank_is_written_once_and_shared(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 4
 
 
-def test_an_interrupted_bank_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_room_ahead(descriptor: int, first: int, size: int) -> None:
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+@pytest.mark.parametrize("reserves", [True, False])
+def test_an_interrupted_bank_goes_on_where_it_was(
+    reserves: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not reserves:  # as some file systems cannot
+        monkeypatch.setattr("os.posix_fallocate", no_room_ahead, raising=False)
     lineage, data = finished(tmp_path)
     whole = bank(SAVED, data, lineage).saved.clone()
     for path in files(tmp_path):

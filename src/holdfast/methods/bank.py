@@ -144,6 +144,7 @@ def reserve(file: BinaryIO, size: int) -> None:
         if fault.errno != errno.EOPNOTSUPP:
             file.truncate(before)  # it took what there was
             raise
+    file.truncate(size)  # as long as it will be, also where no room can be reserved: `begun` expects that
 
 
 def put(file: BinaryIO, levels: Iterable[Tensor], first: int, said: dict[str, Any]) -> str:

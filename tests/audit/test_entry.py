@@ -4,6 +4,7 @@ import math
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -197,3 +198,10 @@ def test_labels_that_the_network_has_no_class_for_and_empty_batches_are_refused(
         hf.audit(sharp(), images, labels + 10, hf.Linf(0.1), "fast")
     with pytest.raises(HoldfastError, match="batch = 0"):
         hf.audit(sharp(), images, labels, hf.Linf(0.1), "fast", batch=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_seed_of_numpy_is_reported_as_python_s_is() -> None:
+    images, labels = drawn(sharp(), 2)
+    report = hf.audit(sharp(), images, labels, hf.Linf(1.0), "fast", seed=np.int64(1))
+    assert type(report.seed) is int

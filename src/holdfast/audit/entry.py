@@ -70,7 +70,7 @@ def audit(
     return Report(
         threat,
         effort,
-        seed,
+        int(seed),  # JSON has no numbers of numpy
         adversarial(found, images),
         found.broken_by,
         (*stages, together(costs)),

@@ -3,9 +3,15 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+
+from holdfast import Linf, audit
+from holdfast.errors import UsageError
 
 from .test_command import LINEAR, QUICK, audited, result
 
@@ -48,3 +54,14 @@ def test_the_first_process_alone_prints_and_decides(tmp_path: Path) -> None:
     wrong = [*command, str(tmp_path / "nowhere"), "--folder", str(tmp_path / "b")]
     told = subprocess.run(wrong, capture_output=True, text=True, check=False, timeout=300)
     assert told.stderr.count("holdfast: ") == 1
+
+
+def test_processes_that_audit_different_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_another(told: list[object], said: tuple[object, ...]) -> None:
+        told[:] = [said, ("other images", *said[1:])]
+
+    monkeypatch.setattr(import_module("holdfast.audit.processes"), "rank_and_count", lambda: (0, 2))
+    monkeypatch.setattr(torch.distributed, "all_gather_object", as_another)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(UsageError, match="2 processes"):
+        audit(network, torch.rand(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64), Linf(0.1), "fast")

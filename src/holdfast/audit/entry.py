@@ -13,7 +13,7 @@ from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import plan_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model, misled
 from holdfast.audit.ensemble import Move, Subject, Tell, run_moves, untold
-from holdfast.audit.processes import first_ones
+from holdfast.audit.processes import check_same, first_ones
 from holdfast.audit.progress import begin
 from holdfast.audit.surrogate import fast_copy, known_precision
 from holdfast.audit.verdict import Report, Stage
@@ -42,15 +42,19 @@ def audit(
     budgets, and `thorough` is the cascade and then `autoattack` on what stands. Where a check says that the attacks
     failed, `standard` goes on, through all of AutoAttack at the latest. With a folder, an audit that is interrupted
     goes on where it was. With the precision "bfloat16" the first climbs of the cascade are made in it; all else, and
-    every verdict, is float32.
+    every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
+    arguments, and gets the same report.
 
     Raises:
         UnknownName: there is no such effort or precision.
+        UsageError: other processes of this process group were given other arguments.
         BadImages, BadLabels, BadValue: no attack could work on the images, the labels, or under the threat.
     """
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
     images, labels = auditable(model, images, labels, effort, seed, batch, folder)
     plan, precision = plan_of(effort, threat), known_precision(precision)
+    right, pixels = (record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images)))
+    check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
     costs: list[Stage] = []
     with costed(costs):
         judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
@@ -78,8 +82,8 @@ def audit(
         copy.words,
         found.margin,
         found.best.to(images.device),
-        record.fingerprint_of_tensors({"labels": labels}),
-        record.fingerprint_of_tensors({"images": images}),
+        right,
+        pixels,
         precision,
     )
 

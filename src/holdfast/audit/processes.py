@@ -6,6 +6,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from holdfast.audit.progress import Progress
+from holdfast.errors import UsageError, require
 
 Value = TypeVar("Value")
 FOUND = ("broken_by", "best", "margin")
@@ -26,6 +27,23 @@ def first_ones(value: Value) -> Value:
     told: list[Any] = [value]
     dist.broadcast_object_list(told, src=0)
     return cast("Value", told[0])
+
+
+def check_same(*said: object) -> None:
+    """Refuse processes that were given different things: each would take the others' breaks for its own images'.
+
+    Raises:
+        UsageError: what this process or another was given, as told by `said`, differs.
+    """
+    _, count = rank_and_count()
+    if count == 1:
+        return
+    told: list[Any] = [None] * count
+    dist.all_gather_object(told, said)
+    words = (
+        f"the {count} processes of this process group audit different things: give all the same images and arguments"
+    )
+    require(all(one == told[0] for one in told), words, UsageError)
 
 
 def join(progress: Progress, mine: Tensor, before: list[float]) -> None:

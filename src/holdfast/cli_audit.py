@@ -126,6 +126,11 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
 def status(options: Audit, audits: Sequence[Audited]) -> int:
     """Return 3 where a network is less robust than required, and say so, else 0."""
     low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
+    for each in audits if options.require is not None else ():
+        unsure = [check.name for check in each.report.checks if check.state in ("raised", "could not run")]
+        if each not in low and unsure:
+            said = f"{each.origin.network} is as robust as required, but read these checks: {', '.join(unsure)}"
+            print(f"holdfast: {said}", file=sys.stderr)
     for each in low:
         said = f"{each.origin.network}: {each.report.claim}"
         print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)

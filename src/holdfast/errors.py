@@ -75,7 +75,10 @@ class TrainingDiverged(HoldfastError):
 
 def reason(fault: BaseException) -> str:
     """Return the first line of what another library said."""
-    return str(fault).strip().partition("\n")[0] or type(fault).__name__
+    try:
+        return str(fault).strip().partition("\n")[0] or type(fault).__name__
+    except Exception:  # a stranger's error may fail at saying what it is
+        return type(fault).__name__
 
 
 def require(condition: bool, message: str, error: type[HoldfastError] = BadValue) -> None:

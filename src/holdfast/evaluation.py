@@ -124,7 +124,9 @@ def judge(model: Network, images: Images) -> Tensor:
     faulty = (logits.isnan() | (logits == torch.inf)).any(1)
     if bool(faulty.any()):
         bad = faulty.nonzero().flatten().tolist()
-        raise ModelFault(f"the network answered NaN or infinity for image {bad[0]} of the batch, among {len(bad)}")
+        raise ModelFault(
+            f"the network answered NaN or infinity for image {bad[0]} of the batch, one of {len(bad)} such images"
+        )
     return logits
 
 

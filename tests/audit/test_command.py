@@ -115,6 +115,13 @@ def test_require_decides_the_status_to_the_last_image(done: Done, capsys: pytest
     assert f"lower than the required {reached + 1 / 20:.2%}" in err
 
 
+def test_a_gate_that_is_passed_names_what_the_checks_doubt(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, words = str(done.folder), (LINEAR, *QUICK, "--require", "0.01", "--resume")
+    status, _, err = said(capsys, "audit", *words, "--folder", folder)
+    assert status == 0
+    assert "as robust as required, but read these checks: too few images" in err
+
+
 def test_a_share_that_a_person_types_is_reached() -> None:
     fate = torch.tensor([-1] * 9 + [1] * 11)
     assert Report(Linf(), "fast", 0, torch.rand(20, 1, 2, 2), fate, ()).robust_accuracy >= 0.45

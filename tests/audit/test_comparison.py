@@ -10,6 +10,7 @@ from torch import nn
 from holdfast import L2, Comparison, Linf, Report, audit, compare, record
 from holdfast.audit.comparison import paired_interval, two_sided
 from holdfast.audit.progress import CLEAN, STANDS
+from holdfast.audit.verdict import Check
 from holdfast.errors import UsageError
 
 
@@ -102,8 +103,17 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare(first, replace(first, threat=L2(0.1)))
     with pytest.raises(UsageError, match="effort"):
         compare(first, replace(first, effort="standard"))
+    with pytest.raises(UsageError, match="bfloat16"):
+        compare(first, replace(first, precision="bfloat16"))
     with pytest.raises(UsageError, match="different images"):
         compare(first, report([STANDS, 1, CLEAN]))
+
+
+def test_a_random_network_holds_more_in_one_draw_only() -> None:
+    one, other = report([STANDS] * 20), report([1] * 20)
+    random = replace(one, checks=(Check("raised", 1.0, 0.1, "so", "random output"),))
+    assert "one draw" not in compare(one, other).verdict
+    assert "one draw" in compare(random, other).verdict
 
 
 def test_images_that_lie_in_each_other_s_balls_are_other_images() -> None:

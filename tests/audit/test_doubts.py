@@ -16,7 +16,7 @@ from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import Progress
 from holdfast.audit.registry import AFTER, BEFORE, Kind
-from holdfast.audit.verdict import Check, Finding, Report, Stage, State
+from holdfast.audit.verdict import Check, Finding, Report, Stage, State, suspicion
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadImages
 from holdfast.objectives import margin
@@ -368,3 +368,24 @@ def test_climbs_that_leave_what_a_shorter_way_breaks_are_doubted(honest: dict[st
     for threat in (Linf(0.15), L2(0.8), L1(3.0)):
         found, stages = run_moves(subject, {"fgsm": Move(FGSM(threat))})
         assert "shorter ways beat the attacks" in names(look_at_attacks(subject, threat, found, stages))
+
+
+def test_what_did_not_run_is_not_said_to_be_fine() -> None:
+    passed, other = Check("passed", 0.0, 1.0, name="a"), Check("not applicable", words="so", name="b")
+    assert suspicion((passed,)) == "nothing is suspicious (1 passed)"
+    assert suspicion((passed, other)) == "no check raised a doubt (1 passed, 1 not applicable)"
+    assert suspicion(()) == "no check was made"
+
+
+def test_random_search_that_breaks_what_has_no_gradient_is_a_doubt(
+    honest: dict[str, nn.Module], data: ImageSet
+) -> None:
+    """Gradients miss every image there; the check must not stop in the very case that it is for."""
+    network = MODELS["detached"][0](honest["plain"])
+    subject = Subject(network, network, data.images[:60], data.labels[:60])
+    found, stages = run_moves(subject, {"square": Move(Square(Linf(0.2), queries=50))})
+    checks = {check.name: check for check in look_at_attacks(subject, Linf(0.2), found, stages)}
+    assert stages[1].broken >= 3
+    assert checks["black-box beats white-box"].state == "raised"
+    assert checks["one step beats ten"].state == "not applicable"
+    assert "could not run" not in {check.state for check in checks.values()}

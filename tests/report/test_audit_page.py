@@ -84,7 +84,7 @@ def test_the_page_says_what_the_report_does(doubted: Audited) -> None:
 
 def test_a_page_without_doubts_says_so() -> None:
     words = " ".join(read(audit_page([audit_of("a", FATES, PASSED)])).words)
-    assert words.count("nothing is suspicious (1 checks passed)") == 2
+    assert words.count("nothing is suspicious (1 passed)") == 2
     assert "to doubt" not in words
 
 

@@ -84,7 +84,7 @@ class Watched:
                 answers = ask(self.model, images).flatten(1)
             bad = (answers.isnan() | (answers == torch.inf)).any(1).nonzero().flatten().tolist()
             what = "NaN" if math.isnan(peak) else "infinity"
-            where = f"for image {bad[0]} of the batch, among {len(bad)}" if bad else "on the way"
+            where = f"for image {bad[0]} of the batch, one of {len(bad)} such images" if bad else "on the way"
             raise ModelFault(f"the network answered {what} {where}: it can be called neither robust nor broken")
         if math.isnan(slope):
             raise ModelFault(

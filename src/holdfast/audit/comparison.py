@@ -22,6 +22,8 @@ class Comparison:
     second_only: int
     neither: int
     names: tuple[str, ...] = ("the first", "the second")
+    random: bool = False
+    """Whether a network answers at random, so that its counts are those of one draw."""
 
     @property
     def count(self) -> int:
@@ -67,14 +69,15 @@ class Comparison:
         if self.is_noise:
             return "this difference is noise: its interval contains 0; more images might tell"
         better, worse = self.names if self.difference > 0 else self.names[::-1]
-        return f"{better} holds on more images than {worse}, as far as these attacks can tell"
+        draw = "; one of them answers at random, so this is true of one draw only" if self.random else ""
+        return f"{better} holds on more images than {worse}, as far as these attacks can tell{draw}"
 
 
 def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first", "the second")) -> Comparison:
     """Return how two networks differ on the images and under the threat that both were audited with.
 
     Raises:
-        UsageError: the reports are of other images, another threat, or another effort.
+        UsageError: the reports are of other images or another threat, or were made with another effort or precision.
     """
     require(
         first.threat == second.threat, f"one was audited under {first.threat}, one under {second.threat}", UsageError
@@ -82,6 +85,11 @@ def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first"
     require(
         first.effort == second.effort,
         f"one was audited with effort {first.effort}, one with {second.effort}: compare what was searched alike",
+        UsageError,
+    )
+    require(
+        first.precision == second.precision,
+        f"one was audited in {first.precision}, one in {second.precision}: compare what was searched alike",
         UsageError,
     )
     require(
@@ -93,7 +101,8 @@ def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first"
     require(first.labels_fingerprint == second.labels_fingerprint, labels, UsageError)
     one, other = (~report.broken.cpu() for report in (first, second))
     counted = [int(part.sum()) for part in (one & other, one & ~other, ~one & other, ~one & ~other)]
-    return Comparison(counted[0], counted[1], counted[2], counted[3], names)
+    random = first.answers_at_random or second.answers_at_random
+    return Comparison(counted[0], counted[1], counted[2], counted[3], names, random)
 
 
 def two_sided(first_only: int, second_only: int) -> float:

@@ -19,6 +19,7 @@ from holdfast.audit.registry import AFTER, BEFORE, SAMPLE, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
 from holdfast.behaviour import modules_behind
+from holdfast.errors import NoGradient, reason
 from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
@@ -86,9 +87,10 @@ def tried(kind: Kind, scene: Scene) -> Finding:
     try:
         with fresh("check", kind.name):
             return kind.look(scene)
+    except NoGradient:
+        return not_applicable("no gradient reaches the images, which is a check of its own")
     except Exception as fault:  # a network may break in any way
-        line = str(fault).strip().partition("\n")[0][:200]
-        return Finding("could not run", words=f"{type(fault).__name__}: {line}")
+        return Finding("could not run", words=f"{type(fault).__name__}: {reason(fault)[:200]}")
 
 
 def own_seed(subject: Subject) -> Subject:

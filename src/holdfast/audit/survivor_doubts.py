@@ -10,6 +10,7 @@ from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import STANDS, Progress, most_fragile
 from holdfast.audit.verdict import Finding, Stage, above, finding, not_applicable
+from holdfast.errors import NoGradient
 from holdfast.evaluation import judge
 from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
@@ -36,8 +37,10 @@ def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tu
         return finding(False, BLACK_BOX, len(rows) / len(subject.images), "")
     again = part(subject, rows[:RETRIED])
     short = APGD(threat, steps=RETRY_STEPS)
-    left = standing(again, replace(short, objective=margin), short)
-    missed = len(rows) * len(left) / len(again.images)
+    try:
+        missed = len(rows) * len(standing(again, replace(short, objective=margin), short)) / len(again.images)
+    except NoGradient:  # then gradients miss every image
+        missed = float(len(rows))
     figure = missed / len(subject.images)
     meaning = (
         "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "

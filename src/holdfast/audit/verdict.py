@@ -207,13 +207,13 @@ class Report:
 
 
 def suspicion(checks: tuple[Check, ...]) -> str:
-    """Say in a few words what checks found; that nothing is suspicious only where every check ran or does not apply."""
+    """Say in a few words what checks found; that nothing is suspicious only where every check ran."""
     if not checks:
         return "no check was made"
     count = Counter(check.state for check in checks)
-    if not count["raised"] and not count["could not run"]:
-        besides = f", {count['not applicable']} not applicable" if count["not applicable"] else ""
-        return f"nothing is suspicious ({count['passed']} checks passed{besides})"
     states: tuple[State, ...] = ("raised", "could not run", "passed", "not applicable")
-    parts = [f"{count[state]} {state}" for state in states if count[state]]
-    return f"of {len(checks)} checks {', '.join(parts)}"
+    parts = ", ".join(f"{count[state]} {state}" for state in states if count[state])
+    if count["passed"] == len(checks):
+        return f"nothing is suspicious ({parts})"
+    quiet = not count["raised"] and not count["could not run"]
+    return f"no check raised a doubt ({parts})" if quiet else f"of {len(checks)} checks {parts}"

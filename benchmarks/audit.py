@@ -38,7 +38,7 @@ class Case:
     data: str
     threat: hf.Threat
     count: int
-    efforts: tuple[str, ...] = ("fast", "standard", "autoattack")
+    efforts: tuple[str, ...] = ("fast", "standard", "thorough", "autoattack")
 
 
 def main() -> None:
@@ -96,31 +96,32 @@ def cases(chosen: argparse.Namespace) -> Iterator[Case]:
         yield from published(chosen)
     for name, method in methods.items():
         threat = ball if name != "digits smoothed" and name != "digits Standard" else hf.Linf(0.05)
-        yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 100)
+        yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 500)
     hardened = trained("digits AT", replace(digits, method=methods["digits AT"]), chosen)
-    yield Case("digits AT in L2", hardened, "digits", hf.L2(0.6), 100)
-    yield Case("digits AT in L1", hardened, "digits", hf.L1(1.0), 100)
+    yield Case("digits AT in L2", hardened, "digits", hf.L2(0.6), 500)
+    yield Case("digits AT in L1", hardened, "digits", hf.L1(1.0), 500)
     if chosen.cifar:
         source = f"folder:{chosen.cifar}"
         run = hf.Run(AT(PGD(hf.Linf(8 / 255), steps=3)), model="small-cnn", data=source, epochs=6, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 400)
+        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 1000)
 
 
 def published(chosen: argparse.Namespace) -> Iterator[Case]:
     """Yield public networks that nothing here was tuned to, but for the TRADES network in L-inf."""
+    three = ("fast", "standard", "autoattack")
     wong = partial(wong_kolter, chosen.public / "wong-kolter-mnist.pth", (1, 28), (16, 32), 1568)
-    yield Case("MNIST Wong-Kolter", wong, "mnist", hf.Linf(0.1), 1000)
-    yield Case("MNIST Wong-Kolter in L2", wong, "mnist", hf.L2(1.5), 200)
-    yield Case("MNIST Wong-Kolter in L1", wong, "mnist", hf.L1(8.0), 200)
+    yield Case("MNIST Wong-Kolter", wong, "mnist", hf.Linf(0.1), 1000, three)
+    yield Case("MNIST Wong-Kolter in L2", wong, "mnist", hf.L2(1.5), 200, three)
+    yield Case("MNIST Wong-Kolter in L1", wong, "mnist", hf.L1(8.0), 200, three)
     weights = str(chosen.public / "trades-mnist-smallcnn.safetensors")
     trades = partial(network, weights, "small-cnn", (1, 28, 28), 10)
-    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 200)
+    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 500)
     yield Case("MNIST TRADES in L2", trades, "mnist", hf.L2(1.5), 60)
     if chosen.cifar:
         small = partial(wong_kolter, chosen.public / "wong-cifar-small-8px.pth", (3, 32), (16, 32), 2048)
         scaled = lambda: nn.Sequential(Normalized((0.485, 0.456, 0.406), (0.225,) * 3), small())  # noqa: E731
-        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 500)
+        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 1000, three)
 
 
 def wong_kolter(path: Path, images: tuple[int, int], widths: tuple[int, int], features: int) -> nn.Module:

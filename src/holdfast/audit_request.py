@@ -72,7 +72,7 @@ class Audit:
     precision: str = "float32"
     """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
     batch: int = 250
-    """How many images are attacked at once; the report does not depend on it."""
+    """How many images are attacked at once; which of them break does not depend on it."""
     device: str = "cpu"
     data_root: Path | None = None
     """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""

@@ -177,7 +177,7 @@ def _check_words(words: Sequence[str]) -> None:
         with contextlib.suppress(UnicodeEncodeError):
             if b"\0" not in os.fsencode(word):
                 continue
-        raise UsageError(f"'{word}' holds NUL or half a letter, which no name and no path can")
+        raise UsageError(f"'{word}' holds a NUL character or a lone surrogate, which no name or path may hold")
 
 
 def told(fault: BaseException, verb: str = "") -> tuple[int, str]:

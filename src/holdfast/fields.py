@@ -1,6 +1,6 @@
 """Whether what is given is of the type that was declared: fields of frozen values, and arguments of public functions.
 
-Told are numbers, words and classes; what a generic type holds inside is not looked at.
+Numbers, texts and classes are checked; what a generic type holds inside is not.
 """
 
 import math

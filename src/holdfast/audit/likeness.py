@@ -25,7 +25,7 @@ class Mismatch(NamedTuple):
 EXACT = Mismatch(1e-4, 5e-2)
 """What the rounding of float32 may do: little to logits; a gradient jumps where a ReLU changes sides."""
 ROUNDED = Mismatch(5e-2, 0.5)
-"""What products of 8 or 10 significant bits may do: bfloat16, or TF32, which CUDA may take for float32."""
+"""What products of 8 significant bits may do: bfloat16."""
 
 
 class Reference(NamedTuple):

@@ -26,7 +26,7 @@ from holdfast.audit.survivor_doubts import (
     surrogate_differs,
     too_few_images,
 )
-from holdfast.audit.verdict import RANDOM, Finding, Stage
+from holdfast.audit.verdict import RANDOM_OUTPUT, Finding, Stage
 from holdfast.threats import Threat
 
 SAMPLE = 64
@@ -81,7 +81,7 @@ class Kind:
 
 BEFORE = (
     Kind(
-        RANDOM,
+        RANDOM_OUTPUT,
         "five answers to one image are more than 1e-4 apart",
         lambda scene: random_output(scene.some),
         needs_right=False,

@@ -29,7 +29,7 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
-RANDOM = "random output"
+RANDOM_OUTPUT = "random output"
 """The name of the check of networks that answer at random."""
 State = Literal["raised", "passed", "not applicable", "could not run"]
 
@@ -123,7 +123,7 @@ class Report:
     @property
     def answers_at_random(self) -> bool:
         """Whether the network was seen to answer the same image differently, so that one break may have been luck."""
-        return any(check.name == RANDOM and check.state == "raised" for check in self.checks)
+        return any(check.name == RANDOM_OUTPUT and check.state == "raised" for check in self.checks)
 
     @property
     def meaning(self) -> str:

@@ -85,7 +85,9 @@ def _tell_the_others(request: Request, paths: Sequence[PurePosixPath], chosen: S
     if others:
         endings = Counter(path.suffix.lower() or "no ending" for path in others).most_common(5)
         kinds = ", ".join(f"{count} {ending}" for ending, count in endings)
-        words = f"{request.name}: {len(others)} files of {request.split} are not read ({kinds}); read are {LAYOUT}"
+        words = (
+            f"{request.name}: {len(others)} files of {request.split} are not read ({kinds}); holdfast reads {LAYOUT}"
+        )
         logging.getLogger("holdfast").warning("holdfast: %s", printable(words))
 
 

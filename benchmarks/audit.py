@@ -96,15 +96,15 @@ def cases(chosen: argparse.Namespace) -> Iterator[Case]:
         yield from published(chosen)
     for name, method in methods.items():
         threat = ball if name != "digits smoothed" and name != "digits Standard" else hf.Linf(0.05)
-        yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 500)
+        yield Case(name, trained(name, replace(digits, method=method), chosen), "digits", threat, 300)
     hardened = trained("digits AT", replace(digits, method=methods["digits AT"]), chosen)
-    yield Case("digits AT in L2", hardened, "digits", hf.L2(0.6), 500)
-    yield Case("digits AT in L1", hardened, "digits", hf.L1(1.0), 500)
+    yield Case("digits AT in L2", hardened, "digits", hf.L2(0.6), 300)
+    yield Case("digits AT in L1", hardened, "digits", hf.L1(1.0), 300)
     if chosen.cifar:
         source = f"folder:{chosen.cifar}"
         run = hf.Run(AT(PGD(hf.Linf(8 / 255), steps=3)), model="small-cnn", data=source, epochs=6, batch=128,
                      optimizer=SGD(lr=0.05), schedule=Triangle(), limit=20_000)  # fmt: skip
-        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 1000)
+        yield Case("CIFAR-10 (JPEG) AT", trained("CIFAR AT", run, chosen), source, hf.Linf(8 / 255), 300)
 
 
 def published(chosen: argparse.Namespace) -> Iterator[Case]:
@@ -116,12 +116,12 @@ def published(chosen: argparse.Namespace) -> Iterator[Case]:
     yield Case("MNIST Wong-Kolter in L1", wong, "mnist", hf.L1(8.0), 200, three)
     weights = str(chosen.public / "trades-mnist-smallcnn.safetensors")
     trades = partial(network, weights, "small-cnn", (1, 28, 28), 10)
-    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 500)
-    yield Case("MNIST TRADES in L2", trades, "mnist", hf.L2(1.5), 60)
+    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 500, three)
+    yield Case("MNIST TRADES in L2", trades, "mnist", hf.L2(1.5), 60, three)
     if chosen.cifar:
         small = partial(wong_kolter, chosen.public / "wong-cifar-small-8px.pth", (3, 32), (16, 32), 2048)
         scaled = lambda: nn.Sequential(Normalized((0.485, 0.456, 0.406), (0.225,) * 3), small())  # noqa: E731
-        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 1000, three)
+        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 500, three)
 
 
 def wong_kolter(path: Path, images: tuple[int, int], widths: tuple[int, int], features: int) -> nn.Module:

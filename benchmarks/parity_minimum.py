@@ -26,7 +26,7 @@ from pyautoattack.fab_pt import FABAttack_PT
 from torch import Tensor
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS
+from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS, SigmaZero
 from holdfast.threats import Threat
 
 FAR: dict[type[Threat], float] = {Linf: 1.0, L2: 1e6, L1: 1e6}
@@ -56,6 +56,8 @@ def races() -> Iterator[Race]:
         theirs = by_adv_lib(adv_lib.fmn, norm=order, steps=100)
         yield Race("100 steps", FMN(kind(math.inf), steps=100), "adv-lib", "FMN", theirs)
     yield Race("100 steps", FMN(L2(math.inf), steps=100), "adv-lib", "DDN (yardstick)", ddn)
+    theirs = by_adv_lib(adv_lib.sigma_zero, num_steps=100)
+    yield Race("100 steps", SigmaZero(steps=100), "adv-lib", "sigma-zero", theirs)
     yield from deepfool()
     yield from carlini_wagner()
     yield from fab()

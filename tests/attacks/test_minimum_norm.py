@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FMN, Attack
+from holdfast.attacks import ALMA, CWL2, DDN, FMN, Attack, SigmaZero
 from holdfast.attacks.planes import onto_plane
 from holdfast.errors import BadValue
 from holdfast.threats import Threat
@@ -18,6 +18,7 @@ QUICK = (
     *(FMN(norm(math.inf), steps=40) for norm in NORMS),
     CWL2(steps=40, searches=3, step_size=0.05, initial_constant=1.0),
     *(ALMA(norm(math.inf), steps=150) for norm in (L2, L1)),
+    SigmaZero(steps=40),
 )
 EACH = pytest.mark.parametrize("attack", QUICK, ids=lambda attack: f"{type(attack).__name__}-{attack.threat}")
 
@@ -58,6 +59,7 @@ def shortest(plane: Plane, threat: Threat, images: Tensor) -> Tensor:
         (CWL2(steps=80, searches=7, step_size=0.03, initial_constant=0.1), 1.01),
         (ALMA(steps=300), 1.002),
         (ALMA(L1(math.inf), steps=1000), 1.02),
+        (SigmaZero(steps=100), 1.0),
     ],
     ids=lambda value: str(value)[:12],
 )
@@ -138,7 +140,9 @@ def test_an_image_that_nothing_breaks_comes_back(attack: Attack, images: Tensor)
 
 
 @pytest.mark.parametrize(
-    "attack", [DDN(steps=40), FMN(steps=40), CWL2(steps=40, searches=3, step_size=0.05)], ids=lambda a: str(a)[:4]
+    "attack",
+    [DDN(steps=40), FMN(steps=40), CWL2(steps=40, searches=3, step_size=0.05), SigmaZero(steps=40)],
+    ids=lambda a: str(a)[:4],
 )
 def test_a_start_that_is_broken_is_never_lost(attack: Attack, network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
     images, labels = right

@@ -25,6 +25,7 @@ from holdfast.attacks.one_pixel import OnePixel
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.rays import RayS
 from holdfast.attacks.rfgsm import RFGSM
+from holdfast.attacks.sigma_zero import SigmaZero
 from holdfast.attacks.spsa import SPSA
 from holdfast.attacks.square import Square
 from holdfast.attacks.step_ll import StepLL
@@ -58,6 +59,7 @@ __all__ = [
     "OnePixel",
     "RandomSign",
     "RayS",
+    "SigmaZero",
     "Square",
     "StepLL",
     "UniformNoise",

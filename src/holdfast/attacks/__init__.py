@@ -22,6 +22,8 @@ from holdfast.attacks.multi_targeted import MultiTargeted
 from holdfast.attacks.noise import GaussianNoise, RandomSign, UniformNoise
 from holdfast.attacks.odi import ODI
 from holdfast.attacks.one_pixel import OnePixel
+from holdfast.attacks.pdgd import PDGD
+from holdfast.attacks.pdpgd import PDPGD
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.rays import RayS
 from holdfast.attacks.rfgsm import RFGSM
@@ -45,6 +47,8 @@ __all__ = [
     "JSMA",
     "MIM",
     "ODI",
+    "PDGD",
+    "PDPGD",
     "PGD",
     "RFGSM",
     "SPSA",

@@ -1,0 +1,125 @@
+"""What PDGD and PDPGD share: two players (Matyasko, Chau: "PDPGD: Primal-dual proximal gradient descent adversarial
+attack", 2021). The primal one moves the change r, the dual one sets what being short and being broken weigh.
+
+Both look for min over r, max over lambda of lambda_0 |r| + lambda_1 softplus(m), where m is how far the image stands
+from the boundary and lambda_0 + lambda_1 = 1. The constants are those of the authors' code.
+
+A tie (m = 0) is a break here, as everywhere in this library; there it is none.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from holdfast.attacks.attack import Attack
+from holdfast.errors import require
+from holdfast.objectives import crosses_zero, margin
+from holdfast.types import Images, Index, Objective, PerImage
+
+BETA_1, BETA_2, SMALLEST = 0.9, 0.999, 1e-8
+"""Of Adam."""
+MEMORY = 0.9
+"""Of the average over the weights."""
+FINAL_DUAL = 0.1
+"""The dual step falls to this share of the first one, by equal amounts."""
+LEAST_RATIO = 1e-6
+"""Of the two weights, either way."""
+
+
+@dataclass(frozen=True)
+class PrimalDual(Attack):
+    """The settings that both attacks have."""
+
+    labelled: ClassVar[bool] = True
+
+    steps: int = 500
+    """The paper's. They spend hundreds on coming close: with fewer than about 200, other attacks find shorter ways."""
+    step_size: float = 0.1
+    """Adam's first step, which moves every pixel so far that has a gradient, however small that is."""
+    final_step: float = 0.01
+    """Steps fall to this share of the first one, by the same factor each time."""
+    first_ratio: float = 0.01
+    """lambda_0 / lambda_1 at the start: what being short weighs against being broken."""
+    dual_step: float = 0.1
+    """The first step of log(lambda_1 / lambda_0); it falls to a tenth."""
+    objective: Objective = margin
+    """Zero at the boundary and above it where the image is broken.
+
+    How large the logits are matters: `dlr` makes the attack blind to it. To reach a wanted class take `Towards(margin)`
+    or `Towards(dlr)`.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse steps that lead nowhere, and weights that are none."""
+        super().__post_init__()
+        name = type(self).__name__
+        known = crosses_zero(self.objective)
+        require(known, f"{name}: objective = {self.objective}: take one that is 0 at the boundary, as margin or dlr")
+        require(0 < self.final_step <= 1, f"{name}: final_step = {self.final_step}, not in (0, 1]")
+        within = LEAST_RATIO <= self.first_ratio <= 1 / LEAST_RATIO
+        require(within, f"{name}: first_ratio = {self.first_ratio}, not in [{LEAST_RATIO}, {1 / LEAST_RATIO:.0f}]")
+        require(self.dual_step >= 0, f"{name}: dual_step = {self.dual_step}, not 0 or more")
+
+    def eta(self, i: int) -> float:
+        """Return the primal step."""
+        return self.step_size * math.pow(self.final_step, i / self.steps)
+
+    def dual_eta(self, i: int) -> float:
+        """Return the dual step."""
+        left = (self.steps - 1 - i) / max(self.steps - 1, 1)
+        return self.dual_step * (FINAL_DUAL + (1 - FINAL_DUAL) * left)
+
+
+@dataclass
+class Walk:
+    """The images that are on their way, a row each; its methods move them on."""
+
+    place: Index
+    """Where each of them is in the batch."""
+    x0: Images
+    r: Images
+    """The change."""
+    first: Images
+    """The moving average of the gradient."""
+    second: Images
+    """That of its square."""
+    theta: PerImage
+    """log(lambda_1 / lambda_0), before the average is taken."""
+    lambda_0: PerImage
+    """What being short weighs."""
+    lambda_1: PerImage
+    """What being broken weighs."""
+
+    @classmethod
+    def begin(cls, place: Index, x0: Images, x: Images, ratio: float) -> "Walk":
+        """Begin at `x`, with the weights in this ratio."""
+        theta = torch.full_like(x0[:, 0, 0, 0], -math.log(ratio))
+        zero = torch.zeros_like(x0)
+        return cls(place, x0, x - x0, zero, zero, theta, (-theta).sigmoid(), theta.sigmoid())
+
+    def only(self, rows: Tensor | slice) -> "Walk":
+        """Return those that go on."""
+        return Walk(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def descend(self, g: Tensor, eta: float, i: int) -> Tensor:
+        """Take Adam's step number i, cut to the box; return what it divided by."""
+        self.first = self.first.lerp(g, 1 - BETA_1)
+        self.second = BETA_2 * self.second + (1 - BETA_2) * g.square()
+        denominator = (self.second / (1 - BETA_2 ** (i + 1))).sqrt() + SMALLEST
+        self.r = boxed(self.x0, self.r - eta / (1 - BETA_1 ** (i + 1)) * self.first / denominator)
+        return denominator
+
+    def weigh(self, m: PerImage, eta: float) -> None:
+        """Let being broken weigh more where the image stands, less where it is broken."""
+        limit = -math.log(LEAST_RATIO)
+        self.theta = (self.theta + eta * m.sign()).clamp(-limit, limit)
+        self.lambda_0 = self.lambda_0.lerp((-self.theta).sigmoid(), 1 - MEMORY)
+        self.lambda_1 = self.lambda_1.lerp(self.theta.sigmoid(), 1 - MEMORY)
+
+
+def boxed(x0: Images, r: Tensor) -> Tensor:
+    """Return the change cut to what leaves pixels in [0, 1]."""
+    return (x0 + r).clamp(0, 1) - x0

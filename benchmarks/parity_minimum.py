@@ -26,7 +26,7 @@ from pyautoattack.fab_pt import FABAttack_PT
 from torch import Tensor
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS, SigmaZero
+from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS, SigmaZero, SuperDeepFool
 from holdfast.threats import Threat
 
 FAR: dict[type[Threat], float] = {Linf: 1.0, L2: 1e6, L1: 1e6}
@@ -72,6 +72,7 @@ def deepfool() -> Iterator[Race]:
     for kind in (L2, Linf):
         theirs = by_adv_lib(adv_lib.df, steps=50, overshoot=0.02, norm=ORDERS[kind])
         yield Race("50 steps", DeepFool(kind(math.inf)), "adv-lib", "DeepFool", theirs)
+    yield Race("100 rounds", SuperDeepFool(), "adv-lib", "SuperDeepFool", by_adv_lib(adv_lib.sdf))
 
 
 def carlini_wagner() -> Iterator[Race]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FMN, PDGD, PDPGD, Attack, SigmaZero
+from holdfast.attacks import ALMA, CWL2, DDN, FMN, PDGD, PDPGD, Attack, SigmaZero, SuperDeepFool
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.primal_dual import PrimalDual
 from holdfast.errors import BadValue
@@ -22,6 +22,7 @@ QUICK = (
     SigmaZero(steps=40),
     PDGD(steps=40),
     PDPGD(L1(math.inf), steps=40),
+    SuperDeepFool(steps=4, deepfool_steps=20),
 )
 EACH = pytest.mark.parametrize("attack", QUICK, ids=lambda attack: f"{type(attack).__name__}-{attack.threat}")
 

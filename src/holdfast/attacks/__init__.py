@@ -31,6 +31,7 @@ from holdfast.attacks.sigma_zero import SigmaZero
 from holdfast.attacks.spsa import SPSA
 from holdfast.attacks.square import Square
 from holdfast.attacks.step_ll import StepLL
+from holdfast.attacks.super_deepfool import SuperDeepFool
 
 __all__ = [
     "ALMA",
@@ -66,5 +67,6 @@ __all__ = [
     "SigmaZero",
     "Square",
     "StepLL",
+    "SuperDeepFool",
     "UniformNoise",
 ]

@@ -13,7 +13,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.streams import Stream
 from holdfast.threats import L2, Linf, Threat, per_image
-from holdfast.types import Flags, Images, Labels, PerImage, Targets
+from holdfast.types import Flags, Images, Labels, Logits, PerImage, Rows, Targets
 
 BEYOND = 1e-4
 """How far each step goes past the plane, in the threat's norm.
@@ -52,24 +52,41 @@ class DeepFool(Attack):
         require(self.overshoot >= 0, f"DeepFool: overshoot = {self.overshoot}, not 0 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Walk until the label changes; images that are through are not computed further."""
-        result = (images if start is None else start).clone()
-        active = torch.arange(len(images), device=images.device)
-        total = result - images
-        for _ in range(self.steps):
-            near, crossed = nearest_boundary(model, result[active], targets[active], self.threat.dual, self.candidates)
-            active, away, w = active[~crossed], near.away[~crossed], near.w[~crossed]
-            if len(active) == 0:
-                break
-            total[active] += per_image(away + BEYOND) * self.threat.ascent(w)
-            moved = images[active] + (1 + self.overshoot) * total[active]
-            result[active] = moved.clamp(0, 1)
-        return self.threat.project(result, images)
+        """Walk until the label changes."""
+        return self.threat.project(walk(self, model, images, targets, start)[0], images)
+
+
+def walk(
+    fool: DeepFool, model: Watched, images: Images, labels: Labels, start: Images | None = None
+) -> tuple[Images, Labels]:
+    """Return where each image stops, broken or out of steps, and the class whose boundary it went to last.
+
+    Images that are through are not computed further, nor those that all walls of the box hold: they would not move any
+    more. An image that has never moved has its label as that class.
+    """
+    x, towards = (images if start is None else start).clone(), labels.clone()
+    active = torch.arange(len(images), device=images.device)
+    total = x - images
+    for _ in range(fool.steps):
+        if len(active) == 0:
+            break
+        rows, near = nearest_of_standing(model, x[active], labels[active], fool.threat.dual, fool.candidates)
+        if near is None:
+            break
+        active = active[rows]
+        towards[active] = near.k
+        total[active] += per_image(near.away + BEYOND) * fool.threat.ascent(near.w)
+        moved = (images[active] + (1 + fool.overshoot) * total[active]).clamp(0, 1)
+        going = (moved != x[active]).flatten(1).any(1)
+        x[active] = moved
+        active = active[going]
+    return x, towards
 
 
 class Boundary(NamedTuple):
-    """A linearised boundary f + <w, r> = 0 of each image, and how far it is: |f| over the size of w."""
+    """A linearised boundary f + <w, r> = 0 of each image, to class k, and how far it is: |f| over the size of w."""
 
+    k: Labels
     f: PerImage
     w: Tensor
     away: PerImage
@@ -78,10 +95,15 @@ class Boundary(NamedTuple):
         """Return the nearer of two boundaries of each image."""
         better = other.away < self.away
         return Boundary(
+            torch.where(better, other.k, self.k),
             torch.where(better, other.f, self.f),
             torch.where(per_image(better), other.w, self.w),
             torch.where(better, other.away, self.away),
         )
+
+    def only(self, rows: Rows) -> "Boundary":
+        """Return the boundaries of some of the images."""
+        return Boundary(self.k[rows], self.f[rows], self.w[rows], self.away[rows])
 
 
 def nearest_boundary(
@@ -90,23 +112,60 @@ def nearest_boundary(
     """Return the nearest of the boundaries z_k = z_y to the likeliest classes k other than y, and where one is crossed.
 
     `candidates` classes are looked at, y included; all where no number is given. `size` is the dual norm of gradients.
-    There is one backward pass a class, of which only the nearest boundary is kept, so that the memory needed does not
-    grow with the number of classes.
     """
     x = x.detach().requires_grad_()
     logits = model(x)
-    others = logits.detach().scatter(1, labels[:, None], -torch.inf)
+    classes, crossed = likeliest(logits, labels, candidates)
+    return nearest(model, x, logits, labels, classes, size), crossed
+
+
+def nearest_of_standing(
+    model: Watched, images: Images, labels: Labels, size: Callable[[Tensor], PerImage], candidates: int | None
+) -> tuple[Rows, Boundary | None]:
+    """Return which images stand, and their nearest boundary; None where no image stands.
+
+    Where the backward passes of the others would be more than the forward passes of those that stand, these are asked
+    again by themselves.
+    """
+    x = images.detach().requires_grad_()
+    logits = model(x)
+    classes, crossed = likeliest(logits, labels, candidates)
+    rows = (~crossed).nonzero()[:, 0]
+    if len(rows) == 0:
+        return rows, None
+    if (len(x) - len(rows)) * classes.shape[1] <= len(rows):
+        return rows, nearest(model, x, logits, labels, classes, size).only(rows)
+    x = images[rows].requires_grad_()
+    return rows, nearest(model, x, model(x), labels[rows], classes[rows], size)
+
+
+def likeliest(logits: Logits, labels: Labels, candidates: int | None) -> tuple[Tensor, Flags]:
+    """Return the likeliest classes other than the label, shape (n, candidates - 1), and which images are misclassified.
+
+    All classes are candidates where no number is given.
+    """
+    logits = logits.detach()
     count = logits.shape[1] if candidates is None else min(candidates, logits.shape[1])
-    ranked = others.topk(count - 1, dim=1).indices
-    crossed = ~(logits.detach().gather(1, ranked) < logits.detach().gather(1, labels[:, None])).all(1)
+    classes = logits.scatter(1, labels[:, None], -torch.inf).topk(count - 1, dim=1).indices
+    return classes, ~(logits.gather(1, classes) < logits.gather(1, labels[:, None])).all(1)
+
+
+def nearest(
+    model: Watched, x: Images, logits: Logits, labels: Labels, classes: Tensor, size: Callable[[Tensor], PerImage]
+) -> Boundary:
+    """Return the nearest boundary of each image to one of its `classes`; `logits` are what the model answers to `x`.
+
+    There is one backward pass a class, of which only the nearest boundary is kept, so that the memory needed does not
+    grow with the number of classes.
+    """
     nearest: Boundary | None = None
-    for rank in range(count - 1):
+    for rank, k in enumerate(classes.unbind(1)):
         if rank and not model.keeps:
             logits = model(x)
-        wanted, true = logits.gather(1, torch.stack([ranked[:, rank], labels], 1)).unbind(1)
-        w = model.gradient(wanted - true, x, keep=rank < count - 2)
+        wanted, true = logits.gather(1, torch.stack([k, labels], 1)).unbind(1)
+        w = model.gradient(wanted - true, x, keep=rank < classes.shape[1] - 1)
         f = (wanted - true).detach()
-        found = Boundary(f, w, f.abs() / size(w).clamp_min(1e-12))
+        found = Boundary(k, f, w, f.abs() / size(w).clamp_min(1e-12))
         nearest = found if nearest is None else nearest.nearer(found)
     assert nearest is not None, "a network with labels has two classes or more"
-    return nearest, crossed
+    return nearest

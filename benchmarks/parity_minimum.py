@@ -25,8 +25,22 @@ from parity_setting import Kept, Setting, markdown, name_of
 from pyautoattack.fab_pt import FABAttack_PT
 from torch import Tensor
 
-from holdfast import L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, Attack, DeepFool, RayS, SigmaZero, SuperDeepFool
+from holdfast import L0, L1, L2, Linf
+from holdfast.attacks import (
+    ALMA,
+    CWL2,
+    DDN,
+    FAB,
+    FABT,
+    FMN,
+    PDGD,
+    PDPGD,
+    Attack,
+    DeepFool,
+    RayS,
+    SigmaZero,
+    SuperDeepFool,
+)
 from holdfast.threats import Threat
 
 FAR: dict[type[Threat], float] = {Linf: 1.0, L2: 1e6, L1: 1e6}
@@ -62,6 +76,7 @@ def races() -> Iterator[Race]:
     yield from carlini_wagner()
     yield from fab()
     yield from alma()
+    yield from primal_dual()
     yield from labels_alone()
 
 
@@ -115,6 +130,15 @@ def alma() -> Iterator[Race]:
     yield Race("1,000 steps; 9 x 100", FABT(L2(math.inf)), "adv-lib", "ALMA (yardstick)", theirs)
     theirs = by_adv_lib(adv_lib.alma, num_steps=1000, **ALMA_SETTINGS[L1])
     yield Race("1,000 steps", FMN(L1(math.inf), steps=1000), "adv-lib", "ALMA (yardstick)", theirs)
+
+
+def primal_dual() -> Iterator[Race]:
+    """Return PDGD, and PDPGD in each norm; in L0 both with the operator of the 2/3 norm."""
+    yield Race("500 steps", PDGD(), "adv-lib", "PDGD", by_adv_lib(adv_lib.pdgd, num_steps=500))
+    for kind, order in ORDERS.items():
+        operator = 23 if kind is L0 else None
+        theirs = by_adv_lib(adv_lib.pdpgd, norm=order, num_steps=500, proximal_operator=operator)
+        yield Race("500 steps", PDPGD(kind(math.inf)), "adv-lib", "PDPGD", theirs)
 
 
 def labels_alone() -> Iterator[Race]:

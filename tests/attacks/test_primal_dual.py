@@ -102,14 +102,14 @@ def test_the_two_thirds_operator_keeps_its_digits_where_the_weight_is_small() ->
 @pytest.mark.oracle
 @pytest.mark.parametrize("norm", [Linf, L2, L1], ids=lambda norm: norm.__name__)
 def test_pdpgd_is_adv_libs(norm: type[Threat], network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
-    theirs = adv_lib().pdpgd(copy.deepcopy(network), *right, norm=NORMS[norm], num_steps=60)
-    same(PDPGD(norm(math.inf), steps=60), theirs, network, right)
+    theirs = adv_lib().pdpgd(copy.deepcopy(network), *right, norm=NORMS[norm], num_steps=40)
+    same(PDPGD(norm(math.inf), steps=40), theirs, network, right)
 
 
 @pytest.mark.oracle
 def test_pdgd_is_adv_libs(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
-    theirs = adv_lib().pdgd(copy.deepcopy(network), *right, num_steps=60)
-    same(PDGD(steps=60), theirs, network, right)
+    theirs = adv_lib().pdgd(copy.deepcopy(network), *right, num_steps=40)
+    same(PDGD(steps=40), theirs, network, right)
 
 
 @pytest.mark.oracle
@@ -121,9 +121,9 @@ def test_pdpgd_in_l0_is_adv_libs_with_an_operator_that_keeps_its_digits(
         return proximal.two_thirds(v, weight.flatten())
 
     monkeypatch.setattr(inside(adv_lib()), "l23_proximal", stable)
-    setting = {"norm": 0, "num_steps": 60, "proximal_operator": 23 if sparse == "two-thirds" else 0}
+    setting = {"norm": 0, "num_steps": 40, "proximal_operator": 23 if sparse == "two-thirds" else 0}
     theirs = adv_lib().pdpgd(copy.deepcopy(network), *right, **setting)
-    same(PDPGD(L0(math.inf), steps=60, sparse=sparse), theirs, network, right)
+    same(PDPGD(L0(math.inf), steps=40, sparse=sparse), theirs, network, right)
 
 
 def inside(attacks: ModuleType) -> ModuleType:
@@ -144,14 +144,14 @@ def same(attack: Attack, theirs: Tensor, network: nn.Module, right: tuple[Tensor
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     "attack",
-    [PDGD(steps=60, objective=Towards(margin)), PDPGD(Linf(math.inf), steps=60, objective=Towards(margin))],
+    [PDGD(steps=40, objective=Towards(margin)), PDPGD(Linf(math.inf), steps=40, objective=Towards(margin))],
     ids=lambda attack: type(attack).__name__,
 )
 def test_goes_to_a_wanted_class_as_adv_libs_do(
     attack: Attack, network: nn.Module, right: tuple[Tensor, Tensor]
 ) -> None:
     images, wanted = right[0], (right[1] + 1) % 10
-    setting = {"targeted": True, "num_steps": 60}
+    setting = {"targeted": True, "num_steps": 40}
     if isinstance(attack, PDGD):
         theirs = adv_lib().pdgd(copy.deepcopy(network), images, wanted, **setting)
     else:
@@ -165,13 +165,13 @@ def test_goes_to_a_wanted_class_as_adv_libs_do(
 
 def test_reaches_a_wanted_class_by_the_targeted_ratio(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
     wanted = (right[1] + 1) % 10
-    found = PDPGD(steps=60, objective=Towards(dlr))(network, right[0], wanted)
+    found = PDPGD(steps=40, objective=Towards(dlr))(network, right[0], wanted)
     assert float((network(found).argmax(1) == wanted).float().mean()) > 0.9
 
 
 def test_with_the_ratio_logits_may_have_any_scale(network: nn.Module, right: tuple[Tensor, Tensor]) -> None:
     images, labels = right[0][:10], right[1][:10]
-    attack = PDPGD(Linf(math.inf), steps=40, objective=dlr)
+    attack = PDPGD(Linf(math.inf), steps=20, objective=dlr)
     small, large = (attack(lambda x, s=scale: s * network(x), images, labels) for scale in (2**-8, 2**8))
     assert torch.allclose(small, large, atol=1e-4)
 

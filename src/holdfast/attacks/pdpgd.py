@@ -2,8 +2,8 @@
 the boundary, and after each the proximal operator of the norm, in the metric of Adam (Yun, Lozano, Yang: "A general
 family of stochastic proximal gradient methods for deep learning", 2020).
 
-In L0 the operator of the sum of |r|^(2/3) stands in, as in the authors' code: the one of L0 lets go of small changes at
-once.
+In L0 the operator of the sum of |r|^(2/3) stands in: the one of L0 lets go of small changes at once, and ends with
+several times as many values.
 """
 
 import math
@@ -33,9 +33,10 @@ OPERATORS = {Linf: proximal.linf, L2: proximal.l2, L1: proximal.l1}
 class PDPGD(PrimalDual):
     """Steps across the boundary, each shrunk by the norm as much as the image can bear; a minimum-norm attack.
 
-    The one to take in L1 where time allows its 500 steps, above all on adversarially trained networks. With a finite
-    eps an image is through once it is broken inside the ball, and a longer break is cut. An image that is already
-    misclassified, or is never broken, is returned as it is. Where no gradient leaves the image, it stays.
+    The one to take in L1; on networks trained in another norm than the threat's also in L2 and L0, where DDN, ALMA and
+    SigmaZero may go far astray. It wants its 500 steps. With a finite eps an image is through once it is broken inside
+    the ball, mostly long before the last step, and a longer break is cut. An image that is already misclassified, or is
+    never broken, is returned as it is. Where no gradient leaves the image, it stays.
     """
 
     threat: Threat = L1(math.inf)

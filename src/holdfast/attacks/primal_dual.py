@@ -36,7 +36,7 @@ class PrimalDual(Attack):
     labelled: ClassVar[bool] = True
 
     steps: int = 500
-    """The paper's. They spend hundreds on coming close: with fewer than about 200, other attacks find shorter ways."""
+    """The paper's. Below about 200 they do not come close, and other attacks find shorter ways."""
     step_size: float = 0.1
     """Adam's first step, which moves every pixel so far that has a gradient, however small that is."""
     final_step: float = 0.01
@@ -48,8 +48,8 @@ class PrimalDual(Attack):
     objective: Objective = margin
     """Zero at the boundary and above it where the image is broken.
 
-    How large the logits are matters: `dlr` makes the attack blind to it. To reach a wanted class take `Towards(margin)`
-    or `Towards(dlr)`.
+    Logits a hundred times smaller or larger lengthen the ways by up to a half, larger ones those of PDGD threefold.
+    `dlr` makes both blind to that scale, at ways half as long again. To reach a wanted class take `Towards(margin)`.
     """
 
     def __post_init__(self) -> None:

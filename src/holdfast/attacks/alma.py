@@ -27,8 +27,10 @@ LEAST, MOST = 1e-6, 1e12
 class ALMA(Attack):
     """Descent on the distance and a penalty for standing, each image with its own weight of it; a minimum-norm attack.
 
-    With a finite eps an image is through once it is broken inside the ball, and a longer break is cut. An image that is
-    already misclassified, or is never broken, is returned as it is. Where no gradient leaves the image, it stays.
+    For L2 and L1 at hundreds of steps, on networks trained in that norm or not at all; on others PDPGD and PDGD find
+    shorter ways. With a finite eps an image is through once it is broken inside the ball, and a longer break is cut. An
+    image that is already misclassified, or is never broken, is returned as it is. Where no gradient leaves the image,
+    it stays.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L2, L1)

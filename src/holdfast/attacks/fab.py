@@ -31,7 +31,10 @@ Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class FAB(Attack):
-    """Steps between the nearest linearised boundary and the image, ever closer; a minimum-norm attack."""
+    """Steps between the nearest linearised boundary and the image, ever closer; a minimum-norm attack.
+
+    The one to take in L-inf. A step costs a backward pass for every wrong class, so many classes want FABT.
+    """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
     labelled: ClassVar[bool] = True
@@ -78,7 +81,10 @@ class FAB(Attack):
 
 @dataclass(frozen=True)
 class FABT(Attack):
-    """FAB towards one wrong class after another, the likeliest on the clean image first."""
+    """FAB towards one wrong class after another, the likeliest on the clean image first.
+
+    For L-inf, and for L2 and L1 on networks that were not trained against attacks, where its ways are the shortest.
+    """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
     labelled: ClassVar[bool] = True

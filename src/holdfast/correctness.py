@@ -10,4 +10,4 @@ def is_correct(logits: Logits, labels: Labels, top: int = 1) -> Flags:
     neither a tie nor NaN holds.
     """
     true = logits.gather(1, labels[:, None])
-    return (~(logits < true)).sum(1) <= top
+    return (logits < true).sum(1) >= logits.shape[1] - top

@@ -25,7 +25,7 @@ ROUNDING = 5e-7
 
 def per_image(value: PerImage | Flags) -> Tensor:
     """Shape one number (or flag) an image so that it meets whole images."""
-    return value[:, None, None, None]
+    return value.reshape(-1, 1, 1, 1)
 
 
 def _scaled(perturbation: Tensor, size: PerImage, eps: float) -> Tensor:

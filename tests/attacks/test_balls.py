@@ -49,3 +49,15 @@ def test_onto_the_l1_ball_is_what_halving_finds() -> None:
         wanted = one.sign() * (one.abs() - high).clamp_min(0)
         found = onto_ball(L1(), one.float()[None], far.float()[None])[0]
         assert torch.allclose(found, wanted.float(), atol=1e-5)
+
+
+def test_onto_the_l0_ball_the_largest_are_kept_and_of_equal_ones_the_first() -> None:
+    change = (2 * torch.randn(40, 2, 4, 5)).round() / 2
+    radius = (42 * torch.rand(40)).floor() + 0.5 * (torch.rand(40) < 0.5)
+    wanted = torch.zeros(40, 40)
+    for row, (one, count) in enumerate(zip(change.flatten(1).tolist(), radius.tolist(), strict=True)):
+        for place in sorted(range(40), key=lambda place: -abs(one[place]))[: int(count)]:
+            wanted[row, place] = one[place]
+    assert torch.equal(onto_ball(L0(), change, radius).flatten(1), wanted)
+    few = radius.clamp_max(9)
+    assert torch.equal(onto_ball(L0(), change, few, most=9), onto_ball(L0(), change, few))

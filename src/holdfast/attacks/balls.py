@@ -15,11 +15,12 @@ from holdfast.threats import L0, L1, L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 
 
-def onto_ball(threat: Threat, change: Tensor, radius: PerImage) -> Tensor:
+def onto_ball(threat: Threat, change: Tensor, radius: PerImage, most: int | None = None) -> Tensor:
     """Return the nearest change (in Euclidean length) whose size in the threat's norm is at most `radius`.
 
     `change` has shape (n, c, h, w), `radius` is 0 or more, infinity included; the threat's own eps plays no part. In L0
-    the radius is rounded down to a count, and of equal changes the first are kept.
+    the radius is rounded down to a count, and of equal changes the first are kept; with `most`, a number that no radius
+    exceeds, so many values are looked at instead of all.
     """
     if isinstance(threat, Linf):
         return change.clamp(-per_image(radius), per_image(radius))
@@ -30,9 +31,20 @@ def onto_ball(threat: Threat, change: Tensor, radius: PerImage) -> Tensor:
     if isinstance(threat, L1):
         return (change.sign().flatten(1) * (size - soft(size, radius)).clamp_min(0)).view_as(change)
     assert isinstance(threat, L0), f"no projection is known onto {threat}"
-    order = size.argsort(dim=1, descending=True, stable=True)
-    kept = (torch.arange(1, size.shape[1] + 1, device=size.device) <= radius[:, None]).to(change.dtype)
-    return change * torch.zeros_like(size).scatter(1, order, kept).view_as(change)
+    return change * largest(size, radius, size.shape[1] if most is None else most).view_as(change)
+
+
+def largest(size: Tensor, count: PerImage, most: int) -> Tensor:
+    """Return where the `count` largest of the magnitudes (n, d) stand in their row, of equal ones the first.
+
+    No count is above `most`, unless that is d.
+    """
+    top = size.topk(min(most, size.shape[1]), dim=1).values
+    count = count.clamp_max(top.shape[1]).long()[:, None]
+    last = top.gather(1, (count - 1).clamp_min(0))
+    above, level = size > last, size == last
+    places = count - above.sum(1, keepdim=True)
+    return above | (level & (level.cumsum(1, dtype=torch.int32) <= places))
 
 
 def soft(size: Tensor, radius: PerImage) -> Tensor:
@@ -72,7 +84,7 @@ def look(model: Watched, x: Images, targets: Targets, objective: Objective) -> t
 
 @dataclass(frozen=True)
 class Shortest:
-    """The shortest break of each image found so far; `keep` writes into its tensors."""
+    """The shortest break of each image found so far; `keep` and `take` write into its tensors."""
 
     threat: Threat
     images: Images
@@ -88,11 +100,20 @@ class Shortest:
 
     def keep(self, place: Index, x: Images, broken: Flags) -> Flags:
         """Take those of `x`, met for the images at `place`, that are broken and nearer than before; return `broken`."""
-        length = self.threat.distance(x, self.images[place])
-        better = broken & (length < self.length[place])
-        self.x[place] = torch.where(per_image(better), x, self.x[place])
-        self.length[place] = torch.where(better, length, self.length[place])
+        self.take(place, x, self.threat.distance(x, self.images[self.rows(place)]), broken)
         return broken
+
+    def take(self, place: Index, x: Images, length: PerImage, broken: Flags) -> None:
+        """Do the same where the distance of each is known."""
+        rows = self.rows(place)
+        better = broken & (length < self.length[rows])
+        # With weights 0 and 1 that is torch.where, to the last bit, in a third of its time.
+        self.x[rows] = self.x[rows].lerp(x, per_image(better.float()))
+        self.length[rows] = torch.where(better, length, self.length[rows])
+
+    def rows(self, place: Index) -> Index | slice:
+        """Return the rows of the images at `place`, which is in order: all of them as a slice, which copies nothing."""
+        return slice(None) if len(place) == len(self.length) else place
 
     def unsettled(self, place: Index) -> Tensor | slice:
         """Return which rows of `place` go on: inside a finite eps one break is enough, else all look for a shorter."""

@@ -53,26 +53,25 @@ class DDN(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk, and keep the shortest break met on the way."""
-        best, limit = Shortest.none(self.threat, images), furthest(self.threat, images)
-        x = images.clone() if start is None else self.quantised(start)
-        eps = self.threat.distance(x, images)
+        best, first = Shortest.none(self.threat, images), images if start is None else self.quantised(start)
+        place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
+        x0, x, y = images[place], first[place], targets[place]
+        eps, limit = self.threat.distance(x, x0), furthest(self.threat, x0)
         eps = torch.where(eps > 0, eps, self.initial_norm)
-        active = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
         for k in range(self.steps):
-            if len(active) == 0:
+            if len(place) == 0:
                 break
-            _, broken, g = look(model, x[active], targets[active], self.objective)
-            best.keep(active, x[active], broken)
+            _, broken, g = look(model, x, y, self.objective)
+            best.keep(place, x, broken)
             alpha = self.step_size * (0.01 + 0.99 * (1 + math.cos(math.pi * k / self.steps)) / 2)
-            delta = x[active] + alpha * self.threat.ascent(g) - images[active]
+            delta = x + alpha * self.threat.ascent(g) - x0
             # Not in the paper, but in the authors' code: no radius beyond the last corner of the box.
-            shorter, longer = (1 - self.gamma) * eps[active], (1 + self.gamma) * eps[active]
-            eps[active] = torch.where(broken, shorter, longer).minimum(limit[active])
-            moved = images[active] + per_image(eps[active]) * self.threat.ascent(delta)
-            x[active] = self.quantised(moved.clamp(0, 1))
-            active = active[best.unsettled(active)]
-        if len(active):
-            best.keep(active, x[active], answer(model, x[active], targets[active], self.objective)[1])
+            eps = torch.where(broken, (1 - self.gamma) * eps, (1 + self.gamma) * eps).minimum(limit)
+            x = self.quantised((x0 + per_image(eps) * self.threat.ascent(delta)).clamp(0, 1))
+            rows = best.unsettled(place)
+            place, x0, x, y, eps, limit = (each[rows] for each in (place, x0, x, y, eps, limit))
+        if len(place):
+            best.keep(place, x, answer(model, x, y, self.objective)[1])
         return best.inside()
 
     def quantised(self, x: Images) -> Images:

@@ -22,6 +22,9 @@ from holdfast.streams import Stream
 from holdfast.threats import L0, L2, Threat
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 
+ASKED = 10
+"""In L0 the device is asked for its largest radius at every tenth step; in between, a bound on its growth does."""
+
 
 @dataclass(frozen=True)
 class FMN(Attack):
@@ -52,26 +55,32 @@ class FMN(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk, and keep the shortest break met on the way."""
-        best, limit = Shortest.none(self.threat, images), furthest(self.threat, images)
-        x = (images if start is None else start).clone()
-        eps = self.threat.distance(x, images).clamp_min(1.0 if isinstance(self.threat, L0) else 0.0)
-        active = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
+        best, first = Shortest.none(self.threat, images), images if start is None else start
+        place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
+        x0, x, y = images[place], first[place], targets[place]
+        counts, euclid, most = isinstance(self.threat, L0), L2(), 1
+        eps, limit = self.threat.distance(x, x0).clamp_min(1.0 if counts else 0.0), furthest(self.threat, x0)
         for k in range(self.steps):
-            if len(active) == 0:
+            if len(place) == 0:
                 break
             cosine = (1 + math.cos(math.pi * k / self.steps)) / 2
             gamma = self.gamma_final + (self.gamma - self.gamma_final) * cosine
             alpha = self.step_size * (0.01 + 0.99 * cosine)
-            loss, broken, g = look(model, x[active], targets[active], self.objective)
-            best.keep(active, x[active], broken)
-            reach = loss.abs() / self.threat.dual(g).clamp_min(1e-12)
-            to_plane = self.threat.distance(x[active], images[active]) + reach
-            eps[active] = self.resized(eps[active], best.length[active], broken, gamma, to_plane).minimum(limit[active])
-            delta = x[active] + alpha * L2().ascent(g) - images[active]
-            x[active] = (images[active] + onto_ball(self.threat, delta, eps[active])).clamp(0, 1)
-            active = active[best.unsettled(active)]
-        if len(active):
-            best.keep(active, x[active], answer(model, x[active], targets[active], self.objective)[1])
+            loss, broken, g = look(model, x, y, self.objective)
+            length = self.threat.distance(x, x0)
+            best.take(place, x, length, broken)
+            to_plane = length + loss.abs() / self.threat.dual(g).clamp_min(1e-12)
+            shortest = best.length[best.rows(place)]
+            if counts:
+                most = int(eps.max()) if k % ASKED == 0 else most
+                most = max(most + 1, math.ceil(most * (1 + gamma)))
+            eps = self.resized(eps, shortest, broken, gamma, to_plane).minimum(limit)
+            delta = x + alpha * euclid.ascent(g) - x0
+            x = (x0 + onto_ball(self.threat, delta, eps, most)).clamp(0, 1)
+            rows = best.unsettled(place)
+            place, x0, x, y, eps, limit = (each[rows] for each in (place, x0, x, y, eps, limit))
+        if len(place):
+            best.keep(place, x, answer(model, x, y, self.objective)[1])
         return best.inside()
 
     def resized(self, eps: PerImage, shortest: PerImage, broken: Flags, gamma: float, to_plane: PerImage) -> PerImage:

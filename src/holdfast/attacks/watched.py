@@ -42,7 +42,7 @@ class Watched:
         if self.peak is None and self.labels is not None:
             check_labels(self.labels, answer)
         # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
-        outputs: Tensor = answer.float().nan_to_num(nan=torch.nan, posinf=torch.inf, neginf=-FAR)
+        outputs: Tensor = answer.float().clamp_min(-FAR)
         self.peak = _higher(self.peak, outputs)
         return outputs
 
@@ -132,9 +132,10 @@ def check_answer(answer: object, images: Images, table: bool) -> None:
     """Refuse an answer that is not one row of numbers an image; as a table, one row of two or more logits."""
     if not isinstance(answer, Tensor) or answer.ndim == 0 or len(answer) != len(images):
         raise ModelFault(f"the network gave {_shape(answer)} for {len(images)} images; one row an image is needed")
-    require(not answer.is_complex(), f"the network answered {answer.dtype}: real numbers are needed", ModelFault)
-    there = f"the network answered on {answer.device} to images on {images.device}"
-    require(answer.device == images.device, there, ModelFault)
+    if answer.is_complex():
+        raise ModelFault(f"the network answered {answer.dtype}: real numbers are needed")
+    if answer.device != images.device:
+        raise ModelFault(f"the network answered on {answer.device} to images on {images.device}")
     if table and (answer.ndim != 2 or answer.shape[1] < 2):
         hint = "; torch.cat([-z, z], 1) makes two of one" if answer[0].numel() == 1 else ""
         needed = "logits of shape (images, classes), two or more, are needed"

@@ -78,6 +78,11 @@ class Stream:
         """Open the stream of each position of a data set under `seed` and `words`."""
         return Stream(_mix(_mix(index.long() * _GOLDEN) ^ number(_salt.get(), operator.index(seed), *words)))
 
+    @staticmethod
+    def mixed(keys: Tensor) -> "Stream":
+        """Open a stream for each of many keys, whatever shape they have, in order."""
+        return Stream(_mix(keys.flatten()))
+
     def split(self, *words: object) -> "Stream":
         """Return an independent stream for each image."""
         return Stream(_mix(self.keys ^ number(*words)))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from holdfast import L1, L2, Linf
 from holdfast.attacks import Square
+from holdfast.attacks.draws import Draws
 from holdfast.attacks.square_windows import bumps, corners, exchange, mound, signs, tiles
 from holdfast.errors import BadValue
 from holdfast.objectives import margin
@@ -145,3 +146,16 @@ def test_square_in_an_unbounded_ball_is_refused() -> None:
     for kind in (Linf, L2, L1):
         with pytest.raises(BadValue, match="give a finite eps"):
             Square(kind(math.inf))(Held(25), middle(1, 1, 5, 5), torch.zeros(1, dtype=torch.int64))
+
+
+def test_numbers_drawn_together_are_those_that_each_query_draws_for_itself() -> None:
+    stream = Stream.of(torch.rand(5, 1, 4, 4), 3)
+    draws, rows = Draws(stream, 7, 4), torch.tensor([0, 2, 3])
+    for query in range(7, 11):
+        own, together = stream.split(query), draws.of(query)
+        assert torch.equal(together.uniform((2,)), own.uniform((2,)))
+        deep = own.split("place", 1).split("turned").uniform((3, 1, 2))
+        assert torch.equal(together.split("place", 1).split("turned").uniform((3, 1, 2)), deep)
+        fewer = draws.only(rows).of(query)
+        assert torch.equal(fewer.split("place", 1).split("turned").uniform((3, 1, 2)), deep[rows])
+        assert torch.equal(fewer.split("new").uniform((1,)), own[rows].split("new").uniform((1,)))

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack, full_step
+from holdfast.attacks.draws import Draws, Query
 from holdfast.attacks.square_windows import exchange, signs, tiles, window
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
@@ -23,6 +24,8 @@ from holdfast.types import Images, Targets
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """The queries at which the share of pixels in a square halves (the paper's schedule for 10,000 queries)."""
+TOGETHER = 32
+"""The random numbers of so many queries are drawn at once."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,28 @@ class Square(Attack):
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Begin with stripes or tiles, then try one square a query and keep it where the margin grows."""
-        x = images.clone()
-        active = (margin(model(images), targets) < 0).nonzero()[:, 0]
-        x[active] = (self.first(images, stream) if start is None else start)[active]
-        best = margin(model(x[active]), targets[active]) if len(active) else images.new_zeros(0)
+        result = images.clone()
+        place = (margin(model(images), targets) < 0).nonzero()[:, 0]
+        x, x0, y = (self.first(images, stream) if start is None else start)[place], images[place], targets[place]
+        best = margin(model(x), y) if len(place) else images.new_zeros(0)
+        draws = Draws(stream[place], 1, 0)
         for query in range(1, self.queries):
-            active, best = active[best < 0], best[best < 0]
-            if len(active) == 0:
+            rows = (best < 0).nonzero()[:, 0]
+            if len(rows) < len(place):
+                result[place] = x
+                place, x, x0, y, best = (each[rows] for each in (place, x, x0, y, best))
+                draws = draws.only(rows)
+            if len(place) == 0:
                 break
-            tried = self.tried(x[active], images[active], query, stream[active].split(query))
-            gained = margin(model(tried), targets[active])
+            if query == draws.first + draws.count:
+                draws = Draws(draws.stream, query, TOGETHER)
+            tried = self.tried(x, x0, query, draws.of(query))
+            gained = margin(model(tried), y)
             better = gained > best
-            x[active] = torch.where(per_image(better), tried, x[active])
+            x = torch.where(per_image(better), tried, x)
             best = torch.where(better, gained, best)
-        return x
+        result[place] = x
+        return result
 
     def first(self, images: Images, stream: Stream) -> Images:
         """Return vertical stripes at the corners of the L-inf ball; in L2 and L1 tiles of bumps."""
@@ -70,7 +81,7 @@ class Square(Attack):
             return self.threat.project(images + eps * signs(stream.split("stripes"), (c, 1, w)), images)
         return self.spend(images, tiles(images, self.order, stream.split("tiles")))
 
-    def tried(self, x: Images, images: Images, query: int, stream: Stream) -> Images:
+    def tried(self, x: Images, images: Images, query: int, stream: Query) -> Images:
         """Return the images with a square of one colour moved to the other corner; in L2 and L1 with a bump more."""
         eps, (_, c, h, w) = full_step(self.threat), images.shape
         side = self.side(query, h, w)

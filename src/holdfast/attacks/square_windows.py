@@ -5,9 +5,12 @@ Every image draws its own windows, from all places; in the authors' code one win
 query, and none lies at the last row or column.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
+from holdfast.attacks.draws import Query
 from holdfast.streams import Stream
 from holdfast.types import Images
 
@@ -15,12 +18,12 @@ SHRINK = {1: 4.0, 2: 2.0}
 """The power by which a bump falls off from its middle: 2 in the paper's L2, 4 in AutoAttack's L1."""
 
 
-def signs(stream: Stream, shape: tuple[int, ...]) -> Tensor:
+def signs(stream: Stream | Query, shape: tuple[int, ...]) -> Tensor:
     """Return +1 or -1 at random, shape (n, *shape)."""
     return 1 - 2 * (stream.uniform(shape) < 0.5).float()
 
 
-def corners(stream: Stream, side: int, h: int, w: int) -> tuple[Tensor, Tensor]:
+def corners(stream: Stream | Query, side: int, h: int, w: int) -> tuple[Tensor, Tensor]:
     """Return the top row and the left column of a square at a random place of each image, each of shape (n,)."""
     place = stream.split("place").uniform((2,))
     return (place[:, 0] * (h - side + 1)).long(), (place[:, 1] * (w - side + 1)).long()
@@ -28,13 +31,13 @@ def corners(stream: Stream, side: int, h: int, w: int) -> tuple[Tensor, Tensor]:
 
 def within(top: Tensor, left: Tensor, side: int, h: int, w: int) -> Tensor:
     """Return 1 inside the squares with these corners and 0 outside, shape (n, 1, h, w)."""
-    rows, columns = (torch.arange(count, device=top.device) for count in (h, w))
-    inside_rows = (rows >= top[:, None]) & (rows < top[:, None] + side)
-    inside_columns = (columns >= left[:, None]) & (columns < left[:, None] + side)
-    return (inside_rows[:, :, None] & inside_columns[:, None, :])[:, None].float()
+    rows = torch.arange(h, device=top.device) - top[:, None]
+    columns = torch.arange(w, device=top.device) - left[:, None]
+    inside_rows, inside_columns = ((far >= 0) & (far < side) for far in (rows, columns))
+    return inside_rows.float()[:, None, :, None] * inside_columns.float()[:, None, None, :]
 
 
-def window(stream: Stream, side: int, h: int, w: int) -> Tensor:
+def window(stream: Stream | Query, side: int, h: int, w: int) -> Tensor:
     """Return 1 inside a square at a random place of each image and 0 outside, shape (n, 1, h, w)."""
     return within(*corners(stream, side, h, w), side, h, w)
 
@@ -49,6 +52,7 @@ def mound(h: int, w: int, order: int, device: torch.device) -> Tensor:
     return unit
 
 
+@lru_cache(maxsize=16)
 def bumps(side: int, order: int, device: torch.device) -> Tensor:
     """Return a mound above a hollow, and both turned on their side: unit norm each, shape (2, side, side)."""
     upper, lower = mound(side // 2, side, order, device), mound(side - side // 2, side, order, device)
@@ -76,7 +80,7 @@ def tiles(images: Images, order: int, stream: Stream) -> Tensor:
     return change
 
 
-def exchange(delta: Tensor, eps: float, order: int, side: int, stream: Stream) -> Tensor:
+def exchange(delta: Tensor, eps: float, order: int, side: int, stream: Stream | Query) -> Tensor:
     """Return the changes with a bump added in one window, paid for by a second one, which is emptied (algorithm 3).
 
     The first window's part of each channel turns to the sum of the bump and its own direction. Its norm is what both

@@ -63,7 +63,7 @@ def furthest(threat: Threat, images: Images) -> PerImage:
     """Return the distance to the corner of the box that is furthest from each image."""
     corner = (images < 0.5).float()
     if isinstance(threat, L0):
-        return torch.full_like(corner[:, 0, 0, 0], corner[0].numel())
+        return torch.full_like(corner[:, 0, 0, 0], math.prod(images.shape[1:]))
     return threat.distance(corner, images)
 
 

@@ -78,7 +78,9 @@ def _with_part(run: Run, kind: type[Any]) -> Run:
     if inner is None:
         raise UsageError(f"{type(run.method).__name__} trains on no attack, so {kind.__name__} has no place in it")
     # What the method needs of its attack (TRADES the divergence, say) goes over to the one that was named.
+    # One that compares with labels alone has an objective of its own.
     kept = {f.name for f in fields(kind)} & {"threat", "objective", "random_start"}
+    kept -= {"objective"} if getattr(kind, "labelled", False) else set()
     named = kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})
     changes: dict[str, Any] = {"crafts": (named,)} if crafts else {"attack": named}
     return replace(run, method=replace(run.method, **changes))

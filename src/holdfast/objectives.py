@@ -140,6 +140,11 @@ class SmoothedCrossEntropy:
         return -(1 - self.smoothing) * true - self.smoothing / (classes - 1) * (log_p.sum(1) - true)
 
 
+def of_margin(objective: Objective) -> bool:
+    """Say whether an objective is the margin, or the way to a wanted class by it, which planes between classes are."""
+    return objective is margin or objective == Towards(margin)
+
+
 def targets_of(objective: Objective | None) -> Takes:
     """Return what an objective compares with; of one that is not from here, anything."""
     if isinstance(objective, Towards):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from holdfast import L1, L2, Linf
-from holdfast.attacks import DDN, FGSM, PGD, FeatureDistortion
+from holdfast.attacks import ALMA, DDN, FGSM, PGD, FeatureDistortion
 from holdfast.choices import against, chosen_run
 from holdfast.cli import main
 from holdfast.errors import UsageError
@@ -20,6 +20,7 @@ def test_a_run_trains_against_the_norm_that_is_named() -> None:
     assert chosen_run(["AT", "L2"]).method == AT(replace(AT().attack, threat=L2()))
     assert chosen_run(["at", "l1", "fgsm"]).method == chosen_run(["at", "fgsm", "l1"]).method == AT(FGSM(L1()))
     assert chosen_run(["AT", "DDN", "L2"]).method == chosen_run(["AT", "L2", "DDN"]).method == AT(DDN(L2()))
+    assert chosen_run(["AT", "ALMA", "L2"]).method == AT(ALMA(L2()))  # which refuses the cross-entropy of AT's PGD
     assert chosen_run(["SIMAdv", "L2"]).method == SIMAdv(threat=L2())
     assert chosen_run(["Guarded", "SIMAdv", "L2"]).method == Guarded(SIMAdv(threat=L2()))
 

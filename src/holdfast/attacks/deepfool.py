@@ -11,9 +11,10 @@ from torch import Tensor
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.objectives import Towards, margin, of_margin
 from holdfast.streams import Stream
 from holdfast.threats import L2, Linf, Threat, per_image
-from holdfast.types import Flags, Images, Labels, Logits, PerImage, Rows, Targets
+from holdfast.types import Flags, Images, Labels, Logits, Objective, PerImage, Rows, Targets
 
 BEYOND = 1e-4
 """How far each step goes past the plane, in the threat's norm.
@@ -44,12 +45,15 @@ class DeepFool(Attack):
     They are ranked anew at each step, where the authors' code keeps those of the clean image; with ten classes it is
     the same.
     """
+    objective: Objective = margin
+    """The margin; `Towards(margin)` walks to the boundary of the wanted class alone, which is not in the paper."""
 
     def __post_init__(self) -> None:
         """Refuse to look at no class but the true one."""
         super().__post_init__()
         require(self.candidates >= 2, f"DeepFool: candidates = {self.candidates}, not 2 or more")
         require(self.overshoot >= 0, f"DeepFool: overshoot = {self.overshoot}, not 0 or more")
+        require(of_margin(self.objective), f"DeepFool: objective = {self.objective}, not margin or Towards(margin)")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk until the label changes."""
@@ -70,7 +74,10 @@ def walk(
     for _ in range(fool.steps):
         if len(active) == 0:
             break
-        rows, near = nearest_of_standing(model, x[active], labels[active], fool.threat.dual, fool.candidates)
+        if isinstance(fool.objective, Towards):
+            rows, near = boundary_of_wanted(model, x[active], labels[active], fool.threat.dual)
+        else:
+            rows, near = nearest_of_standing(model, x[active], labels[active], fool.threat.dual, fool.candidates)
         if near is None:
             break
         active = active[rows]
@@ -139,6 +146,22 @@ def nearest_of_standing(
     return rows, nearest(model, x, model(x), labels[rows], classes[rows], size)
 
 
+def boundary_of_wanted(
+    model: Watched, images: Images, wanted: Labels, size: Callable[[Tensor], PerImage]
+) -> tuple[Rows, Boundary | None]:
+    """Return which images are not of the wanted class, and the boundary f = z_wanted - max_other of each; None of none.
+
+    The images that are through are few at a step, and there is one gradient: nothing is asked again.
+    """
+    x = images.detach().requires_grad_()
+    lead = Towards(margin)(model(x), wanted)
+    rows = (lead.detach() <= 0).nonzero()[:, 0]
+    if len(rows) == 0:
+        return rows, None
+    w, f = model.gradient(lead, x), lead.detach()
+    return rows, Boundary(wanted, f, w, f.abs() / size(w).clamp_min(1e-12)).only(rows)
+
+
 def likeliest(logits: Logits, labels: Labels, candidates: int | None) -> tuple[Tensor, Flags]:
     """Return the likeliest classes other than the label, shape (n, candidates - 1), and which images are misclassified.
 
@@ -159,13 +182,17 @@ def nearest(
     grow with the number of classes.
     """
     nearest: Boundary | None = None
+    gaps = gaps_to(logits, labels, classes)
     for rank, k in enumerate(classes.unbind(1)):
         if rank and not model.keeps:
-            logits = model(x)
-        wanted, true = logits.gather(1, torch.stack([k, labels], 1)).unbind(1)
-        w = model.gradient(wanted - true, x, keep=rank < classes.shape[1] - 1)
-        f = (wanted - true).detach()
+            gaps = gaps_to(model(x), labels, classes)
+        w, f = model.gradient(gaps[rank], x, keep=rank < classes.shape[1] - 1), gaps[rank].detach()
         found = Boundary(k, f, w, f.abs() / size(w).clamp_min(1e-12))
         nearest = found if nearest is None else nearest.nearer(found)
     assert nearest is not None, "a network with labels has two classes or more"
     return nearest
+
+
+def gaps_to(logits: Logits, labels: Labels, classes: Tensor) -> tuple[Tensor, ...]:
+    """Return z_k - z_y of each image for each of its classes k, one after another."""
+    return (logits.gather(1, classes) - logits.gather(1, labels[:, None])).unbind(1)

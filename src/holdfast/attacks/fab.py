@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.balls import answer
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.surface import on_the_surface
@@ -21,9 +22,10 @@ from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.correctness import is_correct
 from holdfast.errors import require
+from holdfast.objectives import Towards, difference, margin, of_margin
 from holdfast.streams import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
-from holdfast.types import Images, Index, Labels, PerImage, Targets
+from holdfast.types import Images, Index, Labels, Objective, PerImage, Targets
 
 Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 """`(model, x, targets) -> (f, w)`: how far over the boundary an image is, and the gradient of that."""
@@ -50,21 +52,24 @@ class FAB(Attack):
     restarts: int = 1
     """Runs from the image itself, then from random points half an eps away, with what still holds."""
     seed: int = 0
+    objective: Objective = margin
+    """The margin; `Towards(margin)` goes to the boundary of the wanted class alone, which is not in the paper."""
 
     def __post_init__(self) -> None:
-        """Refuse to start again half of infinity away."""
+        """Refuse to start again half of infinity away, and planes that are not between classes."""
         super().__post_init__()
+        require(of_margin(self.objective), f"FAB: objective = {self.objective}, not margin or Towards(margin)")
         require(self.restarts == 1 or self.threat.eps < math.inf, f"FAB: restarts need a finite eps, not {self.threat}")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Look for the boundary to whatever class is nearest."""
+        """Look for the boundary to whatever class is nearest, or to the wanted one."""
 
         def nearest(model: Watched, x: Images, labels: Labels) -> tuple[Tensor, Tensor]:
             found = nearest_boundary(model, x, labels, self.threat.dual)[0]
             return found.f, found.w
 
-        with torch.no_grad():
-            held = is_correct(model(images), targets)
+        plane = before_wanted if isinstance(self.objective, Towards) else nearest
+        held = ~answer(model, images, targets, self.objective)[1]
         way = Way(images.clone(), images.new_full((len(images),), torch.inf))
         for restart in range(self.restarts):
             active = held.nonzero()[:, 0]
@@ -74,7 +79,7 @@ class FAB(Attack):
             first = center if start is None else start[active]
             if restart:
                 first = on_the_surface(self.threat, center, self.threat.eps / 2, own).clamp(0, 1)
-            way.shorten(active, search(self, model, center, targets[active], first, nearest))
+            way.shorten(active, search(self, model, center, targets[active], first, plane))
             held[active] = way.length[active] > self.threat.eps
         return self.threat.project(way.x, images)
 
@@ -127,6 +132,13 @@ class Way:
         self.x[rows[better]], self.length[rows[better]] = other.x[better], other.length[better]
 
 
+def before_wanted(model: Watched, x: Images, wanted: Labels) -> tuple[Tensor, Tensor]:
+    """Return z_wanted - max_other and its gradient."""
+    x = x.detach().requires_grad_()
+    lead = Towards(margin)(model(x), wanted)
+    return lead.detach(), model.gradient(lead, x)
+
+
 def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor]:
     """Return z_wanted - z_true and its gradient; `pairs` holds (true, wanted)."""
     x = x.detach().requires_grad_()
@@ -137,9 +149,9 @@ def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor
 def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images, plane: Plane) -> Way:
     """Return the shortest way that is found for each image.
 
-    The images hold when they come; `targets` are their labels, or pairs (true, wanted).
+    The images hold when they come; `targets` are their labels, wanted classes, or pairs (true, wanted).
     """
-    labels = targets if targets.ndim == 1 else targets[:, 0]
+    objective = fab.objective if targets.ndim == 1 else difference
     way = Way(images.clone(), images.new_full((len(images),), torch.inf))
     x, active = start.clone(), torch.arange(len(images), device=images.device)
     for _ in range(fab.steps):
@@ -148,8 +160,7 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
         x0, x1 = images[active], x[active]
         f, w = plane(model, x1, targets[active])
         x1 = between(fab, x0, x1, f, w)
-        with torch.no_grad():
-            broken = ~is_correct(model(x1), labels[active])
+        broken = answer(model, x1, targets[active], objective)[1]
         way.shorten(active, Way(x1, torch.where(broken, fab.threat.distance(x1, x0), torch.inf)))
         x[active] = torch.where(per_image(broken), x0 + fab.beta * (x1 - x0), x1)
         if fab.threat.eps < math.inf:

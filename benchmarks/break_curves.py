@@ -1,8 +1,6 @@
-"""What short attacks leave standing and at what cost: the curves that the cascade's moves were chosen from.
+"""What short attacks leave standing and at what cost: the curves that the cascade's climbs were chosen from.
 
-    python benchmarks/break_curves.py    # a linear network and a small robust one, both on digits; some minutes
-
-The last rows of each part are the moves of `standard`, one after another.
+python benchmarks/break_curves.py    # a linear network and a small robust one, both on digits; some minutes
 """
 
 import argparse
@@ -16,7 +14,6 @@ from torch import nn
 
 import holdfast as hf
 from holdfast.attacks import APGD, APGDT, ODI, Attack, MultiTargeted
-from holdfast.audit.cascade import moves_of
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import STANDS, Progress
 from holdfast.objectives import cross_entropy
@@ -59,7 +56,7 @@ def linear() -> nn.Module:
 
 
 def looks(subject: Subject, threat: hf.Threat) -> Iterator[tuple[str, Progress]]:
-    """Yield each attack alone, then the moves of `standard` as they add up."""
+    """Yield each attack alone."""
     alone: dict[str, Attack] = {
         **{f"ODI, {steps}": ODI(threat, steps) for steps in (5, 10, 20, 40)},
         **{f"ODI on cross-entropy, {steps}": ODI(threat, steps, objective=cross_entropy) for steps in (10, 20)},
@@ -69,10 +66,6 @@ def looks(subject: Subject, threat: hf.Threat) -> Iterator[tuple[str, Progress]]
     }
     for name, attack in alone.items():
         yield name, run_moves(subject, {name: Move(attack)})[0]
-    moves, progress = moves_of("standard", threat), None
-    for number, name in enumerate(moves, 1):
-        progress = run_moves(subject, dict(list(moves.items())[:number]), after=progress)[0]
-        yield f"{number}. {name}", progress
 
 
 if __name__ == "__main__":

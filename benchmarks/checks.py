@@ -25,10 +25,11 @@ from zoo_masked import BENEATH, masked, scaled
 
 from holdfast import record
 from holdfast.audit import doubts
+from holdfast.audit.allocation import Allocation
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
-from holdfast.audit.ensemble import Subject, run_moves
-from holdfast.audit.progress import STANDS, Progress
+from holdfast.audit.ensemble import Begun, Subject, go_on, run_moves, stages_of, untold
+from holdfast.audit.progress import STANDS
 from holdfast.audit.registry import AFTER, BEFORE
 from holdfast.audit.surrogate import fast_copy
 from holdfast.metrics import share_of
@@ -132,11 +133,12 @@ def subject_of(member: Member, folder: Path) -> Subject:
 def attacked(subject: Subject, member: Member, path: Path) -> Any:
     """Return what the first step of `standard` found, made now or read."""
     if not path.exists():
-        found, stages = run_moves(subject, moves_of("standard", member.threat))
+        begun = Begun.of(subject, moves_of("standard", member.threat), None, untold)
+        go_on(subject, begun, Allocation())
+        found, stages = begun.progress, stages_of(begun)
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save((asdict(found), stages), path)
-    kept, stages = torch.load(path, weights_only=False)
-    return Progress(**kept), stages
+        torch.save((found, stages), path)
+    return torch.load(path, weights_only=False)
 
 
 def looked_at(member: Member, folder: Path, path: Path) -> Row:

@@ -1,5 +1,6 @@
 """The cascade: what it must find where the truth is known."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -49,19 +50,12 @@ def test_on_a_linear_network_the_shortest_effort_breaks_all_that_can_be_broken(t
     assert hf.audit(model, images, labels, threat, effort="fast").broken.tolist() == breakable
 
 
-def test_every_move_that_waits_waits_for_an_earlier_one() -> None:
-    for effort in ("fast", "standard", "thorough"):
-        moves = moves_of(effort, Linf(0.1))
-        names = list(moves)
-        for name, move in moves.items():
-            assert not move.after or names.index(move.after) < names.index(name)
-
-
-def test_thorough_is_all_of_standard_and_then_all_of_autoattack() -> None:
-    standard, trusted = (moves_of(effort, Linf(0.1)) for effort in ("standard", "autoattack"))
-    thorough = moves_of("thorough", Linf(0.1))
-    assert list(thorough) == [*standard, *trusted]
-    assert thorough == standard | trusted
+def test_standard_and_thorough_choose_from_all_that_fast_has_and_from_autoattack() -> None:
+    for threat in (Linf(0.1), L2(0.5), L1(2.0)):
+        fast, standard, trusted = (moves_of(effort, threat) for effort in ("fast", "standard", "autoattack"))
+        assert moves_of("thorough", threat) == standard
+        assert fast.items() <= standard.items()
+        assert trusted.items() <= standard.items()
 
 
 @pytest.mark.parametrize("threat", [Linf(0.03), L2(0.2), L1(0.6)], ids=str)
@@ -81,23 +75,21 @@ def test_the_nearest_points_are_those_whose_margins_are_told(threat: Threat) -> 
 def test_a_check_that_says_the_attacks_failed_sends_standard_through_all_of_autoattack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Step by step, as long as the doubt is raised; what a step settles ends the search."""
     test, model = hf.load("digits", "test"), linear()
     images, labels = test.take(torch.arange(4)), test.labels[:4]
-    quick = {"quick": Move(FGSM(Linf(0.001)))}
-    monkeypatch.setattr(cascade, "sweep", lambda threat: quick)
-    monkeypatch.setattr(cascade, "hunt", lambda threat: {})
-    monkeypatch.setattr(cascade, "searches", lambda threat: {"longer": Move(FGSM(threat))})
+    chosen = {"quick": Move(FGSM(Linf(0.001)), sweeps=True), "never": Move(FGSM(Linf(0.001)), passes=math.inf)}
+    monkeypatch.setattr(entry, "moves_of", lambda *_: {**chosen, "trusted": Move(FGSM(Linf(0.001)), passes=1e9)})
     monkeypatch.setattr(cascade, "published", lambda threat: {"trusted": FGSM(threat)})
+    monkeypatch.setattr(cascade, "COSTS", {"trusted": 1e9})
     monkeypatch.setattr(entry, "look_at_attacks", lambda *_: ())
-    for settled, made in ((0, []), (1, ["longer"]), (9, ["longer", "trusted"])):
-        told = iter([True] * settled + [False] * 9)
-        monkeypatch.setattr(entry, "misled", lambda checks, told=told: next(told))
-        report = hf.audit(model, images, labels, Linf(0.001))
+    for effort, failed, made in (
+        ("standard", False, []),
+        ("standard", True, ["trusted"]),
+        ("thorough", False, ["trusted"]),
+    ):
+        monkeypatch.setattr(entry, "misled", lambda checks, failed=failed: failed)
+        report = hf.audit(model, images, labels, Linf(0.001), effort)
         assert [stage.name for stage in report.stages] == ["clean", "quick", *made, "checks"]
-    monkeypatch.setattr(entry, "misled", lambda checks: False)
-    report = hf.audit(model, images, labels, Linf(0.001), effort="thorough")
-    assert [stage.name for stage in report.stages] == ["clean", "quick", "trusted", "checks"]
 
 
 def test_doubts_about_the_attacks_are_those_that_send_on() -> None:

@@ -74,7 +74,7 @@ def test_prints_the_verdict_and_writes_page_and_json(done: Done) -> None:
     assert done.status == 0
     assert "robust accuracy at most" in done.out
     assert f"report: {done.folder / 'report.html'}" in done.out
-    assert "sweep: " in done.err  # plain lines where there is no terminal
+    assert "climb: " in done.err  # plain lines where there is no terminal
     assert {path.name for path in done.folder.iterdir()} == {"report.html", "report.json", "progress"}
     page = (done.folder / "report.html").read_text()
     assert f"at most {100 * done.found['robust_accuracy']:.2f} %" in page
@@ -110,7 +110,7 @@ def test_require_decides_the_status_to_the_last_image(done: Done, capsys: pytest
     assert said(capsys, *again, reached)[0] == 0
     status, out, err = said(capsys, *again, reached + 1 / 20)
     assert status == 3
-    assert "goes on: 6 of 6 moves were made" in err
+    assert "goes on: 6 of 8 moves were made" in err
     assert "robust accuracy at most" in out
     assert f"lower than the required {reached + 1 / 20:.2%}" in err
 
@@ -183,14 +183,14 @@ def test_a_killed_audit_goes_on_to_the_same_report(
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         for line in child.stderr:
-            if line.startswith("targets:"):
+            if line.startswith("classes:"):
                 child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
     assert {path.name for path in tmp_path.iterdir()} == {"progress"}
     with counting() as rest:
         assert result(audited(capsys, tmp_path, *words, "--resume")) == result(done.found)
     names = [stage["name"] for stage in done.found["stages"]]
-    through = done.found["stages"][: names.index("targets") + 1]
+    through = done.found["stages"][: names.index("classes") + 1]
     assert done.spent.forwards - rest.forwards == sum(stage["forwards"] for stage in through) > 200
 
 

@@ -345,7 +345,7 @@ def test_further_attacks_change_only_what_they_can(honest: dict[str, nn.Module],
     first = look_at_attacks(subject, Linf(0.15), found, stages)
     assert "budget not converged" in names(first)
     moves = {"fgsm": Move(FGSM(Linf(0.15))), "apgd-t": Move(APGDT(Linf(0.15), steps=30))}
-    found, stages = run_moves(subject, moves, after=found)
+    found, stages = run_moves(subject, moves)
     second = look_at_attacks(subject, Linf(0.15), found, stages, first)
     assert [check.name for check in second] == [check.name for check in first]
     assert "budget not converged" not in names(second)

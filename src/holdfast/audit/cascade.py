@@ -1,109 +1,124 @@
-"""The cascade: short attacks on all images, long ones only on the few that came nearest to being wrong.
+"""The moves of each effort, and the steps in which an audit makes them.
 
-What gradients leave standing is not spread evenly: an image that a stronger attack breaks is almost always among those
-whose best point had the highest margin. So each move takes a smaller share of the standing images, and random search
-starts where the gradients stopped. Shares and budgets come from break curves; docs/audit.md has them.
+Which of the moves has its turn when, on which images, allocation.py finds on the network itself. What is fixed here is
+what there is to choose from: short and long climbs, walks along the boundary, random search, and AutoAttack itself.
 """
 
+import math
 from dataclasses import dataclass
 
-from holdfast.attacks import APGD, APGDT, ODI, MultiTargeted, RayS, Square
+from holdfast.attacks import APGD, APGDT, FAB, FABT, ODI, PDGD, PDPGD, MultiTargeted, RayS, Square
+from holdfast.audit.allocation import Allocation
 from holdfast.audit.autoattack import published
-from holdfast.audit.ensemble import Move
-from holdfast.errors import UnknownName
+from holdfast.audit.ensemble import Choose, InOrder, Move
+from holdfast.errors import BadValue, UnknownName, require
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.threats import L1, L2, Linf, Threat
 
 EFFORTS = ("fast", "standard", "thorough", "autoattack")
+COSTS = {"apgd-ce": 200.0, "apgd-t": 1800.0, "fab-t": 2700.0, "square": 5000.0}
+"""About what the attacks of AutoAttack cost, in passes an image."""
+FAST, LEAST = 60.0, 40_000.0
+"""How many passes `fast` spends: so many an image, or so many in all where the images are few."""
 
 
 def moves_of(effort: str, threat: Threat) -> dict[str, Move]:
-    """Return the moves of an effort by name, in their order.
+    """Return the moves of an effort by name.
 
     Raises:
         UnknownName: there is no such effort.
+        BadValue: the threat has no end.
     """
     if effort not in EFFORTS:
         raise UnknownName("effort", effort, EFFORTS)
-    trusted = {name: Move(attack) for name, attack in published(threat).items()}
+    require(threat.eps < math.inf, f"{threat} has no end, so nothing can hold under it: give a finite eps", BadValue)
     if effort == "autoattack":
-        return trusted
-    if effort == "fast":
-        return sweep(threat)
-    return sweep(threat) | hunt(threat) | (trusted if effort == "thorough" else {})
+        return trusted(threat)
+    short = climbs(threat) | walks(threat) | squares(threat)
+    return short if effort == "fast" else short | long(threat) | rays(threat) | trusted(threat)
 
 
-def sweep(threat: Threat) -> dict[str, Move]:
-    """Return what `fast` is: all images for a moment, towards every class, then longer where that came near."""
+def climbs(threat: Threat) -> dict[str, Move]:
+    """Return short climbs: on the margin, on the cross-entropy, and towards every class."""
+    if isinstance(threat, Linf):
+        targets = Move(MultiTargeted(threat, steps=10), passes=190)
+    else:  # in L2 and L1 APGD breaks what cosines do not
+        targets = Move(APGDT(threat, steps=20), passes=360)
     return {
-        "sweep": Move(ODI(threat, steps=10), early=True),
-        "classes": Move(MultiTargeted(threat, steps=3), early=True),
-        "sweep ce": Move(ODI(threat, steps=20, objective=cross_entropy), share=0.3, early=True),
-        "targets": Move(MultiTargeted(threat, steps=10), share=0.15, early=True),
-        "squares": Move(Square(threat, queries=400, share=0.1), share=0.1, warm=True),
+        "climb": Move(ODI(threat, steps=10), early=True, passes=24, sweeps=True),
+        "climb ce": Move(ODI(threat, steps=20, objective=cross_entropy), early=True, passes=45, probed=True),
+        "classes": Move(MultiTargeted(threat, steps=3), early=True, passes=63, probed=True),
+        "targets": targets,
     }
 
 
-def hunt(threat: Threat) -> dict[str, Move]:
-    """Return what `standard` adds: long climbs, many queries where a few broke an image, many starts for the last."""
-    return {
-        "targets 2": targets(threat),
-        "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), share=0.05),
-        "squares 2": Move(Square(threat, queries=1500, share=0.1), share=0.03, warm=True, after="squares"),
-        "targets 3": Move(MultiTargeted(threat, steps=40), share=0.05),
-        "squares 3": Move(Square(threat, queries=3000, share=0.05), share=0.02, warm=True, after="squares 2"),
-        "last starts": Move(APGD(threat, restarts=5, objective=dlr), share=0.01),
-        "last climbs": Move(ODI(threat, steps=50, restarts=10), share=0.01),
+def walks(threat: Threat) -> dict[str, Move]:
+    """Return walks along the boundary: networks that hide their gradients from climbs in a ball show them there."""
+    fab = {
+        "walk": Move(FABT(threat, steps=60, classes=1), passes=160, kind="boundary", probed=True),
+        "walks": Move(FAB(threat, steps=40), passes=400, kind="boundary"),
     }
-
-
-def targets(threat: Threat) -> Move:
-    """Return a way towards every class unlike the one before: in L2 and L1 APGD breaks what cosines do not.
-
-    In L1 its points are sparse, those of the ways to the corners are not, and the margin tells little of who breaks.
-    """
+    duels = {"duel": Move(PDPGD(threat, steps=500), passes=400, kind="boundary", probed=True)}
     if isinstance(threat, L1):
-        return Move(APGDT(threat, steps=60), share=0.5)
+        return duels | fab
     if isinstance(threat, L2):
-        return Move(APGDT(threat, steps=20), share=0.2)
-    return Move(MultiTargeted(threat), share=0.1)
+        return fab | {"short duel": Move(PDGD(threat, steps=200), passes=390, kind="boundary", probed=True)} | duels
+    return fab
+
+
+def squares(threat: Threat) -> dict[str, Move]:
+    """Return a short random search."""
+    return {"squares": Move(Square(threat, queries=400, share=0.1), warm=True, passes=400, kind="search", probed=True)}
+
+
+def long(threat: Threat) -> dict[str, Move]:
+    """Return long climbs, many starts and many queries.
+
+    Of a network that names its class alone, squares learn nothing on the way to a break; rays do.
+    """
+    share = 0.1 if isinstance(threat, Linf) else 0.3
+    return {
+        "targets 2": Move(MultiTargeted(threat, steps=30), passes=550),
+        "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), passes=370),
+        "starts": Move(APGD(threat, restarts=5, steps=50, objective=dlr), passes=500),
+        "many climbs": Move(ODI(threat, steps=50, restarts=10), passes=1050),
+        "squares 2": Move(Square(threat, queries=1500, share=share), warm=True, passes=1500, kind="search"),
+    }
+
+
+def rays(threat: Threat) -> dict[str, Move]:
+    """Return the search along rays, which is defined in L-inf alone."""
+    if not isinstance(threat, Linf):
+        return {}
+    return {"rays": Move(RayS(threat, queries=2000), warm=True, passes=math.inf, kind="search")}
+
+
+def trusted(threat: Threat) -> dict[str, Move]:
+    """Return the attacks of AutoAttack with their published budgets."""
+    kinds = {"fab-t": "boundary", "square": "search"}
+    return {
+        name: Move(attack, passes=COSTS[name], kind=kinds.get(name, "climb"))
+        for name, attack in published(threat).items()
+    }
 
 
 @dataclass(frozen=True)
 class Step:
-    """Moves that an audit makes one after the other, before it looks at the checks again."""
+    """A part of an audit, after which it looks at the checks."""
 
-    moves: dict[str, Move]
+    choose: Choose
     if_misled: bool = False
-    """Whether they are made only where a check says that the attacks so far failed."""
+    """Whether it is made only where a check says that the attacks so far failed."""
 
 
 def plan_of(effort: str, threat: Threat) -> tuple[Step, ...]:
     """Return the steps of an effort.
 
-    Where checks say that the attacks failed, `standard` goes on, through all of AutoAttack at the latest. `thorough`
-    makes the same steps, and then what of AutoAttack is left, so that it can never report more than either.
-
-    Raises:
-        UnknownName: there is no such effort.
+    Where checks say that the attacks failed, `standard` goes on with rays and with the whole of AutoAttack on all that
+    stands. `thorough` does so in any case, so that it can never report more.
     """
-    if effort in ("fast", "autoattack"):
-        return (Step(moves_of(effort, threat)),)
-    trusted = moves_of("autoattack", threat)
-    steps = (Step(moves_of("standard", threat)), Step(searches(threat), True), Step(trusted, True))
-    return steps if effort == "standard" else (*steps, Step(moves_of(effort, threat)))
-
-
-def searches(threat: Threat) -> dict[str, Move]:
-    """Return long random search and many starts on all that stand, for networks whose gradients seem to mislead.
-
-    Of a network that names its class alone, squares learn nothing on the way to a break; rays do.
-    """
-    trusted = published(threat)
-    rays = {"rays": Move(RayS(threat, queries=2000), warm=True)} if isinstance(threat, Linf) else {}
-    return {
-        "square on all": Move(Square(threat, queries=1000, share=0.1), warm=True),
-        **rays,
-        "starts": Move(APGD(threat, restarts=5, objective=dlr), share=0.3),
-        "cold square": Move(trusted["square"], share=0.5),
-    }
+    if effort == "autoattack":
+        return (Step(InOrder()),)
+    if effort == "fast":
+        return (Step(Allocation(FAST, LEAST)),)
+    return (Step(Allocation()), Step(InOrder(("rays", *trusted(threat))), if_misled=effort == "standard"))

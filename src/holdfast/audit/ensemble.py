@@ -1,8 +1,7 @@
 """One attack after another, each on images that still stand, every break verified; what was stopped goes on.
 
-A move says which attack, on what share of the images, and from where. The share is that of the most fragile: those
-whose best point so far has the highest margin. Several processes share the batches of each move and join what they
-found, so that they find what one would.
+A chooser says which attack has the next turn, on which images, from what all turns before have found. Several processes
+share the batches of each turn and join what they found, so that they find what one would.
 """
 
 import time
@@ -19,8 +18,9 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
 from holdfast.attacks.watched import check_labels
+from holdfast.audit.ledger import Turn
 from holdfast.audit.processes import join, rank_and_count
-from holdfast.audit.progress import STANDS, Progress, begin, most_fragile, read, write
+from holdfast.audit.progress import STANDS, Progress, begin, read, write
 from holdfast.audit.verdict import Stage
 from holdfast.behaviour import identity
 from holdfast.correctness import is_correct
@@ -37,6 +37,8 @@ SAVE_EVERY = 60.0
 """Seconds between two writings of how far it has come."""
 
 Tell = Callable[[int, int, str], None]
+Choose = Callable[[Mapping[str, "Move"], Progress], Turn | None]
+"""Says which move has the next turn, on which images; None ends the ensemble."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,19 @@ class Move:
 
     attack: Attack | None
     """None looks at the clean images."""
-    share: float = 1.0
-    """The share of the standing images that are attacked: the most fragile."""
     warm: bool = False
     """Whether the attack starts at the best point so far, instead of where it likes."""
-    after: str = ""
-    """The name of an earlier move; this one is made only if that one broke an image."""
     early: bool = False
     """Whether it is one of the first climbs, which may be made in a coarser number format: long ones follow it."""
-
-    def __post_init__(self) -> None:
-        """Refuse a share that is none."""
-        require(0 < self.share <= 1, f"a move's share is {self.share}, not in (0, 1]")
+    passes: float = 100.0
+    """About how many forward and backward passes an image costs, which what it does cost replaces; infinity: it is not
+    for choosing."""
+    kind: str = "climb"
+    """Attacks of one kind share what is learnt of them: climb, boundary (minimum-norm) or search (random)."""
+    sweeps: bool = False
+    """Whether it is made first, on all images: what it leaves ranks them."""
+    probed: bool = False
+    """Whether it is tried on a few images of all ranks before its turns are chosen."""
 
 
 @dataclass(frozen=True)
@@ -81,61 +84,90 @@ def untold(done: int, total: int, words: str) -> None:
     """Tell nobody."""
 
 
+@dataclass(frozen=True)
+class InOrder:
+    """Gives each of the named moves, all where none is named, one turn on what stands and what it has not seen."""
+
+    names: tuple[str, ...] = ()
+
+    def __call__(self, moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+        """Return the turn of the first move that has one."""
+        standing = progress.standing()
+        for number, name in enumerate(moves):
+            rows = standing[~progress.ledger.shown[number].to(standing.device)[standing]]
+            if len(rows) and (number == 0 or not self.names or name in self.names):
+                return Turn(number, rows, torch.zeros(len(rows), dtype=torch.int64))
+        return None
+
+
 def run_moves(
-    subject: Subject,
-    moves: Mapping[str, Move],
-    folder: Path | str | None = None,
-    tell: Tell = untold,
-    after: Progress | None = None,
+    subject: Subject, moves: Mapping[str, Move], folder: Path | str | None = None, tell: Tell = untold
 ) -> tuple[Progress, tuple[Stage, ...]]:
-    """Return what the moves broke, and what each of them did, the clean pass first.
+    """Return what the moves broke, one after the other, and what each of them did, the clean pass first.
 
-    With a folder, what is done is kept there under a name made of the network, the images and the moves. `after` is the
-    progress of the first of these moves, where those have been made.
+    With a folder, what is done is kept there under a name made of the network, the images and the moves.
     """
-    check(subject.images, subject.labels)
-    require(subject.batch > 0, f"batches of {subject.batch} images: one at least")
-    moves = {"clean": Move(None), **moves}
-    path = None if folder is None else Path(folder) / f"{name_of(subject, moves)}.safetensors"
-    progress = begin(subject.images) if after is None else after
-    if path is not None and path.exists():
+    begun = Begun.of(subject, moves, folder, tell)
+    go_on(subject, begun, InOrder(), tell)
+    return begun.progress, stages_of(begun)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An ensemble under way: its moves, the clean pass first, how far they are, and where that is kept."""
+
+    moves: Mapping[str, Move]
+    progress: Progress
+    path: Path | None
+
+    @classmethod
+    def of(
+        cls, subject: Subject, moves: Mapping[str, Move], folder: Path | str | None, tell: Tell, effort: str = ""
+    ) -> "Begun":
+        """Begin, or go on where the same moves of the same effort were stopped."""
+        check(subject.images, subject.labels)
+        require(subject.batch > 0, f"batches of {subject.batch} images: one at least")
+        moves = {"clean": Move(None), **moves}
+        path = None if folder is None else Path(folder) / f"{name_of(subject, moves, effort)}.safetensors"
+        if path is None or not path.exists():
+            return cls(moves, begin(subject.images, len(moves)), path)
         progress = read(path, subject.images)
-        tell(0, 1, f"goes on: {progress.move} of {len(moves)} moves were made")
-    for number, (name, move) in list(enumerate(moves.items()))[progress.move :]:
-        if len(progress.spent) == number:  # it has not begun
-            progress.rows = shown(progress, moves, name)
-            progress.attacked.append(len(progress.rows))
-            progress.spent.append([0.0, 0.0, 0.0])
+        tell(0, 1, f"goes on: {int(progress.ledger.images.count_nonzero())} of {len(moves)} moves were made")
+        return cls(moves, progress, path)
+
+
+def go_on(subject: Subject, begun: Begun, choose: Choose, tell: Tell = untold) -> None:
+    """Give moves their turns until the chooser ends."""
+    progress, names = begun.progress, list(begun.moves)
+    while True:
+        if not progress.under_way:
+            turn = choose(begun.moves, progress)
+            if turn is None:
+                return
+            progress.start(turn)
+        name = names[progress.move]
         with fresh(name):  # two moves of one kind draw different random numbers
-            one_move(subject, move, progress, path, tell)
-        progress.move, progress.done = number + 1, 0
-        if path is not None and rank_and_count()[0] == 0:
-            write(path, progress)
+            one_turn(subject, begun, tell)
+        progress.end(torch.tensor([move.kind == begun.moves[name].kind for move in begun.moves.values()]))
+        if begun.path is not None and rank_and_count()[0] == 0:
+            write(begun.path, progress)
         tell(0, 1, f"{name}: {share_of(progress.broken_by == STANDS):.2%} stand")
-    return progress, tuple(_stage(name, move, number, progress) for number, (name, move) in enumerate(moves.items()))
 
 
-def shown(progress: Progress, moves: Mapping[str, Move], name: str) -> Rows:
-    """Return the images that a move attacks: none, where it waits for an earlier one to break any and that did not."""
-    earlier = moves[name].after
-    if earlier and not bool((progress.broken_by == list(moves).index(earlier)).any()):
-        return progress.standing()[:0]
-    return most_fragile(progress, moves[name].share)
-
-
-def one_move(subject: Subject, move: Move, progress: Progress, path: Path | None, tell: Tell) -> None:
-    """Attack the batches of a move that are this process's, and learn what the others found."""
-    (rank, count), saved = rank_and_count(), time.monotonic()
+def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:
+    """Attack the batches of a turn that are this process's, and learn what the others found."""
+    progress, (rank, count), saved = begun.progress, rank_and_count(), time.monotonic()
+    move, rows = list(begun.moves.values())[progress.move], progress.turn.rows
     before = list(progress.spent[progress.move])
-    batches = [rows for rows in torch.split(progress.rows[progress.done :], subject.batch) if len(rows)]
-    for rows in batches[rank::count]:
-        one_batch(subject, rows, move, progress)
-        progress.done += len(rows)
-        tell(progress.done, len(progress.rows), "")
-        if path is not None and count == 1 and time.monotonic() - saved > SAVE_EVERY:
-            write(path, progress)
+    batches = [some for some in torch.split(rows[progress.done :], subject.batch) if len(some)]
+    for some in batches[rank::count]:
+        one_batch(subject, some, move, progress)
+        progress.done += len(some)
+        tell(progress.done, len(rows), "")
+        if begun.path is not None and count == 1 and time.monotonic() - saved > SAVE_EVERY:
+            write(begun.path, progress)
             saved = time.monotonic()
-    join(progress, torch.cat([progress.rows[:0], *batches[rank::count]]), before)
+    join(progress, torch.cat([rows[:0], *batches[rank::count]]), before)
 
 
 def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> None:
@@ -160,16 +192,25 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
     progress.spent[progress.move] = [a + b for a, b in zip(progress.spent[progress.move], cost, strict=True)]
 
 
-def name_of(subject: Subject, moves: Mapping[str, Move]) -> str:
-    """Return a name made of the network, every pixel and label, the moves and the seed."""
+def name_of(subject: Subject, moves: Mapping[str, Move], effort: str = "") -> str:
+    """Return a name made of the network, every pixel and label, the moves, what chooses among them, and the seed."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
-    return record.fingerprint([identity(subject.model), data, dict(moves), subject.seed, subject.words])
+    return record.fingerprint([identity(subject.model), data, dict(moves), effort, subject.seed, subject.words])
 
 
-def _stage(name: str, move: Move, number: int, progress: Progress) -> Stage:
-    forwards, backwards, seconds = progress.spent[number]
-    broken = int((progress.broken_by == number).sum())
-    free = move.attack is not None and move.attack.gradient_free
-    return Stage(name, progress.attacked[number], broken, int(forwards), int(backwards), seconds, free)
+def stages_of(begun: Begun) -> tuple[Stage, ...]:
+    """Return what each move did."""
+    return tuple(
+        Stage(
+            name,
+            int(begun.progress.ledger.images[number]),
+            int((begun.progress.broken_by == number).sum()),
+            int(begun.progress.spent[number][0]),
+            int(begun.progress.spent[number][1]),
+            begun.progress.spent[number][2],
+            move.attack is not None and move.attack.gradient_free,
+        )
+        for number, (name, move) in enumerate(begun.moves.items())
+    )

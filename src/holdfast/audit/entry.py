@@ -5,23 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from holdfast import record
 from holdfast.attacks.inputs import auditable
+from holdfast.audit.allocation import further
 from holdfast.audit.autoattack import adversarial
-from holdfast.audit.cascade import plan_of
+from holdfast.audit.cascade import moves_of, plan_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model, misled
-from holdfast.audit.ensemble import Move, Subject, Tell, run_moves, untold
+from holdfast.audit.ensemble import Begun, Subject, Tell, go_on, stages_of, untold
 from holdfast.audit.processes import check_same, first_ones
-from holdfast.audit.progress import begin
+from holdfast.audit.progress import STANDS
 from holdfast.audit.surrogate import fast_copy, known_precision
 from holdfast.audit.verdict import Report, Stage
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import counting, spend
 from holdfast.threats import Threat
-from holdfast.types import Network
+from holdfast.types import Index, Network
 
 
 def audit(
@@ -38,10 +40,10 @@ def audit(
 ) -> Report:
     """Return how many of the images hold under the threat, as far as the effort can tell.
 
-    `fast` and `standard` are the cascade, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with their published
-    budgets, and `thorough` is the cascade and then `autoattack` on what stands. Where a check says that the attacks
-    failed, `standard` goes on, through all of AutoAttack at the latest. With a folder, an audit that is interrupted
-    goes on where it was. With the precision "bfloat16" the first climbs of the cascade are made in it; all else, and
+    `fast` and `standard` choose attacks by what they break, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with
+    their published budgets, and `thorough` is `standard` and then `autoattack` on what stands. Where a check says that
+    the attacks failed, `standard` goes on, through all of AutoAttack at the latest. With a folder, an audit that is
+    interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
     arguments, and gets the same report.
 
@@ -52,7 +54,7 @@ def audit(
     """
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
     images, labels = auditable(model, images, labels, effort, seed, batch, folder)
-    plan, precision = plan_of(effort, threat), known_precision(precision)
+    moves, precision = moves_of(effort, threat), known_precision(precision)
     right, pixels = (record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images)))
     check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
     costs: list[Stage] = []
@@ -62,21 +64,24 @@ def audit(
         copy = fast_copy(model, images[:batch], precision)
         subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
         checks = first_ones(look_at_model(subject, threat))
-    moves, found = dict[str, Move](), begin(images)
-    stages: tuple[Stage, ...] = ()
-    for step in plan:
-        if step.if_misled and not misled(checks):
-            continue
-        moves |= step.moves
-        found, stages = run_moves(subject, moves, folder, tell, after=found)
-        with costed(costs):
-            checks = first_ones(look_at_attacks(subject, threat, found, stages, checks))
+    begun = Begun.of(subject, moves, folder, tell, effort)
+    found = begun.progress
+    for number, step in enumerate(plan_of(effort, threat)):
+        # An audit that was stopped in this step, or in a later one, had looked at the checks before.
+        if found.step < number and step.if_misled and not misled(checks):
+            break
+        if found.step <= number:
+            found.step = number
+            go_on(subject, begun, step.choose, tell)
+            with costed(costs):
+                checks = first_ones(look_at_attacks(subject, threat, found, stages_of(begun), checks))
+    stages, broken_by = those_shown(stages_of(begun), found.broken_by)
     return Report(
         threat,
         effort,
         int(seed),  # JSON has no numbers of numpy
         adversarial(found, images),
-        found.broken_by,
+        broken_by,
         (*stages, together(costs)),
         checks,
         copy.words,
@@ -85,7 +90,16 @@ def audit(
         right,
         pixels,
         precision,
+        None if effort == "autoattack" else further(begun.moves, found),
     )
+
+
+def those_shown(stages: tuple[Stage, ...], broken_by: Index) -> tuple[tuple[Stage, ...], Index]:
+    """Return the stages without those that were shown no image, the clean pass kept, and their numbers for images."""
+    kept = [number for number, stage in enumerate(stages) if stage.attacked or number == 0]
+    place = torch.full((len(stages) + 1,), STANDS, device=broken_by.device)  # the last row is that of -1
+    place[kept] = torch.arange(len(kept), device=broken_by.device)
+    return tuple(stages[number] for number in kept), place[broken_by]
 
 
 @contextmanager

@@ -1,24 +1,23 @@
 """How far an ensemble of attacks has come: what an interrupted one goes on from."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from holdfast import record
+from holdfast.audit.ledger import Ledger, Turn
 from holdfast.disk import clear
-from holdfast.types import Images, Index, PerImage, Rows
+from holdfast.types import Flags, Images, Index, PerImage, Rows
 
-FEWEST = 10
-"""A share of a small set would be an image or two."""
 STANDS, CLEAN = -1, 0
 """In `broken_by`: an image that no attack broke, and one that is wrong without any attack."""
 
 
 @dataclass
 class Progress:
-    """What is known of each image, and where in which move the ensemble is."""
+    """What is known of each image, and where in which turn the ensemble is."""
 
     broken_by: Index
     """The number of the move that broke each image; STANDS, or CLEAN, the number of the clean pass."""
@@ -26,49 +25,69 @@ class Progress:
     """The break of each broken image; of the others, the point of the highest margin so far."""
     margin: PerImage
     """The highest margin so far: how near the network was to being wrong."""
-    attacked: list[int]
-    """How many images each move was shown, those that are done and the present one."""
+    ledger: Ledger
     spent: list[list[float]]
-    """Forwards, backwards and seconds of each of these moves."""
-    rows: Rows
-    """The images that the present move is shown."""
-    move: int = 0
+    """Forwards, backwards and seconds of each move."""
+    turn: Turn = field(default_factory=Turn.none)
+    """The present turn, or the last one."""
     done: int = 0
-    """How many of these are through."""
+    """How many of its images are through."""
+    before: float = 0.0
+    """The passes that its move had spent when it began."""
+    step: int = 0
+    """The number of the step of the audit's plan that the turn belongs to."""
+
+    @property
+    def move(self) -> int:
+        """The number of the move whose turn it is."""
+        return self.turn.move
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the present turn has not come to its end."""
+        return len(self.turn.rows) > 0
+
+    def start(self, turn: Turn) -> None:
+        """Begin a turn."""
+        self.turn, self.done, self.before = turn, 0, sum(self.spent[turn.move][:2])
+
+    def end(self, alike: Flags) -> None:
+        """End the present turn, and enter it into the ledger; `alike` are the moves of its kind."""
+        broken = self.broken_by[self.turn.rows] != STANDS
+        self.ledger.enter(self.turn, alike, broken, sum(self.spent[self.turn.move][:2]) - self.before)
+        self.turn, self.done = Turn.none(self.turn.move), 0
 
     def standing(self) -> Rows:
         """Return the positions of the images that nothing has broken."""
         return (self.broken_by == STANDS).nonzero()[:, 0]
 
+    def ranked(self) -> Rows:
+        """Return the standing images, those that came nearest to being wrong first."""
+        standing = self.standing()
+        return standing[self.margin[standing].sort(descending=True, stable=True).indices]
 
-def begin(images: Images) -> Progress:
+
+def begin(images: Images, moves: int = 1) -> Progress:
     """Return the progress of an ensemble that has done nothing."""
     nobody = torch.full((len(images),), STANDS, device=images.device)
     margin = torch.full((len(images),), -math.inf, device=images.device)
-    return Progress(nobody, images.clone(), margin, [], [], nobody[:0])
-
-
-def most_fragile(progress: Progress, share: float) -> Rows:
-    """Return the standing images of the highest margins, FEWEST at least, in the order of the data set."""
-    standing = progress.standing()
-    count = max(math.ceil(share * len(standing)), FEWEST)
-    if count >= len(standing):
-        return standing
-    chosen = progress.margin[standing].sort(descending=True, stable=True).indices[:count]
-    return standing[chosen.sort().values]
+    return Progress(nobody, images.clone(), margin, Ledger.blank(moves, len(images)), [[0.0] * 3 for _ in range(moves)])
 
 
 def write(path: Path, progress: Progress) -> None:
     """Write how far it has come, whole or not at all, and clear away what a killed audit was writing."""
     clear(path.parent, path.name)
+    turn = progress.turn
     tensors = {
         "broken_by": progress.broken_by,
         "best": progress.best,
         "margin": progress.margin,
-        "rows": progress.rows,
-        "attacked": torch.tensor(progress.attacked),
         "spent": torch.tensor(progress.spent, dtype=torch.float64),
-        "at": torch.tensor([progress.move, progress.done]),
+        "rows": turn.rows,
+        "bands": turn.bands,
+        "at": torch.tensor([turn.move, int(turn.telling), progress.done, progress.step]),
+        "before": torch.tensor([progress.before], dtype=torch.float64),
+        **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
     }
     record.write_tensors(path, tensors, audit=path.stem)
 
@@ -77,5 +96,8 @@ def read(path: Path, images: Images) -> Progress:
     """Read how far it had come; a file that was damaged, or is another audit's, is named."""
     kept = record.read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
     broken_by, best, margin, rows = (kept[name].to(images.device) for name in ("broken_by", "best", "margin", "rows"))
-    move, done = kept["at"].tolist()
-    return Progress(broken_by, best, margin, kept["attacked"].tolist(), kept["spent"].tolist(), rows, move, done)
+    ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})
+    move, telling, done, step = kept["at"].tolist()
+    turn = Turn(move, rows, kept["bands"], bool(telling))
+    spent, before = kept["spent"].tolist(), float(kept["before"])
+    return Progress(broken_by, best, margin, ledger, spent, turn, done, before, step)

@@ -8,7 +8,7 @@ import torch
 from holdfast.attacks import APGD, APGDT, DDN, FABT, PGD, MultiTargeted, Square
 from holdfast.audit.attack_doubts import attacked, broken, part, standing, wrong
 from holdfast.audit.ensemble import Subject
-from holdfast.audit.progress import STANDS, Progress, most_fragile
+from holdfast.audit.progress import STANDS, Progress
 from holdfast.audit.verdict import Finding, Stage, above, finding, not_applicable
 from holdfast.errors import NoGradient
 from holdfast.evaluation import judge
@@ -16,7 +16,6 @@ from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.threats import L1, L2, Threat
-from holdfast.types import Rows
 
 NO_SURVIVORS = "no image is left standing"
 BLACK_BOX = 0.002
@@ -56,7 +55,7 @@ LUCKY = 0.01
 
 def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Finding:
     """Doubt attacks that leave what a short random search from the clean image breaks."""
-    subject = part(subject, most_fragile(found, 1.0)[:SEARCHED])
+    subject = part(subject, found.standing()[:SEARCHED])
     if len(subject.images) == 0:
         return not_applicable(NO_SURVIVORS)
     black_box = replace(subject, crafted_on=subject.model)
@@ -79,7 +78,7 @@ def shorter_ways_win(subject: Subject, threat: Threat, found: Progress) -> Findi
 
     Networks trained in one norm hide their gradients from climbs in another; a walk along the boundary still finds it.
     """
-    left = by_fragility(found)
+    left = found.ranked()
     if len(left) == 0:
         return not_applicable(NO_SURVIVORS)
     chosen = torch.linspace(0, len(left) - 1, min(len(left), SHORTENED), device=left.device).round().long()
@@ -93,12 +92,6 @@ def shorter_ways_win(subject: Subject, threat: Threat, found: Progress) -> Findi
         "that all attacks left: the attacks fail, and the robust accuracy is too high; audit with effort 'thorough'"
     )
     return finding(figure > SHORTER and hit >= SHORTER_IMAGES, SHORTER, figure, meaning)
-
-
-def by_fragility(found: Progress) -> Rows:
-    """Return the standing images, those of the highest margins first."""
-    left = found.standing()
-    return left[found.margin[left].sort(descending=True, stable=True).indices]
 
 
 FRAGILE, MORE_STEPS = 32, 50
@@ -116,7 +109,7 @@ def not_converged(subject: Subject, threat: Threat, found: Progress) -> Finding:
 
     An image whose margin is far from zero may yet have a wrong class that was not tried: hence the second.
     """
-    left = by_fragility(found)
+    left = found.ranked()
     if len(left) == 0:
         return not_applicable(NO_SURVIVORS)
     half = left[: math.ceil(len(left) / 2)]

@@ -29,6 +29,9 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
+SETTLED = 0.001
+"""An audit is settled where as many passes again are expected to break less than this share of the images, or than one
+of them where they are fewer than a thousand."""
 RANDOM_OUTPUT = "random output"
 """The name of the check of networks that answer at random."""
 State = Literal["raised", "passed", "not applicable", "could not run"]
@@ -111,6 +114,8 @@ class Report:
     """A name made of every pixel of the images before any attack."""
     precision: str = "float32"
     """The number format in which the early attacks were made; every other attack and every verdict is float32."""
+    further: float | None = None
+    """How many images as many passes again are expected to break, at the rates seen so far; None: not estimated."""
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -131,12 +136,24 @@ class Report:
         return "of one draw, no bound: the network answers at random" if self.answers_at_random else "an upper bound"
 
     @property
+    def settled(self) -> bool:
+        """Whether as many passes again are expected to break less than one image in a thousand, or less than one."""
+        return self.further is None or self.further < settled_below(len(self.broken_by))
+
+    @property
+    def outlook(self) -> str:
+        """What more effort would do, in words; nothing where that was not estimated."""
+        if self.further is None:
+            return ""
+        return f"at this rate, doubling the effort would break {self.further:.1f} of {len(self.broken_by):,} images"
+
+    @property
     def claim(self) -> str:
         """The robust accuracy in words."""
         share = f"{self.robust_accuracy:.2%}"
-        return (
-            f"robust accuracy {share} {self.meaning}" if self.answers_at_random else f"robust accuracy at most {share}"
-        )
+        if self.answers_at_random:
+            return f"robust accuracy {share} {self.meaning}"
+        return f"robust accuracy at most {share}{'' if self.settled else ' (not settled)'}"
 
     @property
     def stopped(self) -> tuple[Check, ...]:
@@ -198,12 +215,18 @@ class Report:
             f"{self.claim} under {self.threat} "
             f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
             f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
+            *([self.outlook] if self.outlook else []),
             *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
             *(f"check that could not run: {check.name}: {check.words}" for check in self.stopped),
             *([f"checks: {self.suspicion}"] if self.checks else []),
         ]
         return "\n".join(lines)
+
+
+def settled_below(count: int) -> float:
+    """Return the number of images that as many passes again must not be expected to break in a settled audit."""
+    return max(SETTLED * count, 1.0)
 
 
 def suspicion(checks: tuple[Check, ...]) -> str:

@@ -57,6 +57,8 @@ def as_json(report: Report, origin: Origin) -> Written:
         "suspicion": report.suspicion,
         "crafted_on": report.crafted_on,
         "precision": report.precision,
+        "settled": report.settled,
+        "further": report.further,
         "broken_by": report.broken_by.tolist(),
         "margin": None if margins is None else [_finite(each) for each in margins],
     }

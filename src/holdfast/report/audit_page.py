@@ -67,6 +67,8 @@ def _shown(audited: Audited, number: int) -> Shown:
         "name": origin.network,
         "robust": f"{'' if report.answers_at_random else 'at most '}{100 * report.robust_accuracy:.2f} %",
         "meaning": report.meaning,
+        "unsettled": "" if report.settled else ", not settled",
+        "outlook": report.outlook[:1].upper() + report.outlook[1:],
         "interval": f"{100 * low:.2f} % to {100 * high:.2f} %",
         "count": f"{len(report.broken_by):,}",
         "clean": f"{100 * report.clean_accuracy:.2f} %",

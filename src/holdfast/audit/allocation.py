@@ -1,0 +1,150 @@
+"""Which attack has the next turn, on which images: what breaks most a pass on this network, as far as it has shown.
+
+The standing images are ranked by how near they came to being wrong and cut into bands, the nearest first, each twice as
+wide as the one before. At first every attack is tried on a few images of all ranks, so that none is judged by the
+nearest images alone. Then the attack and the band of the highest expected breaks a pass have their turn, again and
+again, until as many passes again are expected to break almost nothing.
+
+What is expected of an attack in a band is what it broke there, drawn towards what attacks of its kind broke there, and
+that towards what all attacks did of late; where nothing is known, towards shares that are fixed beforehand.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holdfast.audit.ensemble import Move
+from holdfast.audit.ledger import BANDS, FEWEST, Ledger, Turn, bands_of
+from holdfast.audit.progress import Progress
+from holdfast.audit.verdict import settled_below
+from holdfast.types import Rows
+
+FIRST_RATE, FALL = 0.3, 1 / 3
+"""What the first band is expected to give before anything is known, and what each band gives of the one before it."""
+BEFOREHAND, DRAWN = 4.0, 8.0
+"""As how many tries the expectations count: of beforehand in a band, and of a band or a kind in an attack there."""
+PROBED = 16
+"""How many images, spread over all ranks, an attack is tried on first."""
+CHUNK = 0.25
+"""The largest share of all images that one turn takes, so that a rate that falls is noticed."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Chooses turns by their yield, until all is settled or the passes are spent."""
+
+    passes: float = math.inf
+    """How many may be spent an image; the last turn is made to its end."""
+    least: float = 0.0
+    """How many may be spent in all, however few the images."""
+
+    def __call__(self, moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+        """Return the next turn; None where all is settled, or the passes are spent."""
+        if not progress.ledger.shown[0].all():
+            rows = progress.standing()
+            return Turn(0, rows, torch.zeros(len(rows), dtype=torch.int64), telling=False)
+        first = first_try(moves, progress)
+        if first is not None:
+            return first
+        total, spent = len(progress.broken_by), float(progress.ledger.passes.sum())
+        over = spent >= max(self.passes * total, self.least) or further(moves, progress) < settled_below(total)
+        return None if over else best_turn(moves, progress)
+
+
+def first_try(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+    """Return the turn of a move that sweeps all images, else of one that is tried on a few; None where all were."""
+    ranked, total = progress.ranked(), len(progress.broken_by)
+    new = [number for number, images in enumerate(progress.ledger.images.tolist()) if images == 0 and len(ranked)]
+    for number, move in enumerate(moves.values()):
+        if number in new and move.sweeps:
+            return Turn(number, ranked, bands_of(len(ranked), total), telling=False)
+    return next(
+        (probe(number, ranked, total) for number, move in enumerate(moves.values()) if number in new and move.probed),
+        None,
+    )
+
+
+def probe(number: int, ranked: Rows, total: int) -> Turn:
+    """Return images of all ranks for a first try of a move, other ones than of the moves before."""
+    bands = bands_of(len(ranked), total)
+    if len(ranked) <= PROBED:
+        return Turn(number, ranked, bands)
+    offset = (number * (math.sqrt(5) - 1) / 2) % 1  # evenly apart, however many moves there are
+    places = ((torch.arange(PROBED) + offset) * len(ranked) / PROBED).long()
+    return Turn(number, ranked[places.to(ranked.device)], bands[places])
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A row a move, a column a band: the share that is expected to break, and how many images are left to try."""
+
+    rates: Tensor
+    left: Tensor
+    cost: Tensor
+    """Passes an image, by the move."""
+
+    @classmethod
+    def of(cls, moves: Mapping[str, Move], progress: Progress) -> "Outlook":
+        """Return what may be expected of every move in every band."""
+        ledger, ranked = progress.ledger, progress.ranked().cpu()
+        bands = bands_of(len(ranked), len(progress.broken_by))
+        left = torch.stack([torch.bincount(bands[~shown], minlength=BANDS) for shown in ledger.shown[:, ranked]])
+        beforehand = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
+        cost = torch.where(ledger.images > 0, ledger.passes / ledger.images.clamp_min(1), beforehand).clamp_min(1)
+        left[cost == math.inf] = 0  # these are not for choosing
+        return cls(rates(ledger, [move.kind for move in moves.values()], cost), left.double(), cost)
+
+
+def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor) -> Tensor:
+    """Return the share that each move, of these kinds, is expected to break in each band.
+
+    A try of a short attack says less about a longer one: it counts by the share of its passes.
+    """
+    weight = (cost / cost[:, None]).clamp_max(1).nan_to_num(1.0)
+    tries, hits = weight @ ledger.tries, weight @ ledger.hits_for_all
+    of_all = torch.zeros_like(tries)
+    for band in range(BANDS):
+        prior = torch.full_like(cost, FIRST_RATE * FALL**band).maximum(FALL * of_all[:, band - 1])
+        of_all[:, band] = (hits[:, band] + BEFOREHAND * prior) / (tries[:, band] + BEFOREHAND)
+    weight = weight * torch.tensor([[kind == other for other in kinds] for kind in kinds])
+    of_kind = (weight @ ledger.hits_for_kind + DRAWN * of_all) / (weight @ ledger.tries + DRAWN)
+    return (ledger.hits + DRAWN * of_kind) / (ledger.tries + DRAWN)
+
+
+def best_turn(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+    """Return the turn that is expected to break most a pass; None where every move has seen every standing image.
+
+    A turn takes all of the nearer bands too that the move has not seen, and is of no less than a few images, where
+    there are so many.
+    """
+    outlook, ranked, total = Outlook.of(moves, progress), progress.ranked(), len(progress.broken_by)
+    gained, many = (outlook.rates * outlook.left).cumsum(1), outlook.left.cumsum(1)
+    enough = (many >= FEWEST) | ((many > 0) & (many == many[:, -1:]))
+    yields = torch.where(enough, gained / (outlook.cost[:, None] * many.clamp_min(1)), -1.0)
+    number, band = divmod(int(yields.argmax()), BANDS)
+    if yields[number, band] < 0:
+        return None
+    bands = bands_of(len(ranked), total)
+    chosen = (~progress.ledger.shown[number][ranked.cpu()] & (bands <= band)).nonzero()[:, 0]
+    chosen = chosen[: max(FEWEST, math.ceil(CHUNK * total))]
+    return Turn(number, ranked[chosen.to(ranked.device)], bands[chosen])
+
+
+def further(moves: Mapping[str, Move], progress: Progress) -> float:
+    """Return how many images as many passes again are expected to break.
+
+    In each band one move is counted, the one that breaks most there: what two of them break is much the same.
+    """
+    outlook, budget = Outlook.of(moves, progress), float(progress.ledger.passes.sum())
+    gains, needs = outlook.rates * outlook.left, (outlook.cost[:, None] * outlook.left).nan_to_num(1.0)
+    number = (gains * (budget / needs.clamp_min(1)).clamp_max(1)).argmax(0)
+    gains, needs = gains[number, torch.arange(BANDS)], needs[number, torch.arange(BANDS)]
+    expected = 0.0
+    for band in (gains / needs.clamp_min(1)).argsort(descending=True, stable=True).tolist():
+        if needs[band] > 0:
+            part = min(1.0, budget / float(needs[band]))
+            expected, budget = expected + part * float(gains[band]), budget - part * float(needs[band])
+    return expected

@@ -104,7 +104,9 @@ class GivesItsBuffersAway(torch.autograd.Function):
         return gradient
 
 
-NEAREST = pytest.mark.parametrize("attack", [FAB(L2(torch.inf), 5), DeepFool(), DeepFoolCL()], ids=lambda attack: type(attack).__name__)
+NEAREST = pytest.mark.parametrize(
+    "attack", [FAB(L2(torch.inf), 5), DeepFool(), DeepFoolCL()], ids=lambda attack: type(attack).__name__
+)
 """The attacks that ask one forward pass for several gradients."""
 
 

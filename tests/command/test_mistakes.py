@@ -35,7 +35,7 @@ MISTAKES = [
     (("train", "standard", "--begin", "{tmp}/nowhere"), "run.json is missing"),
     (("attack", "PGD"), "needs a network"),
     (("attack", "PGD", "{run}", "--device", "cuda:77"), "device 'cuda:77' cannot be used here"),
-    (("attack", "PDG", "{run}"), "did you mean 'PGD'"),
+    (("attack", "FGMS", "{run}"), "did you mean 'FGSM'"),
     (("attack", "PGD", "{tmp}/nowhere"), "no run's folder"),
     (("attack", "PGD", "{tmp}/weights.pt"), "is a pickle"),
     (("attack", "PGD", "{run}/model.safetensors"), "--model"),

@@ -18,7 +18,7 @@ from holdfast.threats import L1, L2, Linf, Threat
 EFFORTS = ("fast", "standard", "thorough", "autoattack")
 COSTS = {"apgd-ce": 200.0, "apgd-t": 1800.0, "fab-t": 2700.0, "square": 5000.0}
 """About what the attacks of AutoAttack cost, in passes an image."""
-FAST, LEAST = 60.0, 40_000.0
+FAST, LEAST = 80.0, 40_000.0
 """How many passes `fast` spends: so many an image, or so many in all where the images are few."""
 
 
@@ -46,7 +46,7 @@ def climbs(threat: Threat) -> dict[str, Move]:
         targets = Move(APGDT(threat, steps=20), passes=360)
     return {
         "climb": Move(ODI(threat, steps=10), early=True, passes=24, sweeps=True),
-        "climb ce": Move(ODI(threat, steps=20, objective=cross_entropy), early=True, passes=45, probed=True),
+        "climb ce": Move(ODI(threat, steps=10, objective=cross_entropy), early=True, passes=25, sweeps=True),
         "classes": Move(MultiTargeted(threat, steps=3), early=True, passes=63, probed=True),
         "targets": targets,
     }

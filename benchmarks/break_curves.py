@@ -1,6 +1,8 @@
-"""What short attacks leave standing and at what cost: the curves that the cascade's climbs were chosen from.
+"""What short attacks leave standing and at what cost: the curves that the short climbs of audits were chosen from.
 
-python benchmarks/break_curves.py    # a linear network and a small robust one, both on digits; some minutes
+    python benchmarks/break_curves.py    # a linear network and a small robust one, both on digits
+
+It takes some minutes.
 """
 
 import argparse

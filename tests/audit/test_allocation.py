@@ -112,9 +112,9 @@ def test_a_turn_is_of_a_few_images_at_least() -> None:
 def test_hits_fade_for_others_and_stay_for_the_attack_itself() -> None:
     ledger, rows, bands = Ledger.blank(3, 8), torch.arange(8), torch.zeros(8, dtype=torch.int64)
     half = torch.arange(8) < 4
-    ledger.enter(Turn(0, rows, bands), torch.tensor([True, True, False]), half, 80.0)
-    ledger.enter(Turn(1, rows, bands), torch.tensor([True, True, False]), ~half & half, 80.0)
-    ledger.enter(Turn(2, rows, bands), torch.tensor([False, False, True]), ~half & half, 80.0)
+    ledger.enter(Turn(0, rows, bands), torch.tensor([True, True, False]), half)
+    ledger.enter(Turn(1, rows, bands), torch.tensor([True, True, False]), ~half & half)
+    ledger.enter(Turn(2, rows, bands), torch.tensor([False, False, True]), ~half & half)
     assert ledger.hits[:, 0].tolist() == [4, 0, 0]
     assert ledger.hits_for_kind[:, 0].tolist() == [2, 0, 0]
     assert ledger.hits_for_all[:, 0].tolist() == [1, 0, 0]

@@ -13,10 +13,10 @@ from holdfast.errors import BadRecord
 def test_progress_comes_back(tmp_path: Path) -> None:
     images = torch.rand(5, 1, 2, 2)
     progress = begin(images, 2)
-    progress.start(Turn(0, torch.arange(5), torch.zeros(5, dtype=torch.int64)))
+    progress.turn = Turn(0, torch.arange(5), torch.zeros(5, dtype=torch.int64))
     progress.broken_by[2], progress.spent[0] = 0, [5.0, 0.0, 0.25]
     progress.end(torch.tensor([True, False]))
-    progress.start(Turn(1, torch.tensor([4, 0]), torch.tensor([0, 1]), telling=False))
+    progress.turn = Turn(1, torch.tensor([4, 0]), torch.tensor([0, 1]), telling=False)
     progress.done, progress.step = 1, 1
     (tmp_path / f".a.safetensors.{2**22 + 1}").touch()  # of a process that was killed
     write(tmp_path / "a.safetensors", progress)
@@ -24,7 +24,7 @@ def test_progress_comes_back(tmp_path: Path) -> None:
     back = read(tmp_path / "a.safetensors", images)
     assert torch.equal(back.broken_by, progress.broken_by)
     assert torch.equal(back.best, images)
-    assert (back.spent, back.done, back.step, back.before) == ([[5.0, 0.0, 0.25], [0.0] * 3], 1, 1, 0.0)
+    assert (back.spent, back.done, back.step) == ([[5.0, 0.0, 0.25], [0.0] * 3], 1, 1)
     assert (back.turn.move, back.turn.rows.tolist(), back.turn.bands.tolist()) == (1, [4, 0], [0, 1])
     assert not back.turn.telling
     for name, table in progress.ledger.tensors().items():

@@ -5,12 +5,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from holdfast.attacks.balls import Shortest, answer, look
+from torch import Tensor
+
 from holdfast.attacks.primal_dual import PrimalDual, Walk
-from holdfast.attacks.watched import Watched
-from holdfast.streams import Stream
 from holdfast.threats import L2, Threat, per_image
-from holdfast.types import Images, Targets
 
 
 @dataclass(frozen=True)
@@ -27,21 +25,8 @@ class PDGD(PrimalDual):
 
     threat: Threat = L2(math.inf)
 
-    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Descend, and keep the shortest break met on the way."""
-        best, first = Shortest.none(self.threat, images), images if start is None else start
-        place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
-        walk = Walk.begin(place, images[place], first[place], self.first_ratio)
-        for i in range(self.steps):
-            if len(walk.place) == 0:
-                break
-            x = walk.x0 + walk.r
-            loss, broken, slope = look(model, x, targets[walk.place], self.objective)
-            best.keep(walk.place, x, broken)
-            m = -loss
-            # The gradient of lambda_0 |r| + lambda_1 softplus(m); that of |r| is zero at zero.
-            g = per_image(walk.lambda_0) * self.threat.ascent(walk.r) - per_image(walk.lambda_1 * m.sigmoid()) * slope
-            walk.descend(g, self.eta(i), i)
-            walk.weigh(m, self.dual_eta(i))
-            walk = walk.only(best.unsettled(walk.place))
-        return best.inside()
+    def move(self, walk: Walk, slope: Tensor, i: int) -> None:
+        """Descend on lambda_0 |r| + lambda_1 softplus(m); the gradient of |r| is zero at zero."""
+        walk.descend(
+            per_image(walk.lambda_0) * self.threat.ascent(walk.r) + per_image(walk.lambda_1) * slope, self.eta(i), i
+        )

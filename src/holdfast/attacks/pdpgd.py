@@ -14,18 +14,14 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks import proximal
-from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.primal_dual import PrimalDual, Walk, boxed
-from holdfast.attacks.watched import Watched
-from holdfast.streams import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat, per_image
-from holdfast.types import Images, PerImage, Targets
+from holdfast.types import Images, PerImage
 
 ROUNDS = 5
 """How often the proximal operator is applied after a step, at most."""
 CLOSE = 0.01
 """An image has had enough of them once its change moves by less than this share of its length."""
-EUCLIDEAN = L2()
 OPERATORS = {Linf: proximal.linf, L2: proximal.l2, L1: proximal.l1}
 
 
@@ -43,31 +39,18 @@ class PDPGD(PrimalDual):
     sparse: Literal["two-thirds", "l0"] = "two-thirds"
     """What shrinks the change in L0: the operator of the 2/3 norm, or that of L0 itself; unused in other norms."""
 
-    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Cross the boundary again and again, and keep the shortest break met on the way."""
-        best, first = Shortest.none(self.threat, images), images if start is None else start
-        place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
-        walk = Walk.begin(place, images[place], first[place], self.first_ratio)
-        for i in range(self.steps):
-            if len(walk.place) == 0:
-                break
-            x = walk.x0 + walk.r
-            loss, broken, slope = look(model, x, targets[walk.place], self.objective)
-            best.keep(walk.place, x, broken)
-            m = -loss
-            d = walk.descend(-per_image(m.sigmoid()) * slope, self.eta(i), i)  # the gradient of softplus(m)
-            largest = d.flatten(1).amax(1)
-            mu = walk.lambda_0 / walk.lambda_1 * self.eta(i) / largest
-            walk.r = self.shrunk(walk.x0, walk.r, mu, d / per_image(largest))
-            walk.weigh(m, self.dual_eta(i))
-            walk = walk.only(best.unsettled(walk.place))
-        return best.inside()
+    def move(self, walk: Walk, slope: Tensor, i: int) -> None:
+        """Descend on softplus(m), then shrink the change by the norm, in the metric of Adam."""
+        d = walk.descend(slope, self.eta(i), i)
+        largest = d.flatten(1).amax(1)
+        mu = walk.lambda_0 / walk.lambda_1 * self.eta(i) / largest
+        walk.r = self.shrunk(walk.x0, walk.r, mu, d / per_image(largest))
 
     def shrunk(self, x0: Images, r: Tensor, mu: PerImage, h: Tensor) -> Tensor:
         """Return the minimum of |q - r|^2 / 2 in the metric h, plus mu times the norm, as near as some rounds come."""
         before, q = r, boxed(x0, self.operator(r, mu))
         for _ in range(ROUNDS - 1):
-            moving = EUCLIDEAN.dual(q - before) > CLOSE * EUCLIDEAN.dual(q)
+            moving = proximal.EUCLIDEAN.dual(q - before) > CLOSE * proximal.EUCLIDEAN.dual(q)
             following = boxed(x0, self.operator(q - h * (q - r), mu))
             before, q = q, torch.where(per_image(moving), following, q)
         return q

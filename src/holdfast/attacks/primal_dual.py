@@ -8,6 +8,7 @@ A tie (m = 0) is a break here, as everywhere in this library; there it is none.
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -15,9 +16,13 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.balls import Shortest, answer, look
+from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import crosses_zero, margin
-from holdfast.types import Images, Index, Objective, PerImage
+from holdfast.streams import Stream
+from holdfast.threats import per_image
+from holdfast.types import Images, Index, Objective, PerImage, Targets
 
 BETA_1, BETA_2, SMALLEST = 0.9, 0.999, 1e-8
 """Of Adam."""
@@ -31,7 +36,7 @@ LEAST_RATIO = 1e-6
 
 @dataclass(frozen=True)
 class PrimalDual(Attack):
-    """The settings that both attacks have."""
+    """The settings and the loop that both attacks have; they differ in the primal step."""
 
     labelled: ClassVar[bool] = True
 
@@ -48,8 +53,8 @@ class PrimalDual(Attack):
     objective: Objective = margin
     """Zero at the boundary and above it where the image is broken.
 
-    Logits a hundred times smaller or larger lengthen the ways by up to a half, larger ones those of PDGD threefold.
-    `dlr` makes both blind to that scale, at ways half as long again. To reach a wanted class take `Towards(margin)`.
+    The scale of the logits changes how long the ways are, most of all those of PDGD. `dlr` makes both attacks blind to
+    that scale, at longer ways. To reach a wanted class take `Towards(margin)`.
     """
 
     def __post_init__(self) -> None:
@@ -62,6 +67,27 @@ class PrimalDual(Attack):
         within = LEAST_RATIO <= self.first_ratio <= 1 / LEAST_RATIO
         require(within, f"{name}: first_ratio = {self.first_ratio}, not in [{LEAST_RATIO}, {1 / LEAST_RATIO:.0f}]")
         require(self.dual_step >= 0, f"{name}: dual_step = {self.dual_step}, not 0 or more")
+
+    def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Cross the boundary again and again, and keep the shortest break met on the way."""
+        best, first = Shortest.none(self.threat, images), images if start is None else start
+        place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
+        walk = Walk.begin(place, images[place], first[place], self.first_ratio)
+        for i in range(self.steps):
+            if len(walk.place) == 0:
+                break
+            x = walk.x0 + walk.r
+            loss, broken, slope = look(model, x, targets[walk.place], self.objective)
+            best.keep(walk.place, x, broken)
+            m = -loss
+            self.move(walk, -per_image(m.sigmoid()) * slope, i)
+            walk.weigh(m, self.dual_eta(i))
+            walk = walk.only(best.unsettled(walk.place))
+        return best.inside()
+
+    @abstractmethod
+    def move(self, walk: "Walk", slope: Tensor, i: int) -> None:
+        """Take the primal step number i; `slope` is the gradient of softplus(m)."""
 
     def eta(self, i: int) -> float:
         """Return the primal step."""

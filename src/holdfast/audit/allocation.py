@@ -49,7 +49,7 @@ class Allocation:
         first = first_try(moves, progress)
         if first is not None:
             return first
-        total, spent = len(progress.broken_by), float(progress.ledger.passes.sum())
+        total, spent = len(progress.broken_by), float(progress.passes.sum())
         over = spent >= max(self.passes * total, self.least) or further(moves, progress) < settled_below(total)
         return None if over else best_turn(moves, progress)
 
@@ -93,7 +93,7 @@ class Outlook:
         bands = bands_of(len(ranked), len(progress.broken_by))
         left = torch.stack([torch.bincount(bands[~shown], minlength=BANDS) for shown in ledger.shown[:, ranked]])
         beforehand = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
-        cost = torch.where(ledger.images > 0, ledger.passes / ledger.images.clamp_min(1), beforehand).clamp_min(1)
+        cost = torch.where(ledger.images > 0, progress.passes / ledger.images.clamp_min(1), beforehand).clamp_min(1)
         left[cost == math.inf] = 0  # these are not for choosing
         return cls(rates(ledger, [move.kind for move in moves.values()], cost), left.double(), cost)
 
@@ -138,7 +138,7 @@ def further(moves: Mapping[str, Move], progress: Progress) -> float:
 
     In each band one move is counted, the one that breaks most there: what two of them break is much the same.
     """
-    outlook, budget = Outlook.of(moves, progress), float(progress.ledger.passes.sum())
+    outlook, budget = Outlook.of(moves, progress), float(progress.passes.sum())
     gains, needs = outlook.rates * outlook.left, (outlook.cost[:, None] * outlook.left).nan_to_num(1.0)
     number = (gains * (budget / needs.clamp_min(1)).clamp_max(1)).argmax(0)
     gains, needs = gains[number, torch.arange(BANDS)], needs[number, torch.arange(BANDS)]

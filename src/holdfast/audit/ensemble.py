@@ -96,7 +96,7 @@ class InOrder:
         for number, name in enumerate(moves):
             rows = standing[~progress.ledger.shown[number].to(standing.device)[standing]]
             if len(rows) and (number == 0 or not self.names or name in self.names):
-                return Turn(number, rows, torch.zeros(len(rows), dtype=torch.int64))
+                return Turn(number, rows, torch.zeros(len(rows), dtype=torch.int64), telling=False)
         return None
 
 
@@ -144,7 +144,7 @@ def go_on(subject: Subject, begun: Begun, choose: Choose, tell: Tell = untold) -
             turn = choose(begun.moves, progress)
             if turn is None:
                 return
-            progress.start(turn)
+            progress.turn = turn
         name = names[progress.move]
         with fresh(name):  # two moves of one kind draw different random numbers
             one_turn(subject, begun, tell)

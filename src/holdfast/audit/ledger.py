@@ -1,4 +1,4 @@
-"""What each attack of an ensemble was shown, what it broke, and what that cost: what the next turn is chosen from."""
+"""What each attack of an ensemble was shown, and what it broke: what the next turn is chosen from."""
 
 import math
 from dataclasses import dataclass, fields
@@ -25,12 +25,13 @@ class Turn:
     bands: Tensor
     """The band of each of the images."""
     telling: bool = True
-    """Whether other attacks learn from it: not from the sweeps, which rank the images anew."""
+    """Whether the choice of later turns follows from it: not from sweeps, which rank the images anew, nor from a turn
+    in a fixed order, which has no bands."""
 
     @classmethod
-    def none(cls, after: int = -1) -> "Turn":
-        """Return what stands where no turn is under way, after one of this move."""
-        return cls(after, torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+    def none(cls) -> "Turn":
+        """Return the turn of no move, on no image: none is under way."""
+        return cls(-1, torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
 
 
 @dataclass
@@ -47,24 +48,22 @@ class Ledger:
     """The same as other moves of its kind see it: it fades with each turn that one of them has in the band."""
     hits_for_all: Tensor
     """The same as all others see it: it fades with every turn in the band."""
-    images: Tensor
-    """How many images a move was shown, by the move."""
-    passes: Tensor
-    """Forwards and backwards that they cost."""
+
+    @property
+    def images(self) -> Tensor:
+        """How many images each move was shown; no move is shown one twice."""
+        return self.shown.sum(1)
 
     @classmethod
     def blank(cls, moves: int, count: int) -> "Ledger":
         """Return the ledger of moves that have done nothing."""
         tables = ("tries", "hits", "hits_for_kind", "hits_for_all")
         numbers = {name: torch.zeros(moves, BANDS, dtype=torch.float64) for name in tables}
-        numbers |= {name: torch.zeros(moves, dtype=torch.float64) for name in ("images", "passes")}
         return cls(torch.zeros(moves, count, dtype=torch.bool), **numbers)
 
-    def enter(self, turn: Turn, alike: Tensor, broken: Tensor, passes: float) -> None:
-        """Note which images of a turn broke, and what it cost; `alike` are the moves of its kind."""
+    def enter(self, turn: Turn, alike: Tensor, broken: Tensor) -> None:
+        """Note which images of a turn broke; `alike` are the moves of its kind."""
         self.shown[turn.move, turn.rows.cpu()] = True
-        self.images[turn.move] += len(turn.rows)
-        self.passes[turn.move] += passes
         if not turn.telling:
             return
         tries = torch.bincount(turn.bands, minlength=BANDS).double()

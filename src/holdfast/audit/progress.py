@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from holdfast import record
 from holdfast.audit.ledger import Ledger, Turn
@@ -29,11 +30,9 @@ class Progress:
     spent: list[list[float]]
     """Forwards, backwards and seconds of each move."""
     turn: Turn = field(default_factory=Turn.none)
-    """The present turn, or the last one."""
+    """The present turn; `Turn.none()` between two."""
     done: int = 0
     """How many of its images are through."""
-    before: float = 0.0
-    """The passes that its move had spent when it began."""
     step: int = 0
     """The number of the step of the audit's plan that the turn belongs to."""
 
@@ -47,15 +46,16 @@ class Progress:
         """Whether the present turn has not come to its end."""
         return len(self.turn.rows) > 0
 
-    def start(self, turn: Turn) -> None:
-        """Begin a turn."""
-        self.turn, self.done, self.before = turn, 0, sum(self.spent[turn.move][:2])
+    @property
+    def passes(self) -> Tensor:
+        """Forwards and backwards of each move together."""
+        return torch.tensor(self.spent, dtype=torch.float64)[:, :2].sum(1)
 
     def end(self, alike: Flags) -> None:
         """End the present turn, and enter it into the ledger; `alike` are the moves of its kind."""
         broken = self.broken_by[self.turn.rows] != STANDS
-        self.ledger.enter(self.turn, alike, broken, sum(self.spent[self.turn.move][:2]) - self.before)
-        self.turn, self.done = Turn.none(self.turn.move), 0
+        self.ledger.enter(self.turn, alike, broken)
+        self.turn, self.done = Turn.none(), 0
 
     def standing(self) -> Rows:
         """Return the positions of the images that nothing has broken."""
@@ -86,7 +86,6 @@ def write(path: Path, progress: Progress) -> None:
         "rows": turn.rows,
         "bands": turn.bands,
         "at": torch.tensor([turn.move, int(turn.telling), progress.done, progress.step]),
-        "before": torch.tensor([progress.before], dtype=torch.float64),
         **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
     }
     record.write_tensors(path, tensors, audit=path.stem)
@@ -99,5 +98,4 @@ def read(path: Path, images: Images) -> Progress:
     ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})
     move, telling, done, step = kept["at"].tolist()
     turn = Turn(move, rows, kept["bands"], bool(telling))
-    spent, before = kept["spent"].tolist(), float(kept["before"])
-    return Progress(broken_by, best, margin, ledger, spent, turn, done, before, step)
+    return Progress(broken_by, best, margin, ledger, kept["spent"].tolist(), turn, done, step)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import combinations
 
 import pytest
 import torch
@@ -183,3 +184,15 @@ def test_steps_on_few_values_leave_out_those_at_a_wall(threat: Threat) -> None:
     assert not free[0, 0, 0, :2].any()
     for dense in (Linf(0.1), L2(0.5)):  # as published: they move every value, and cut afterwards
         assert torch.equal(dense.ascent(gradient, images), dense.ascent(gradient))
+
+
+def test_the_l0_corner_is_the_highest_of_all_points_that_change_so_few_values() -> None:
+    generator = torch.Generator().manual_seed(3)
+    center, gradient = (torch.rand(20, 1, 2, 3, generator=generator) for _ in range(2))
+    gradient = gradient - 0.5
+    corner = L0(2).corner(gradient, center)
+    assert float(L0(2).distance(corner, center).max()) <= 2
+    height = ((corner - center) * gradient).flatten(1).sum(1)
+    walls = (gradient * ((gradient > 0).float() - center)).flatten(1)
+    pairs = torch.stack([walls[:, i] + walls[:, j] for i, j in combinations(range(6), 2)]).amax(0)
+    torch.testing.assert_close(height, pairs)

@@ -262,6 +262,17 @@ class L0(Threat):
         gradient = _free(gradient, images)
         return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
 
+    def corner(self, gradient: Tensor, center: Images) -> Images:
+        """Return the point of ball and box where a linear function of this gradient is highest.
+
+        The eps values that gain most on the way to their walls are at them.
+        """
+        slope, pixels = gradient.flatten(1), center.flatten(1)
+        wall = (slope > 0).to(pixels.dtype)
+        gain = slope * (wall - pixels)
+        place = gain.topk(int(min(self.eps, gain.shape[1])), dim=1).indices
+        return pixels.scatter(1, place, wall.gather(1, place)).view_as(center)
+
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return how many values changed."""
         return (images != center).flatten(1).sum(1).float()

@@ -17,7 +17,7 @@ from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.correctness import is_correct
 from holdfast.objectives import difference
 from holdfast.streams import Stream
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Targets
 
 
@@ -25,7 +25,7 @@ from holdfast.types import Images, Targets
 class MultiTargeted(Attack):
     """Short climbs towards one wrong class after another, the likeliest first; broken images leave."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()

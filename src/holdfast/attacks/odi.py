@@ -14,7 +14,7 @@ from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import margin
 from holdfast.streams import Stream
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Objective, Outputs, PerImage, Targets
 
 
@@ -22,7 +22,7 @@ from holdfast.types import Images, Objective, Outputs, PerImage, Targets
 class ODI(Attack):
     """Short climbs on the margin from starts that differ in the network's outputs."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 
     threat: Threat = Linf()
     steps: int = 20

@@ -1,9 +1,9 @@
 """A short climb: steps that shrink along a cosine, with momentum as in APGD, and broken images leaving at every step.
 
 Below some thirty steps a fixed schedule gets further than APGD's, which learns from the past when to halve (measured in
-the audit's break curves). In L1, where a step along the gradient moves few values and wastes itself on walls, each step
-goes part of the way to the ball's best corner instead (Frank, Wolfe, 1956): on a linear network the first one arrives.
-The forward pass of a step is also the test of the step before it.
+the audit's break curves). In L1 and L0, where a step along the gradient moves few values and wastes itself on walls,
+each step goes part of the way to the ball's best corner instead (Frank, Wolfe, 1956): on a linear network the first one
+arrives. The forward pass of a step is also the test of the step before it.
 """
 
 import math
@@ -14,11 +14,11 @@ import torch
 from holdfast.attacks.attack import succeeded
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.threats import L1, Threat, per_image
+from holdfast.threats import L0, L1, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 
 FIRST, LAST = 2.0, 0.05
-"""The first and the last step in units of eps; in L1 the last as a share of the way."""
+"""The first and the last step in units of eps; in L1 and L0 the last as a share of the way."""
 
 
 class Reached(NamedTuple):
@@ -57,7 +57,7 @@ def short_climb(
 def stepped(threat: Threat, images: Images, x: Images, before: Images, gradient: torch.Tensor, passed: float) -> Images:
     """Return the next point, when this share of the climb has passed; the first has no momentum."""
     cosine = (1 + math.cos(math.pi * passed)) / 2
-    if isinstance(threat, L1):
+    if isinstance(threat, L1 | L0):
         share = LAST + (1 - LAST) * cosine
         return threat.project(x + share * (threat.corner(gradient, images) - x), images)
     eta, momentum = threat.eps * (LAST + (FIRST - LAST) * cosine), 0.25 if passed else 0.0

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.audit.autoattack import NORMS
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.launched import speaks, together
 from holdfast.audit.surrogate import known_precision
@@ -18,7 +17,7 @@ from holdfast.errors import UsageError, require
 from holdfast.export import judge_of
 from holdfast.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.run import isolated, reseed
-from holdfast.threats import Threat
+from holdfast.threats import NORMS, Threat
 from holdfast.weights import Normalisation, assumed
 
 
@@ -27,9 +26,9 @@ class Ball:
     """What the attacker may change."""
 
     norm: str = "linf"
-    """linf, l2 or l1."""
+    """linf, l2, l1 or l0."""
     eps: float | None = None
-    """In pixels of [0, 1]; the norm's usual one (8/255, 0.5, 12) where none is given."""
+    """In pixels of [0, 1], in l0 a number of values; the norm's usual one (8/255, 0.5, 12, 20) where none is given."""
 
     def __call__(self) -> Threat:
         """Return the threat."""

@@ -61,7 +61,7 @@ def test_bands_are_ranks_each_twice_as_wide_as_the_one_before() -> None:
 
 
 def test_every_probed_attack_is_tried_on_images_of_all_ranks() -> None:
-    begun = ended({"a": Move(Breaks(), probed=True), "b": Move(Breaks(), probed=True)}, choose=Allocation(passes=0))
+    begun = ended({"a": Move(Breaks(), first="few"), "b": Move(Breaks(), first="few")}, choose=Allocation(passes=0))
     assert begun.progress.ledger.images.tolist() == [400, PROBED, PROBED]
     shown = begun.progress.ledger.shown[1:]
     for row in shown:
@@ -72,26 +72,26 @@ def test_every_probed_attack_is_tried_on_images_of_all_ranks() -> None:
 
 def test_what_breaks_far_from_the_boundary_is_found_by_the_first_try_and_then_on_all() -> None:
     """A mask: the images that break are not those that came nearest."""
-    begun = ended({"useless": Move(Breaks(), probed=True), "good": Move(Breaks(low=0.5, high=0.9), probed=True)})
+    begun = ended({"useless": Move(Breaks(), first="few"), "good": Move(Breaks(low=0.5, high=0.9), first="few")})
     first = torch.linspace(0, 1, 400)
     assert torch.equal(begun.progress.broken_by == 2, (first >= 0.5) & (first < 0.9))
 
 
 def test_of_two_attacks_that_break_the_same_the_cheaper_one_does_it() -> None:
     dear, cheap = Breaks(high=0.6, cost=50), Breaks(high=0.6, cost=5)
-    begun = ended({"dear": Move(dear, probed=True), "cheap": Move(cheap, probed=True)})
+    begun = ended({"dear": Move(dear, first="few"), "cheap": Move(cheap, first="few")})
     assert int((begun.progress.broken_by == -1).sum()) == 160
     assert int((begun.progress.broken_by == 1).sum()) <= PROBED
 
 
 def test_it_ends_before_useless_attacks_have_seen_every_image() -> None:
-    begun = ended({name: Move(Breaks(), probed=True) for name in "abcdef"})
+    begun = ended({name: Move(Breaks(), first="few") for name in "abcdef"})
     assert not begun.progress.ledger.shown[1:].all()
     assert further(begun.moves, begun.progress) < 1
 
 
 def test_a_sweep_ranks_and_says_nothing_of_the_other_attacks() -> None:
-    begun = ended({"sweep": Move(Breaks(high=0.3), sweeps=True)}, choose=Allocation(passes=0))
+    begun = ended({"sweep": Move(Breaks(high=0.3), first="all")}, choose=Allocation(passes=0))
     assert begun.progress.ledger.images.tolist() == [400, 400]
     assert float(begun.progress.ledger.tries.sum()) == 0
 
@@ -105,7 +105,7 @@ def test_a_turn_is_of_a_few_images_at_least() -> None:
             sizes.append(len(turn.rows) if turn is not None else 0)
             return turn
 
-    ended({name: Move(Breaks(low=0.1, high=0.2), probed=True) for name in "abc"}, choose=Watching())
+    ended({name: Move(Breaks(low=0.1, high=0.2), first="few") for name in "abc"}, choose=Watching())
     assert min(sizes[:-1]) >= FEWEST
 
 

@@ -8,21 +8,25 @@ import torch
 from scipy.optimize import linprog
 
 import holdfast as hf
-from holdfast import L1, L2, Linf, Threat
-from holdfast.attacks import FGSM
+from holdfast import L0, L1, L2, Linf, Threat
+from holdfast.attacks import FGSM, PDPGD, SigmaZero
 from holdfast.audit import cascade, entry
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.doubts import misled
 from holdfast.audit.ensemble import Move
 from holdfast.audit.verdict import Check
+from holdfast.errors import BadValue
 from holdfast.evaluation import judge
 from holdfast.objectives import margin
 from tests.audit.tiny import linear
 
 
 def highest(threat: Threat, pixels: list[float], slope: list[float]) -> float:
-    """Return how much a linear function can rise inside ball and box, by linear programming."""
+    """Return how much a linear function can rise inside ball and box, by linear programming; in L0 the best few."""
     up, down = [1 - pixel for pixel in pixels], list(pixels)
+    if isinstance(threat, L0):
+        rises = (s * u if s > 0 else -s * d for s, u, d in zip(slope, up, down, strict=True))
+        return sum(sorted(rises)[-int(threat.eps) :])
     if isinstance(threat, Linf):
         return sum(
             s * min(threat.eps, u) if s > 0 else -s * min(threat.eps, d)
@@ -33,7 +37,7 @@ def highest(threat: Threat, pixels: list[float], slope: list[float]) -> float:
     return float(-found.fun)
 
 
-@pytest.mark.parametrize("threat", [Linf(0.06), L1(1.2)], ids=str)
+@pytest.mark.parametrize("threat", [Linf(0.06), L1(1.2), L0(1)], ids=str)
 def test_on_a_linear_network_the_shortest_effort_breaks_all_that_can_be_broken(threat: Threat) -> None:
     test, model = hf.load("digits", "test"), linear()
     images, labels = test.take(torch.arange(60)), test.labels[:60]
@@ -58,6 +62,19 @@ def test_standard_and_thorough_choose_from_all_that_fast_has_and_from_autoattack
         assert trusted.items() <= standard.items()
 
 
+def test_in_l0_standard_leaves_no_more_than_the_best_of_its_longest_attacks_and_autoattack_is_refused() -> None:
+    test, model, threat = hf.load("digits", "test"), linear(), L0(1)
+    images, labels = test.take(torch.arange(100)), test.labels[:100]
+    report = hf.audit(model, images, labels, threat)
+    for attack in (SigmaZero(threat), PDPGD(threat)):
+        with torch.no_grad():
+            held = model(attack(model, images, labels)).argmax(1) == labels
+        assert int((~report.broken).sum()) <= int(held.sum())
+    assert float(threat.distance(report.adversarial, images).max()) <= 1
+    with pytest.raises(BadValue, match="L0"):
+        hf.audit(model, images, labels, threat, "autoattack")
+
+
 @pytest.mark.parametrize("threat", [Linf(0.03), L2(0.2), L1(0.6)], ids=str)
 def test_the_nearest_points_are_those_whose_margins_are_told(threat: Threat) -> None:
     test, model = hf.load("digits", "test"), linear()
@@ -77,7 +94,7 @@ def test_a_check_that_says_the_attacks_failed_sends_standard_through_all_of_auto
 ) -> None:
     test, model = hf.load("digits", "test"), linear()
     images, labels = test.take(torch.arange(4)), test.labels[:4]
-    chosen = {"quick": Move(FGSM(Linf(0.001)), sweeps=True), "never": Move(FGSM(Linf(0.001)), passes=math.inf)}
+    chosen = {"quick": Move(FGSM(Linf(0.001)), first="all"), "never": Move(FGSM(Linf(0.001)), passes=math.inf)}
     monkeypatch.setattr(entry, "moves_of", lambda *_: {**chosen, "trusted": Move(FGSM(Linf(0.001)), passes=1e9)})
     monkeypatch.setattr(cascade, "published", lambda threat: {"trusted": FGSM(threat)})
     monkeypatch.setattr(cascade, "COSTS", {"trusted": 1e9})

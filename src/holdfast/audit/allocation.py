@@ -22,8 +22,11 @@ from holdfast.audit.progress import Progress
 from holdfast.audit.verdict import settled_below
 from holdfast.types import Rows
 
-FIRST_RATE, FALL = 0.3, 1 / 3
-"""What the first band is expected to give before anything is known, and what each band gives of the one before it."""
+FIRST_RATE, REACH, LEAST_RATE = 0.3, 0.05, 0.0003
+"""What is expected of an image before anything is known: so much at the boundary, less by a factor of e with each
+so many radii of its distance, and so much at least."""
+FALL = 1 / 3
+"""What a band is expected to give at least of the one before it; before anything is known, where no distance is."""
 BEFOREHAND, DRAWN = 4.0, 8.0
 """As how many tries the expectations count: of beforehand in a band, and of a band or a kind in an attack there."""
 PROBED = 16
@@ -59,10 +62,14 @@ def first_try(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
     ranked, total = progress.ranked(), len(progress.broken_by)
     new = [number for number, images in enumerate(progress.ledger.images.tolist()) if images == 0 and len(ranked)]
     for number, move in enumerate(moves.values()):
-        if number in new and move.sweeps:
+        if number in new and move.first == "all":
             return Turn(number, ranked, bands_of(len(ranked), total), telling=False)
     return next(
-        (probe(number, ranked, total) for number, move in enumerate(moves.values()) if number in new and move.probed),
+        (
+            probe(number, ranked, total)
+            for number, move in enumerate(moves.values())
+            if number in new and move.first == "few"
+        ),
         None,
     )
 
@@ -92,23 +99,34 @@ class Outlook:
         ledger, ranked = progress.ledger, progress.ranked().cpu()
         bands = bands_of(len(ranked), len(progress.broken_by))
         left = torch.stack([torch.bincount(bands[~shown], minlength=BANDS) for shown in ledger.shown[:, ranked]])
-        beforehand = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
-        cost = torch.where(ledger.images > 0, progress.passes / ledger.images.clamp_min(1), beforehand).clamp_min(1)
+        stated = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
+        cost = torch.where(ledger.images > 0, progress.passes / ledger.images.clamp_min(1), stated).clamp_min(1)
         left[cost == math.inf] = 0  # these are not for choosing
-        return cls(rates(ledger, [move.kind for move in moves.values()], cost), left.double(), cost)
+        first = beforehand(progress.distance(ranked.to(progress.slope.device)).cpu(), bands)
+        return cls(rates(ledger, [move.kind for move in moves.values()], cost, first), left.double(), cost)
 
 
-def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor) -> Tensor:
-    """Return the share that each move, of these kinds, is expected to break in each band.
+def beforehand(distance: Tensor, bands: Tensor) -> Tensor:
+    """Return the share of each band that is expected to break before anything is known, by the images' distances."""
+    of_rank = FIRST_RATE * FALL ** bands.double()
+    each = torch.where(distance.isfinite(), FIRST_RATE * (-distance.double() / REACH).exp(), of_rank)
+    many = torch.bincount(bands, minlength=BANDS)
+    return (torch.bincount(bands, each, minlength=BANDS) / many.clamp_min(1)).clamp_min(LEAST_RATE)
+
+
+def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor, first: Tensor) -> Tensor:
+    """Return the share that each move, of these kinds, is expected to break in each band; `first` is expected at first.
 
     A try of a short attack says less about a longer one: it counts by the share of its passes.
     """
     weight = (cost / cost[:, None]).clamp_max(1).nan_to_num(1.0)
     tries, hits = weight @ ledger.tries, weight @ ledger.hits_for_all
     of_all = torch.zeros_like(tries)
+    surprise = torch.ones_like(cost)  # a band that gave more than was expected of it says so of the next one as well
     for band in range(BANDS):
-        prior = torch.full_like(cost, FIRST_RATE * FALL**band).maximum(FALL * of_all[:, band - 1])
+        prior = first[band] * surprise
         of_all[:, band] = (hits[:, band] + BEFOREHAND * prior) / (tries[:, band] + BEFOREHAND)
+        surprise = (of_all[:, band] / first[band]).clamp_min(1)
     weight = weight * torch.tensor([[kind == other for other in kinds] for kind in kinds])
     of_kind = (weight @ ledger.hits_for_kind + DRAWN * of_all) / (weight @ ledger.tries + DRAWN)
     return (ledger.hits + DRAWN * of_kind) / (ledger.tries + DRAWN)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
 from holdfast.attacks.watched import check_labels
 from holdfast.audit.ledger import Turn
+from holdfast.audit.nearness import slope
 from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, read, write
 from holdfast.audit.verdict import Stage
@@ -56,10 +58,8 @@ class Move:
     for choosing."""
     kind: str = "climb"
     """Attacks of one kind share what is learnt of them: climb, boundary (minimum-norm) or search (random)."""
-    sweeps: bool = False
-    """Whether it is made first, on all images: what it leaves ranks them."""
-    probed: bool = False
-    """Whether it is tried on a few images of all ranks before its turns are chosen."""
+    first: Literal["", "all", "few"] = ""
+    """What it is shown before any turn is chosen: all images, which it ranks, or a few of all ranks; else nothing."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +184,12 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
         check_labels(labels, logits)
         reached = margin(logits, labels).nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)  # of two ruled out
         spend(forwards=len(rows))
-    better = reached > progress.margin[rows]
-    progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
-    progress.margin[rows] = reached.maximum(progress.margin[rows])
-    progress.broken_by[rows[~is_correct(logits, labels)]] = progress.move
+        better = reached > progress.margin[rows]
+        progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
+        progress.margin[rows] = reached.maximum(progress.margin[rows])
+        progress.broken_by[rows[~is_correct(logits, labels)]] = progress.move
+        if move.first == "all" and move.attack is not None:
+            progress.slope[rows] = slope(subject.crafted_on, progress.best[rows], labels, move.attack.threat)
     cost = (spent.forwards, spent.backwards, time.monotonic() - began)
     progress.spent[progress.move] = [a + b for a, b in zip(progress.spent[progress.move], cost, strict=True)]
 

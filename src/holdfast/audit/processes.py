@@ -9,7 +9,7 @@ from holdfast.audit.progress import Progress
 from holdfast.errors import UsageError, require
 
 Value = TypeVar("Value")
-FOUND = ("broken_by", "best", "margin")
+FOUND = ("broken_by", "best", "margin", "slope")
 """What a move changes, a row an image."""
 
 

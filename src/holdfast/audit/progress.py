@@ -26,6 +26,8 @@ class Progress:
     """The break of each broken image; of the others, the point of the highest margin so far."""
     margin: PerImage
     """The highest margin so far: how near the network was to being wrong."""
+    slope: PerImage
+    """How much a whole radius can change the margin, by the gradient at the best point; 0 where it is not known."""
     ledger: Ledger
     spent: list[list[float]]
     """Forwards, backwards and seconds of each move."""
@@ -61,17 +63,26 @@ class Progress:
         """Return the positions of the images that nothing has broken."""
         return (self.broken_by == STANDS).nonzero()[:, 0]
 
+    def distance(self, rows: Rows) -> PerImage:
+        """Return how far images are from being wrong, by a linear estimate, in radii; infinity: not known."""
+        return torch.where(self.slope[rows] > 0, -self.margin[rows] / self.slope[rows], torch.inf)
+
     def ranked(self) -> Rows:
-        """Return the standing images, those that came nearest to being wrong first."""
+        """Return the standing images, those that came nearest to being wrong first.
+
+        By their distances; those whose distance is not known come last, by their margins.
+        """
         standing = self.standing()
-        return standing[self.margin[standing].sort(descending=True, stable=True).indices]
+        standing = standing[self.margin[standing].sort(descending=True, stable=True).indices]
+        return standing[self.distance(standing).sort(stable=True).indices]
 
 
 def begin(images: Images, moves: int = 1) -> Progress:
     """Return the progress of an ensemble that has done nothing."""
     nobody = torch.full((len(images),), STANDS, device=images.device)
     margin = torch.full((len(images),), -math.inf, device=images.device)
-    return Progress(nobody, images.clone(), margin, Ledger.blank(moves, len(images)), [[0.0] * 3 for _ in range(moves)])
+    slope, ledger = torch.zeros_like(margin), Ledger.blank(moves, len(images))
+    return Progress(nobody, images.clone(), margin, slope, ledger, [[0.0] * 3 for _ in range(moves)])
 
 
 def write(path: Path, progress: Progress) -> None:
@@ -82,6 +93,7 @@ def write(path: Path, progress: Progress) -> None:
         "broken_by": progress.broken_by,
         "best": progress.best,
         "margin": progress.margin,
+        "slope": progress.slope,
         "spent": torch.tensor(progress.spent, dtype=torch.float64),
         "rows": turn.rows,
         "bands": turn.bands,
@@ -94,8 +106,9 @@ def write(path: Path, progress: Progress) -> None:
 def read(path: Path, images: Images) -> Progress:
     """Read how far it had come; a file that was damaged, or is another audit's, is named."""
     kept = record.read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
-    broken_by, best, margin, rows = (kept[name].to(images.device) for name in ("broken_by", "best", "margin", "rows"))
+    names = ("broken_by", "best", "margin", "slope", "rows")
+    broken_by, best, margin, slope, rows = (kept[name].to(images.device) for name in names)
     ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})
     move, telling, done, step = kept["at"].tolist()
     turn = Turn(move, rows, kept["bands"], bool(telling))
-    return Progress(broken_by, best, margin, ledger, kept["spent"].tolist(), turn, done, step)
+    return Progress(broken_by, best, margin, slope, ledger, kept["spent"].tolist(), turn, done, step)

@@ -10,7 +10,8 @@ on whether the processor multiplies bfloat16 itself; the time does.
 from dataclasses import replace
 
 import torch
-from audit import Case, arguments, cases
+from audit import arguments
+from audited_networks import Case, cases
 from side_by_side import machine
 from torch import Tensor
 

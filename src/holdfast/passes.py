@@ -16,6 +16,11 @@ class Passes:
     forwards: int = 0
     backwards: int = 0
 
+    @property
+    def total(self) -> int:
+        """Forwards and backwards together."""
+        return self.forwards + self.backwards
+
 
 _counters: ContextVar[tuple[Passes, ...]] = ContextVar("holdfast_passes", default=())
 

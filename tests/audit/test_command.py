@@ -96,6 +96,8 @@ def test_json_says_everything(done: Done) -> None:
     assert found["threat"] == {"kind": "Linf", "eps": 0.05}
     assert (found["data"], found["seed"], found["effort"]) == ("digits, test", 0, "fast")
     assert [check["name"] for check in found["checks"]] == [kind.name for kind in (*BEFORE, *AFTER)]
+    last = found["stages"][-1]
+    assert sum(check["passes"] for check in found["checks"]) == last["forwards"] + last["backwards"]
     raised = [check["name"] for check in found["checks"] if check["state"] == "raised"]
     assert raised == [doubt["name"] for doubt in found["doubts"]]
     assert "too few images" in {doubt["name"] for doubt in found["doubts"]}

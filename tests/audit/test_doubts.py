@@ -15,6 +15,7 @@ from holdfast.audit import doubts
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import Progress
+from holdfast.audit.rations import SHARE, Ration
 from holdfast.audit.registry import AFTER, BEFORE, Kind
 from holdfast.audit.verdict import Check, Finding, Report, Stage, State, suspicion
 from holdfast.data import ImageSet, load
@@ -25,8 +26,8 @@ from holdfast.threats import Threat
 from tests.audit.broken import ATTACKS, MODELS, Around, behind, rounded, trained
 from tests.conftest import Small
 
-BUDGET = 42_000
-"""The passes of single images that all checks together may spend."""
+LEAST = {kind.name: kind.ration.cost(0) for kind in (*BEFORE, *AFTER)}
+"""What each check may cost at most where it is shown the fewest images that it needs."""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,8 @@ def test_a_broken_network_raises_its_doubt(name: str, honest: dict[str, nn.Modul
     assert all(one.words and one.figure >= 0 for one in found if one.state == "raised")
     assert [one.name for one in found] == [kind.name for kind in BEFORE]
     assert state(network) == before
-    assert spent.forwards + spent.backwards < BUDGET / 10
+    assert sum(one.passes for one in found) == spent.total
+    assert all(one.passes <= LEAST[one.name] for one in found)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -96,7 +98,8 @@ def test_a_masked_network_raises_its_doubts(name: str, honest: dict[str, nn.Modu
         raised = look_at_attacks(subject, Linf(eps), found, stages)
     assert own <= set(names(raised))
     assert state(network) == before
-    assert spent.forwards + spent.backwards < 0.9 * BUDGET
+    assert sum(one.passes for one in raised) == spent.total
+    assert all(one.passes <= LEAST[one.name] for one in raised)
 
 
 HONEST = [
@@ -111,12 +114,12 @@ HONEST = [
 def test_an_honest_network_raises_none(name: str, threat: Threat, honest: dict[str, nn.Module], data: ImageSet) -> None:
     network = honest[name]
     subject = Subject(network, network, data.images[:400], data.labels[:400])
-    with counting() as spent:
-        assert quiet(look_at_model(subject, threat))
+    first = look_at_model(subject, threat)
     found, stages = attacked(subject, threat, classes=9)
-    with counting() as later:
-        assert quiet(look_at_attacks(subject, threat, found, stages))
-    assert spent.forwards + spent.backwards + later.forwards + later.backwards < BUDGET
+    checks = look_at_attacks(subject, threat, found, stages, first)
+    assert quiet(checks)
+    moves, cost = sum(stage.forwards + stage.backwards for stage in stages), sum(check.passes for check in checks)
+    assert cost <= max(SHARE * (moves + cost), sum(LEAST.values()))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -295,7 +298,7 @@ def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> 
 
 def test_what_is_never_right_raises_nothing(data: ImageSet) -> None:
     network = Around(nn.Flatten(), back=lambda z: z[:, :10] - 100 * nn.functional.one_hot(data.labels[: len(z)], 10))
-    subject = Subject(network, network, data.images[:200], data.labels[:200])
+    subject = Subject(network, network, data.images[:60], data.labels[:60])
     random, *others = look_at_model(subject, Linf(0.1))
     assert random.state == "passed"
     assert {check.state for check in others} == {"not applicable"}
@@ -331,7 +334,7 @@ def test_a_check_that_raises_an_error_has_not_passed(
     def fails(scene: object) -> Finding:
         raise ValueError("first line\nsecond line")
 
-    kinds = [Kind("fails", "never", fails)]
+    kinds = [Kind("fails", "never", fails, Ration(1, 1, 0))]
     monkeypatch.setattr(doubts, "BEFORE", (*BEFORE[:1], *kinds))
     network = honest["linear"]
     *_, last = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))

@@ -24,7 +24,7 @@ FATES = [STANDS] * 5 + [2, 1, 1, 2] + [CLEAN] * 3
 MARGINS = [-3.0, -0.1, -2.0, -0.5, -9.0, 0.2, 0.3, 0.9, 0.4, 1.0, 1.0, 1.0]
 
 
-PASSED = Check("passed", 0.001, 0.01, name="wrong gradients")
+PASSED = Check("passed", 0.001, 0.01, name="wrong gradients", passes=4321)
 STOPPED = Check("could not run", words="KeyError: 'it'", name="random output")
 
 
@@ -78,7 +78,7 @@ def test_the_page_says_what_the_report_does(doubted: Audited) -> None:
     for fact in (doubted.origin.command, "2 CPU threads", "weights abc", 'effort="fast", seed=4, batch=250)', NASTY):
         assert fact in words
     for check in doubted.report.checks:
-        assert {check.name, check.state} <= set(read(html).words)
+        assert {check.name, check.state, f"{check.passes:,}"} <= set(read(html).words)
     assert STOPPED.words in words
 
 

@@ -87,10 +87,6 @@ def probabilities(subject: Subject) -> Finding:
     return finding(figure <= PROBABILITIES, PROBABILITIES, figure, meaning)
 
 
-FEW = 8
-"""Images that are enough where one call tells."""
-
-
 def gradients_inside(subject: Subject) -> Finding:
     """Doubt a network that differentiates something on its way to the answer.
 
@@ -125,7 +121,7 @@ def gradients_inside(subject: Subject) -> Finding:
 
 def _stopped(subject: Subject, tracked: bool) -> Exception | None:
     """Return what keeps the network from answering, with or without gradients tracked; None where it answers."""
-    images = subject.images[:FEW].clone().requires_grad_(tracked)
+    images = subject.images.clone().requires_grad_(tracked)
     spend(forwards=len(images))
     try:
         with at_rest(subject.model), torch.set_grad_enabled(tracked):
@@ -137,6 +133,8 @@ def _stopped(subject: Subject, tracked: bool) -> Exception | None:
 
 COMPANY = 1e-3
 """Distance between answers of unit length to one image in two batches; kernels of other shapes round otherwise."""
+FEW = 8
+"""How many of the images are asked about again, in other company."""
 
 
 def batch_dependence(subject: Subject) -> Finding:

@@ -6,7 +6,7 @@ judged by the network itself.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -51,6 +51,24 @@ def broken(subject: Subject, attack: Attack, start: Images | None = None) -> Fla
     return wrong(subject.model, attacked(subject, attack, start), subject)
 
 
+@dataclass(frozen=True)
+class Breaks:
+    """Which images attacks break, for checks that make the same attack on the same first images.
+
+    What one check has found is not made again for another that draws its random numbers under the same name.
+    """
+
+    known: dict[Attack, Flags] = field(default_factory=dict)
+
+    def of(self, subject: Subject, attack: Attack) -> Flags:
+        """Return which of the images the attack breaks."""
+        known = self.known.get(attack, torch.zeros(0, dtype=torch.bool, device=subject.images.device))
+        if len(known) < len(subject.images):
+            rest = broken(part(subject, slice(len(known), None)), attack)
+            known = self.known[attack] = torch.cat([known, rest])
+        return known[: len(subject.images)]
+
+
 def standing(subject: Subject, *attacks: Attack) -> Rows:
     """Return the images that attacks in turn do not break, each shown what the ones before it left."""
     rows = torch.arange(len(subject.images), device=subject.images.device)
@@ -93,7 +111,7 @@ def one_step_wins(subject: Subject, threat: Threat) -> Finding:
     return finding(figure > ONE_STEP and len(left) >= ONE_STEP_IMAGES, ONE_STEP, figure, meaning)
 
 
-UNBOUNDED_IMAGES, UNBOUNDED_STEPS = 32, 50
+UNBOUNDED_STEPS = 50
 UNBOUNDED = 0.1
 """Share of the images that stand although every image is allowed.
 
@@ -103,7 +121,6 @@ The silent parts of honest networks keep up to 6 %; masked networks that raise t
 
 def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
-    subject = part(subject, slice(UNBOUNDED_IMAGES))
     free = of_radius(threat, size_of_box(threat, subject.images))
     by_margin = APGD(free, steps=UNBOUNDED_STEPS, objective=margin)
     figure = len(standing(subject, by_margin, APGD(free, steps=UNBOUNDED_STEPS))) / len(subject.images)
@@ -116,33 +133,37 @@ def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
 
 FACTORS = (0.5, 1.0, 2.0, 4.0)
 """The radii at which the accuracy is taken, in units of eps."""
-CURVE_STEPS = 10
-RISE = 0.05
-"""How much the accuracy may rise from one radius to a larger one."""
+CLIMB_STEPS = 10
+"""How long the climbs are that two checks share."""
+RISE, RISE_IMAGES = 0.05, 3
+"""How much the accuracy may rise from one radius to a larger one, and how many images that is at least: one or two are
+chance."""
 FELL, FLAT = 0.9, 0.8
 """A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those."""
 
 
-def flat_curve(subject: Subject, threat: Threat) -> Finding:
+def flat_curve(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt an accuracy that rises with the radius, or falls at first and then no more."""
     if threat.eps == 0:
         return not_applicable("a radius of 0 has no multiples")
     radii = [min(factor * threat.eps, size_of_box(threat, subject.images)) for factor in FACTORS]
-    attacks = [APGD(of_radius(threat, eps), steps=CURVE_STEPS, objective=margin) for eps in radii]
-    curve = [1 - float(broken(subject, attack).float().mean()) for attack in attacks]
-    rise = max(later - earlier for earlier, later in pairwise(curve))
+    attacks = [APGD(of_radius(threat, eps), steps=CLIMB_STEPS, objective=margin) for eps in radii]
+    left = [len(subject.images) - int(breaks.of(subject, attack).sum()) for attack in attacks]
+    curve = [count / len(subject.images) for count in left]
+    risen = max(later - earlier for earlier, later in pairwise(left))
+    rise = risen / len(subject.images)
     flat = 0 < curve[0] <= FELL and curve[-1] >= FLAT * curve[0]
     points = ", ".join(f"{factor:g} eps: {share:.0%}" for factor, share in zip(FACTORS, curve, strict=True))
     meaning = (
         f"the accuracy does not fall as the radius grows ({points}): a larger ball holds the smaller one, so the "
         "attack misses what is there; try more steps, other losses and black-box attacks"
     )
-    if flat and rise <= RISE:
+    rises = rise > RISE and risen >= RISE_IMAGES
+    if flat and not rises:
         return finding(True, FLAT * curve[0], curve[-1], meaning)
-    return above(RISE, rise, meaning)
+    return finding(rises, RISE, rise, meaning)
 
 
-LOSS_STEPS = 15
 LOSSES = 0.08
 """Difference of the robust accuracies by two losses, at the lower end of its 95 % interval."""
 USUAL = 10.0
@@ -172,10 +193,10 @@ def usual_entropy(subject: Subject) -> ScaledEntropy:
     return ScaledEntropy(USUAL / height if 0 < height < math.inf else 1.0)
 
 
-def losses_disagree(subject: Subject, threat: Threat) -> Finding:
+def losses_disagree(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt a network that is much weaker under one loss than under the other."""
-    by_entropy = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=usual_entropy(subject)))
-    by_margin = broken(subject, APGD(threat, steps=LOSS_STEPS, objective=margin))
+    by_entropy = broken(subject, APGD(threat, steps=CLIMB_STEPS, objective=usual_entropy(subject)))
+    by_margin = breaks.of(subject, APGD(threat, steps=CLIMB_STEPS, objective=margin))
     count, apart = len(subject.images), int((by_margin != by_entropy).sum())
     figure = (int(by_margin.sum()) - int(by_entropy.sum())) / count
     weak, strong = ("cross-entropy", "margin") if figure > 0 else ("margin", "cross-entropy")

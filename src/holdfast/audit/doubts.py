@@ -2,10 +2,11 @@
 
 Each check of the registry ends in one of four states: it raised a doubt, it passed (its figure and its criterion are
 kept), it does not apply, or it could not run, because the network raised an error. The network is left as it was. All
-checks together spend at most about 42,000 passes of single images. Their random numbers are their own, and fixed.
+checks together spend at most a quarter of an audit's passes, unless that is too little for what they need
+(rations.py). Their random numbers are their own, and fixed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -15,56 +16,83 @@ from holdfast.attacks.inputs import check
 from holdfast.audit.attack_doubts import part, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import CLEAN, Progress
-from holdfast.audit.registry import AFTER, BEFORE, SAMPLE, Kind, Scene
+from holdfast.audit.rations import step_for
+from holdfast.audit.registry import AFTER, BEFORE, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
 from holdfast.behaviour import modules_behind
 from holdfast.errors import NoGradient, reason
+from holdfast.passes import counting
 from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
 
-AMONG = 256
-"""How many images are looked through for those that the network gets right."""
-MANY = 128
-"""How many are shown to the checks that count rare images."""
+AMONG, AT_ONCE = 256, 64
+"""How many images are looked through for those that the network gets right, and how many of them at once."""
+RATIONS = [kind.ration for kind in (*BEFORE, *AFTER)]
+RATIONS_AGAIN = [kind.ration for kind in AFTER if kind.again]
+MOST = max(ration.most for ration in RATIONS)
+"""The most images that a check is shown."""
 
 
 def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     """Return what makes the network hard to attack for a wrong reason, before any attack is made.
 
-    Looked at are its first 64 images that it gets right.
+    Looked at are its first images that it gets right, 64 at most. What it costs to find them is the first check's.
 
     Raises:
         BadImages, BadLabels: no attack could work on them.
     """
     check(subject.images, subject.labels)
     with left_alone(subject.model), generators_put_back():
-        sample = right_ones(subject)
-        scene = Scene(own_seed(subject), threat, sample, sample)
-        first = made(BEFORE[:1], scene)
+        with counting() as looking:
+            right = right_ones(subject)
+        scene = Scene(own_seed(subject), threat, right)
+        first = made(BEFORE[0], scene, 0)
+        first = replace(first, passes=first.passes + looking.total)
         # Of a network that answers at random, two answers compared say nothing.
-        scene = replace(scene, random=first[0].state == "raised")
-        return first + made(BEFORE[1:], scene)
+        scene = replace(scene, random=first.state == "raised")
+        return (first, *(made(kind, scene, 0) for kind in BEFORE[1:]))
 
 
 def look_at_attacks(
-    subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...], earlier: tuple[Check, ...] = ()
+    subject: Subject,
+    threat: Threat,
+    found: Progress,
+    stages: tuple[Stage, ...],
+    earlier: tuple[Check, ...] = (),
+    later: Collection[str] = (),
 ) -> tuple[Check, ...]:
     """Return the earlier checks, and what makes the outcome of an audit hard to believe.
 
     `stages` has the clean pass first. Of the checks that were made before, only those are made again that further
-    attacks can have changed. Nothing that the checks break is added to the outcome.
+    attacks can have changed. `later` names the attacks that an audit makes after these checks are made for the first
+    time. Nothing that the checks break is added to the outcome.
     """
-    known = {each.name for each in earlier}
-    kinds = [kind for kind in AFTER if kind.again or kind.name not in known]
+    known = {each.name: each for each in earlier}
+    steps = steps_after(stages, later)
     subject = own_seed(subject)
-    many = part(subject, (found.broken_by != CLEAN).nonzero()[:MANY, 0])
-    scene = Scene(subject, threat, part(many, slice(SAMPLE)), many, found, stages)
+    scene = Scene(subject, threat, part(subject, (found.broken_by != CLEAN).nonzero()[:MOST, 0]), found=found,
+                  stages=stages)  # fmt: skip
     with left_alone(subject.model), left_alone(subject.crafted_on), generators_put_back():
-        new = {each.name: each for each in made(kinds, scene)}
-    later = (each for each in new.values() if each.name not in known)
-    return (*(new.get(each.name, each) for each in earlier), *later)
+        for kind in AFTER:
+            before = known.get(kind.name)
+            if before is None or kind.again:
+                now = made(kind, scene, steps[kind.again])
+                known[kind.name] = replace(now, passes=now.passes + (0 if before is None else before.passes))
+    return tuple(known.values())
+
+
+def steps_after(stages: tuple[Stage, ...], later: Collection[str]) -> dict[bool, int]:
+    """Return the steps of the rations for checks that are made once, and for those that are made again.
+
+    The first are at the same step whenever they are made, also in an audit that was stopped and goes on after it: what
+    the later attacks spent does not count for them.
+    """
+    rations = [*RATIONS, *(RATIONS_AGAIN if later else [])]
+    spent = {stage.name: stage.forwards + stage.backwards for stage in stages}
+    once = sum(passes for name, passes in spent.items() if name not in later)
+    return {False: step_for(once, rations), True: step_for(sum(spent.values()), rations)}
 
 
 def misled(checks: tuple[Check, ...]) -> bool:
@@ -73,19 +101,21 @@ def misled(checks: tuple[Check, ...]) -> bool:
     return any(each.state == "raised" and each.name in telling for each in checks)
 
 
-def made(kinds: Sequence[Kind], scene: Scene) -> tuple[Check, ...]:
-    """Return what the checks find, one after the other."""
-    return tuple(Check(**asdict(tried(kind, scene)), name=kind.name) for kind in kinds)
+def made(kind: Kind, scene: Scene, step: int) -> Check:
+    """Return what a check finds at a step of its ration, and what that cost."""
+    with counting() as spent:
+        found = tried(kind, replace(scene, count=kind.ration.images(step)))
+    return Check(**asdict(found), name=kind.name, passes=spent.total)
 
 
 def tried(kind: Kind, scene: Scene) -> Finding:
     """Return what a check finds; a network that stops it is a finding too, and no reason for an audit to end."""
-    if kind.needs_right and len(scene.few.images) == 0:
+    if kind.needs_right and len(scene.right.images) == 0:
         return not_applicable("the network gets none of the images right that were looked through")
     if kind.compares and scene.random:
         return not_applicable("the network answers at random, so two of its answers cannot be compared")
     try:
-        with fresh("check", kind.name):
+        with fresh("check", kind.draws_as or kind.name):
             return kind.look(scene)
     except NoGradient:
         return not_applicable("no gradient reaches the images, which is a check of its own")
@@ -101,10 +131,16 @@ def own_seed(subject: Subject) -> Subject:
 def right_ones(subject: Subject) -> Subject:
     """Return the subject with its first images that the network gets right; with its first, where it cannot tell."""
     subject = own_seed(part(subject, slice(AMONG)))
+    rows = torch.arange(len(subject.images), device=subject.images.device)
+    right = rows[:0]
     try:
-        return part(subject, (~wrong(subject.model, subject.images, subject)).nonzero()[:SAMPLE, 0])
+        for some in torch.split(rows, AT_ONCE):
+            if len(right) < AT_ONCE:
+                each = part(subject, some)
+                right = torch.cat([right, some[~wrong(each.model, each.images, each)]])
     except Exception:  # it may answer only while gradients are tracked
-        return part(subject, slice(SAMPLE))
+        right = rows
+    return part(subject, right[:AT_ONCE])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,9 +15,10 @@ from holdfast.audit.allocation import further
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import moves_of, plan_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model, misled
-from holdfast.audit.ensemble import Begun, Subject, Tell, go_on, stages_of, untold
+from holdfast.audit.ensemble import Begun, InOrder, Subject, Tell, go_on, stages_of, untold
 from holdfast.audit.processes import check_same, first_ones
 from holdfast.audit.progress import STANDS
+from holdfast.audit.registry import OF_COPY
 from holdfast.audit.surrogate import fast_copy, known_precision
 from holdfast.audit.verdict import Report, Stage
 from holdfast.errors import BadValue, require
@@ -59,9 +61,10 @@ def audit(
     check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
     costs: list[Stage] = []
     with costed(costs):
-        judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
-        spend(forwards=len(images[:2]))
-        copy = fast_copy(model, images[:batch], precision)
+        with counting() as copying:
+            judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
+            spend(forwards=len(images[:2]))
+            copy = fast_copy(model, images[:batch], precision)
         subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
         checks = first_ones(look_at_model(subject, threat))
     begun = Begun.of(subject, moves, folder, tell, effort)
@@ -74,7 +77,9 @@ def audit(
             found.step = number
             go_on(subject, begun, step.choose, tell)
             with costed(costs):
-                checks = first_ones(look_at_attacks(subject, threat, found, stages_of(begun), checks))
+                checks = first_ones(
+                    look_at_attacks(subject, threat, found, stages_of(begun), checks, later_moves(effort, threat))
+                )
     stages, broken_by = those_shown(stages_of(begun), found.broken_by)
     return Report(
         threat,
@@ -83,7 +88,7 @@ def audit(
         adversarial(found, images),
         broken_by,
         (*stages, together(costs)),
-        checks,
+        tuple(replace(each, passes=each.passes + copying.total * (each.name == OF_COPY)) for each in checks),
         copy.words,
         found.margin,
         found.best.to(images.device),
@@ -92,6 +97,12 @@ def audit(
         precision,
         None if effort == "autoattack" else further(begun.moves, found),
     )
+
+
+def later_moves(effort: str, threat: Threat) -> set[str]:
+    """Return the names of the moves of later steps, after which checks are made again."""
+    later = (step.choose for step in plan_of(effort, threat)[1:])
+    return {name for choose in later if isinstance(choose, InOrder) for name in choose.names}
 
 
 def those_shown(stages: tuple[Stage, ...], broken_by: Index) -> tuple[tuple[Stage, ...], Index]:

@@ -4,7 +4,7 @@ The report, its JSON and its page, the documentation and the escalation all read
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.audit.answer_doubts import (
     batch_dependence,
@@ -14,10 +14,18 @@ from holdfast.audit.answer_doubts import (
     random_output,
     saturated,
 )
-from holdfast.audit.attack_doubts import flat_curve, losses_disagree, one_step_wins, part, unbounded_fails
+from holdfast.audit.attack_doubts import (
+    Breaks,
+    flat_curve,
+    losses_disagree,
+    one_step_wins,
+    part,
+    unbounded_fails,
+)
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.gradient_doubts import interrupted, wrong_gradients, zero_gradients
 from holdfast.audit.progress import Progress
+from holdfast.audit.rations import Ration
 from holdfast.audit.survivor_doubts import (
     black_box_wins,
     not_converged,
@@ -29,30 +37,37 @@ from holdfast.audit.survivor_doubts import (
 from holdfast.audit.verdict import RANDOM_OUTPUT, Finding, Stage
 from holdfast.threats import Threat
 
-SAMPLE = 64
-"""How many images the network gets right a check is shown."""
+OF_COPY = "surrogate differs"
+"""The name of the check of the fast copy, which is charged with what making and comparing that copy cost."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What checks look at: a network, and after the attacks what these found."""
+    """What a check looks at: a network, so many images, and after the attacks what these found."""
 
     subject: Subject
     """All images, with a seed of the checks' own, so that they do not repeat the audit's random numbers."""
     threat: Threat
-    few: Subject
-    """The first images that the network gets right, `SAMPLE` at most."""
-    many: Subject
-    """The same after the attacks, `MANY` at most."""
+    right: Subject
+    """The first images that the network gets right, as many as any check is shown."""
+    count: int = 0
+    """How many images this check is shown."""
     found: Progress | None = None
     stages: tuple[Stage, ...] = ()
     random: bool = False
     """Whether the network answers at random, so that two of its answers cannot be compared."""
+    breaks: Breaks = field(default_factory=Breaks)
+    """What checks that make the same attack share."""
+
+    @property
+    def few(self) -> Subject:
+        """The images that this check is shown of those that the network gets right."""
+        return part(self.right, slice(self.count))
 
     @property
     def some(self) -> Subject:
-        """The few that the network gets right; where it gets none right, the first images."""
-        return self.few if len(self.few.images) else part(self.subject, slice(SAMPLE))
+        """The same; where the network gets none right, the first images."""
+        return self.few if len(self.right.images) else part(self.subject, slice(self.count))
 
     @property
     def outcome(self) -> Progress:
@@ -69,6 +84,8 @@ class Kind:
     criterion: str
     """When it raises a doubt, in words."""
     look: Callable[[Scene], Finding]
+    ration: Ration
+    """How many images it is shown."""
     misled: bool = False
     """Whether its doubt says that the attacks failed: `standard` then goes on."""
     needs_right: bool = True
@@ -77,6 +94,8 @@ class Kind:
     """Whether it compares two answers, and does not apply to a network that answers at random."""
     again: bool = False
     """Whether what it finds changes with what the attacks found: it is made again after an escalation."""
+    draws_as: str = ""
+    """The name under which it draws its random numbers, where that is not its own: checks that share an attack."""
 
 
 BEFORE = (
@@ -84,46 +103,54 @@ BEFORE = (
         RANDOM_OUTPUT,
         "five answers to one image are more than 1e-4 apart",
         lambda scene: random_output(scene.some),
+        Ration(16, 16, 21, "noise shows on every image"),
         needs_right=False,
     ),
     Kind(
         "probabilities instead of logits",
         "answers lie in [0, 1] and add up to 1, within 1e-5",
         lambda scene: probabilities(scene.few),
+        Ration(16, 16, 1, "one answer that is none is enough"),
     ),
     Kind(
         "gradients inside the network",
         "the forward pass itself runs a backward pass",
         lambda scene: gradients_inside(scene.few),
+        Ration(8, 8, 4, "one forward pass tells"),
     ),
     Kind(
         "no gradient reaches the images",
         "differentiating fails",
         lambda scene: interrupted(scene.few),
+        Ration(8, 8, 3, "one backward pass tells"),
         misled=True,
     ),
     Kind(
         "saturated logits",
         "a tenth of the images, of several classes, have the highest margin in common to the last digit",
         lambda scene: saturated(scene.few),
+        Ration(64, 64, 1, "a tenth is seven images, of several classes"),
         misled=True,
     ),
     Kind(
         "zero gradients",
         "the margin has none at 4 % of the images, or of random points near them, though the answer changes there",
         lambda scene: zero_gradients(scene.few, scene.threat),
+        Ration(64, 64, 9, "4 % is three images"),
         misled=True,
     ),
     Kind(
         "answers depend on the batch",
         "alone, among others and beside white images they differ by more than 1e-3",
         lambda scene: batch_dependence(scene.few),
+        Ration(24, 24, 2, "eight in three kinds of company"),
         compares=True,
     ),
     Kind(
         "input rounded or clamped",
         "changes of 1e-4 (0.02 at the ends of [0, 1]) leave the answer bit for bit for half of the images",
         lambda scene: hidden_steps(scene.few),
+        Ration(32, 32, 7, "a grid that hides 80 % of the changes must show as more than half"),
         misled=True,
         compares=True,
     ),
@@ -131,6 +158,7 @@ BEFORE = (
         "wrong gradients",
         "for a tenth of the images no finite difference agrees within 10 %",
         lambda scene: wrong_gradients(scene.few),
+        Ration(32, 32, 21, "a tenth is four images"),
         misled=True,
         compares=True,
     ),
@@ -141,7 +169,8 @@ AFTER = (
     Kind(
         "black-box beats white-box",
         "random search broke 0.2 % of the images, and three, that gradients, tried again, do not",
-        lambda scene: black_box_wins(scene.subject, scene.threat, scene.outcome, scene.stages),
+        lambda scene: black_box_wins(scene.subject, scene.threat, scene.outcome, scene.stages, scene.count),
+        Ration(16, 32, 88, "three of them must resist again"),
         misled=True,
         needs_right=False,
         again=True,
@@ -149,15 +178,17 @@ AFTER = (
     Kind(
         "random search beats the attacks",
         "80 squares break 1 % of the survivors",
-        lambda scene: random_search_wins(scene.subject, scene.threat, scene.outcome),
+        lambda scene: random_search_wins(scene.subject, scene.threat, scene.outcome, scene.count),
+        Ration(20, 64, 82, "one is enough, and where a tenth breaks there is one in seven cases of eight"),
         misled=True,
         needs_right=False,
         again=True,
     ),
     Kind(
         "shorter ways beat the attacks",
-        "a minimum-norm attack breaks 3 % and two images of 32 survivors inside the ball",
-        lambda scene: shorter_ways_win(scene.subject, scene.threat, scene.outcome),
+        "a minimum-norm attack breaks 3 % of the survivors, and two, inside the ball",
+        lambda scene: shorter_ways_win(scene.subject, scene.threat, scene.outcome, scene.count),
+        Ration(12, 32, 182, "two are asked for, and where a third breaks there are two in 19 cases of 20"),
         misled=True,
         needs_right=False,
         again=True,
@@ -165,7 +196,8 @@ AFTER = (
     Kind(
         "budget not converged",
         "a little more, longer or wider, would break 0.5 % and three images",
-        lambda scene: not_converged(scene.subject, scene.threat, scene.outcome),
+        lambda scene: not_converged(scene.subject, scene.threat, scene.outcome, scene.count),
+        Ration(24, 96, 103, "three are asked for: of eight that are climbed on, or of 24 that are tried anew"),
         misled=True,
         needs_right=False,
         again=True,
@@ -174,31 +206,39 @@ AFTER = (
         "unbounded attack fails",
         "with any image allowed, 50 steps leave a tenth right",
         lambda scene: unbounded_fails(scene.few, scene.threat),
+        Ration(32, 32, 208, "a tenth is four images: fewer may be silent parts of an honest network"),
     ),
     Kind(
         "accuracy does not fall with eps",
-        "it rises by 5 points between eps/2, eps, 2 eps, 4 eps, or stays on a plateau",
-        lambda scene: flat_curve(scene.few, scene.threat),
+        "it rises by 5 points, and three images, between eps/2, eps, 2 eps, 4 eps, or stays on a plateau",
+        lambda scene: flat_curve(scene.few, scene.threat, scene.breaks),
+        Ration(32, 64, 96, "three of 32 is a rise of a tenth"),
+        draws_as="climbs on the margin",
     ),
     Kind(
         "one step beats ten",
         "FGSM breaks 0.5 % and three images that PGD-10 on both losses leaves",
-        lambda scene: one_step_wins(scene.many, scene.threat),
+        lambda scene: one_step_wins(scene.few, scene.threat),
+        Ration(96, 128, 48, "three are asked for, and masked networks show them on 3 % of the images and more"),
     ),
     Kind(
         "losses disagree",
         "cross-entropy, of logits brought to a usual size, and margin differ by more than 8 points beyond chance",
-        lambda scene: losses_disagree(scene.many, scene.threat),
+        lambda scene: losses_disagree(scene.few, scene.threat, scene.breaks),
+        Ration(48, 128, 49, "fewer cannot tell 25 points from chance"),
+        draws_as="climbs on the margin",
     ),
     Kind(
-        "surrogate differs",
+        OF_COPY,
         "1 % of the breaks of the fast copy are none on the network",
-        lambda scene: surrogate_differs(scene.many, scene.threat),
+        lambda scene: surrogate_differs(scene.few, scene.threat),
+        Ration(16, 128, 33, "a copy that is none differs on most images"),
     ),
     Kind(
         "too few images",
         "the 95 % interval is wider than 5 points either way",
         lambda scene: too_few_images(scene.outcome),
+        Ration(0, 0, 0, "it counts what is known"),
         needs_right=False,
         again=True,
     ),

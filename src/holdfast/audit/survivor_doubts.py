@@ -16,17 +16,20 @@ from holdfast.metrics import interval, share_of
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.threats import L1, L2, Threat
+from holdfast.types import Index, Rows
 
 NO_SURVIVORS = "no image is left standing"
 BLACK_BOX = 0.002
 """Share of all images that random search breaks and no gradient does (AutoAttack's)."""
 BLACK_BOX_IMAGES = 3
 """And how many they must be: one or two are chance."""
-RETRIED, RETRY_STEPS = 32, 20
+RETRY_STEPS = 20
 
 
-def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...]) -> Finding:
-    """Doubt gradients that miss what random search broke, also when tried on the same images once more.
+def black_box_wins(
+    subject: Subject, threat: Threat, found: Progress, stages: tuple[Stage, ...], retried: int
+) -> Finding:
+    """Doubt gradients that miss what random search broke, also when tried on so many of these images once more.
 
     Where Square had its turn before the last gradients, they may have come too late for its images.
     """
@@ -34,28 +37,28 @@ def black_box_wins(subject: Subject, threat: Threat, found: Progress, stages: tu
     rows = torch.isin(found.broken_by, found.broken_by.new_tensor(moves)).nonzero()[:, 0]
     if len(rows) <= BLACK_BOX * len(subject.images):
         return finding(False, BLACK_BOX, len(rows) / len(subject.images), "")
-    again = part(subject, rows[:RETRIED])
+    again = part(subject, rows[:retried])
     short = APGD(threat, steps=RETRY_STEPS)
     try:
-        missed = len(rows) * len(standing(again, replace(short, objective=margin), short)) / len(again.images)
+        seen = len(standing(again, replace(short, objective=margin), short))
     except NoGradient:  # then gradients miss every image
-        missed = float(len(rows))
-    figure = missed / len(subject.images)
+        seen = len(again.images)
+    figure = len(rows) * seen / len(again.images) / len(subject.images)
     meaning = (
         "random search broke images that no gradient attack did: the gradients mislead, and a stronger search may "
         "break more; give Square more queries, and look for what hides the gradients"
     )
-    return finding(figure > BLACK_BOX and missed >= BLACK_BOX_IMAGES, BLACK_BOX, figure, meaning)
+    return finding(figure > BLACK_BOX and seen >= BLACK_BOX_IMAGES, BLACK_BOX, figure, meaning)
 
 
-SEARCHED, QUERIES = 64, 80
+QUERIES = 80
 LUCKY = 0.01
 """Share of the survivors that a short random search breaks."""
 
 
-def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Finding:
+def random_search_wins(subject: Subject, threat: Threat, found: Progress, searched: int) -> Finding:
     """Doubt attacks that leave what a short random search from the clean image breaks."""
-    subject = part(subject, found.standing()[:SEARCHED])
+    subject = part(subject, found.standing()[:searched])
     if len(subject.images) == 0:
         return not_applicable(NO_SURVIVORS)
     black_box = replace(subject, crafted_on=subject.model)
@@ -67,13 +70,18 @@ def random_search_wins(subject: Subject, threat: Threat, found: Progress) -> Fin
     return above(LUCKY, figure, meaning)
 
 
-SHORTENED, SHORT_STEPS = 32, 60
-"""How many survivors a minimum-norm attack is tried on, spread over all margins, and how long."""
+def evenly(rows: Rows, count: int) -> Index:
+    """Return so many of the rows, from the first to the last; all where they are fewer."""
+    return rows[torch.linspace(0, len(rows) - 1, min(len(rows), count), device=rows.device).round().long()]
+
+
+SHORT_STEPS = 60
+"""How long a minimum-norm attack is tried on survivors, which are spread over all margins."""
 SHORTER, SHORTER_IMAGES = 0.03, 2
 """Share of them that it breaks within the radius, and how many they must be: one is chance."""
 
 
-def shorter_ways_win(subject: Subject, threat: Threat, found: Progress) -> Finding:
+def shorter_ways_win(subject: Subject, threat: Threat, found: Progress, tried: int) -> Finding:
     """Doubt attacks that leave what a search from the other side breaks: over the boundary first, then nearer.
 
     Networks trained in one norm hide their gradients from climbs in another; a walk along the boundary still finds it.
@@ -81,30 +89,30 @@ def shorter_ways_win(subject: Subject, threat: Threat, found: Progress) -> Findi
     left = found.ranked()
     if len(left) == 0:
         return not_applicable(NO_SURVIVORS)
-    chosen = torch.linspace(0, len(left) - 1, min(len(left), SHORTENED), device=left.device).round().long()
-    spread = part(subject, left[chosen])
+    spread = part(subject, evenly(left, tried))
     steps = SHORT_STEPS // CLASSES
     nearest = DDN(threat, steps=SHORT_STEPS) if isinstance(threat, L2) else FABT(threat, steps=steps, classes=CLASSES)
     hit = int(broken(spread, nearest).sum())
     figure = hit / len(spread.images)
     meaning = (
-        f"an attack that looks for the nearest break finds it inside the ball for {hit} of {len(chosen)} images "
+        f"an attack that looks for the nearest break finds it inside the ball for {hit} of {len(spread.images)} images "
         "that all attacks left: the attacks fail, and the robust accuracy is too high; audit with effort 'thorough'"
     )
     return finding(figure > SHORTER and hit >= SHORTER_IMAGES, SHORTER, figure, meaning)
 
 
-FRAGILE, MORE_STEPS = 32, 50
-"""How many of the most fragile survivors are climbed on from their best points, and how long."""
-WIDE, CLASSES, SHORT = 96, 3, 10
-"""How many of the more fragile half are tried anew, towards how many wrong classes, for how many steps each."""
+FRAGILE, MORE_STEPS = 3, 50
+"""The most fragile survivors, one for each so many that are tried anew, are climbed on from their best points, so
+long."""
+CLASSES, SHORT = 3, 10
+"""Towards how many wrong classes some of the more fragile half are tried anew, for how many steps each."""
 CONVERGED = 0.005
 """Share of all images that either breaks, or would break."""
 CONVERGED_IMAGES = 3
 """And how many they must be: one or two are chance."""
 
 
-def not_converged(subject: Subject, threat: Threat, found: Progress) -> Finding:
+def not_converged(subject: Subject, threat: Threat, found: Progress, tried: int) -> Finding:
     """Doubt a budget to which a little more adds breaks: longer on the most fragile survivors, and wider.
 
     An image whose margin is far from zero may yet have a wrong class that was not tried: hence the second.
@@ -113,11 +121,12 @@ def not_converged(subject: Subject, threat: Threat, found: Progress) -> Finding:
     if len(left) == 0:
         return not_applicable(NO_SURVIVORS)
     half = left[: math.ceil(len(left) / 2)]
-    spread = half[:: math.ceil(len(half) / WIDE)]
+    spread = evenly(half, tried)
     targeted = APGDT if isinstance(threat, L1) else MultiTargeted
     wider = broken(part(subject, spread), targeted(threat, steps=SHORT, classes=CLASSES))
     longer = APGD(threat, steps=MORE_STEPS, objective=margin)
-    further = broken(part(subject, left[:FRAGILE]), longer, found.best[left[:FRAGILE]])
+    fragile = left[: tried // FRAGILE]
+    further = broken(part(subject, fragile), longer, found.best[fragile])
     expected = int(wider.sum()) * len(half) / len(spread)
     figure = max(expected, int(further.sum())) / len(subject.images)
     meaning = (

@@ -55,6 +55,8 @@ class Check(Finding):
     """A check of the registry, and what it found."""
 
     name: str = ""
+    passes: int = 0
+    """What it cost, forwards and backwards of single images together; what other checks had found is free."""
 
 
 def above(criterion: float, figure: float, meaning: str) -> Finding:

@@ -83,6 +83,7 @@ def _check(check: Check) -> Written:
         "state": check.state,
         **{name: None if figure is None else _finite(figure) for name, figure in figures.items()},
         "words": check.words,
+        "passes": check.passes,
         "raised_when": criterion_of(check.name),
     }
 

@@ -110,14 +110,14 @@ def _in_words(report: Report) -> str:
     return f"Share of images that stand: {'; '.join(said)}."
 
 
-def _check(check: Check) -> tuple[str, str, str, str]:
-    """Return the line of a check: its name, its state, its figure beside the criterion, and what that means."""
+def _check(check: Check) -> tuple[str, str, str, str, str]:
+    """Return the line of a check: its name, its state, its figure beside the criterion, its cost, and what it says."""
     figures = "" if check.figure is None else f"{check.figure:.4g}"
     figures += "" if check.criterion is None else f" (criterion {check.criterion:.4g})"
     told = (
         check.words if check.state in ("not applicable", "could not run") else f"raised when {criterion_of(check.name)}"
     )
-    return check.name, check.state, figures, told
+    return check.name, check.state, figures, f"{check.passes:,}", told
 
 
 def _galleries(audited: Audited) -> list[Shown]:

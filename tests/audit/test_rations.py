@@ -1,0 +1,121 @@
+"""What checks cost: a quarter of an audit's passes, or what they need, whatever the network and however many images."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from torch import nn
+
+from holdfast import Linf, Threat, audit
+from holdfast.attacks import APGD, Square
+from holdfast.audit import doubts
+from holdfast.audit.doubts import look_at_attacks, look_at_model, steps_after
+from holdfast.audit.ensemble import Move, Subject, run_moves
+from holdfast.audit.progress import Progress
+from holdfast.audit.rations import SHARE, STEPS, Ration, step_for
+from holdfast.audit.registry import AFTER, BEFORE, Kind
+from holdfast.audit.verdict import Stage
+from holdfast.data import ImageSet, load
+from tests.audit.broken import ATTACKS, trained
+from tests.conftest import Small
+
+ALL = (*BEFORE, *AFTER)
+LEAST = sum(kind.ration.cost(0) for kind in ALL)
+LEAST_AGAIN = sum(kind.ration.cost(0) for kind in AFTER if kind.again)
+LATER = "later attack"
+
+
+@pytest.fixture(scope="module")
+def data() -> ImageSet:
+    return load("digits", "test")
+
+
+@pytest.fixture(scope="module")
+def plain() -> nn.Module:
+    return trained(Small(), load("digits", "train"), 100)
+
+
+def found_on(network: nn.Module, data: ImageSet, threat: Threat) -> tuple[Subject, Progress]:
+    """Return a subject, and what a short climb and a short random search leave of it."""
+    subject = Subject(network, network, data.images[:160], data.labels[:160])
+    moves = {"apgd": Move(APGD(threat, steps=20)), "square": Move(Square(threat, queries=50))}
+    return subject, run_moves(subject, moves)[0]
+
+
+def stages(first: int, then: int = 0) -> tuple[Stage, ...]:
+    """Return the stages of an audit that spent so much before the checks were made, and so much after."""
+    climb, search = Stage("apgd", 160, 0, first, 0, 0.0), Stage("square", 9, 9, 0, 0, 0.0, random_search=True)
+    early = (Stage("clean", 160, 0, 160, 0, 0.0), climb, search)
+    return (*early, Stage(LATER, 9, 0, then, 0, 0.0)) if then else early
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
+def test_a_ration_says_why_it_needs_its_least(kind: Kind) -> None:
+    assert 0 <= kind.ration.least <= kind.ration.most
+    assert kind.ration.why
+
+
+def test_rations_grow_with_what_was_spent_and_stay_within_the_quarter() -> None:
+    rations = [Ration(2, 10, 50.0, "so"), Ration(4, 4, 10.0, "so")]
+    steps = [step_for(spent, rations) for spent in range(0, 3000, 10)]
+    assert steps == sorted(steps)
+    assert (steps[0], steps[-1]) == (0, STEPS)
+    for spent, step in zip(range(0, 3000, 10), steps, strict=True):
+        cost = sum(ration.cost(step) for ration in rations)
+        assert step == 0 or cost <= SHARE * (spent + cost)
+    assert [rations[0].images(step) for step in range(STEPS + 1)] == list(range(2, 11))
+
+
+@pytest.mark.parametrize("count", [20, 60, 300])
+def test_the_checks_of_an_audit_cost_a_quarter_at_most(count: int, plain: nn.Module, data: ImageSet) -> None:
+    report = audit(plain, data.images[:count], data.labels[:count], Linf(0.1), "fast")
+    cost = cost_of(report.stages[-1])
+    assert report.stages[-1].name == "checks"
+    assert cost == sum(check.passes for check in report.checks)
+    assert cost <= max(SHARE * sum(map(cost_of, report.stages)), LEAST)
+
+
+def cost_of(stage: Stage) -> int:
+    return stage.forwards + stage.backwards
+
+
+MASKED = [ATTACKS["steps"][0], ATTACKS["another's backward"][0], lambda network: network]
+
+
+@pytest.mark.parametrize("mask", MASKED, ids=["steps", "another's backward", "honest"])
+def test_checks_that_are_made_again_stay_within_the_quarter_too(
+    mask: Callable[[nn.Module], nn.Module], plain: nn.Module, data: ImageSet
+) -> None:
+    network, threat = mask(plain), Linf(0.2)
+    subject, found = found_on(network, data, threat)
+    before, shown = look_at_model(subject, threat), 0
+    for spent in (2_000, 120_000, 500_000):
+        once = look_at_attacks(subject, threat, found, stages(spent), before, (LATER,))
+        again = look_at_attacks(subject, threat, found, stages(spent, spent // 4), once, (LATER,))
+        costs = [sum(check.passes for check in checks) for checks in (once, again)]
+        assert costs[0] <= max(spent * SHARE / (1 - SHARE), LEAST)
+        assert costs[1] <= max(1.25 * spent * SHARE / (1 - SHARE), LEAST + LEAST_AGAIN)
+        assert shown < costs[0]  # more where more was spent
+        shown = costs[0]
+
+
+def test_what_later_attacks_spent_changes_no_check_that_is_made_once() -> None:
+    """An audit that is stopped after its second step, and goes on, makes them then."""
+    early, late = (steps_after(stages(120_000, then), {LATER}) for then in (0, 400_000))
+    assert early[False] == late[False]
+    assert early[True] < late[True]
+
+
+def test_a_shared_climb_says_the_same_whoever_asks(
+    plain: nn.Module, data: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, found = found_on(plain, data, Linf(0.1))
+    spent = stages(400_000)
+    both = {check.name: check for check in look_at_attacks(subject, Linf(0.1), found, spent)}
+    alone = {}
+    for kind in (kind for kind in AFTER if kind.draws_as):
+        monkeypatch.setattr(doubts, "AFTER", (kind,))
+        (alone[kind.name],) = look_at_attacks(subject, Linf(0.1), found, spent)
+        assert replace(alone[kind.name], passes=0) == replace(both[kind.name], passes=0)
+    assert len(alone) == 2
+    assert sum(both[name].passes for name in alone) < 0.9 * sum(check.passes for check in alone.values())

@@ -35,7 +35,8 @@ Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 class FAB(Attack):
     """Steps between the nearest linearised boundary and the image, ever closer; a minimum-norm attack.
 
-    The one to take in L-inf. A step costs a backward pass for every wrong class, so many classes want FABT.
+    The one to take in L-inf. A step costs a backward pass for every wrong class, so many classes want FABT or few
+    `candidates`.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
@@ -51,6 +52,8 @@ class FAB(Attack):
     """How far an image that is broken goes back towards where it came from."""
     restarts: int = 1
     """Runs from the image itself, then from random points half an eps away, with what still holds."""
+    candidates: int | None = None
+    """How many of the likeliest classes are looked at, the true one included; None: all, as in the paper."""
     seed: int = 0
     objective: Objective = margin
     """The margin; `Towards(margin)` goes to the boundary of the wanted class alone, which is not in the paper."""
@@ -59,13 +62,15 @@ class FAB(Attack):
         """Refuse to start again half of infinity away, and planes that are not between classes."""
         super().__post_init__()
         require(of_margin(self.objective), f"FAB: objective = {self.objective}, not margin or Towards(margin)")
+        enough = self.candidates is None or self.candidates >= 2
+        require(enough, f"FAB: candidates = {self.candidates}, not 2 or more")
         require(self.restarts == 1 or self.threat.eps < math.inf, f"FAB: restarts need a finite eps, not {self.threat}")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Look for the boundary to whatever class is nearest, or to the wanted one."""
 
         def nearest(model: Watched, x: Images, labels: Labels) -> tuple[Tensor, Tensor]:
-            found = nearest_boundary(model, x, labels, self.threat.dual)[0]
+            found = nearest_boundary(model, x, labels, self.threat.dual, self.candidates)[0]
             return found.f, found.w
 
         plane = before_wanted if isinstance(self.objective, Towards) else nearest

@@ -77,7 +77,7 @@ def walks(threat: Threat) -> dict[str, Move]:
         return count | duels | {"walks": Move(FMN(threat, steps=100), passes=150, kind="boundary")}
     fab = {
         "walk": Move(FABT(threat, steps=60, classes=1), passes=160, kind="boundary", first="few"),
-        "walks": Move(FAB(threat, steps=40), passes=400, kind="boundary"),
+        "walks": Move(FAB(threat, steps=40, candidates=10), passes=400, kind="boundary"),
     }
     if isinstance(threat, L1):
         return duels | fab

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import torch
 
-from holdfast.attacks import APGD, FGSM, PGD, Attack
+from holdfast.attacks import APGD, FGSM, ODI, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.verdict import Finding, above, finding, not_applicable
@@ -19,8 +19,8 @@ from holdfast.correctness import is_correct
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, margin
 from holdfast.passes import spend
-from holdfast.threats import L1, L2, Threat
-from holdfast.types import Flags, Images, Labels, Logits, Network, PerImage, Rows
+from holdfast.threats import L0, L1, L2, Threat
+from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, PerImage, Rows
 
 
 def part(subject: Subject, rows: Rows | slice) -> Subject:
@@ -78,15 +78,23 @@ def standing(subject: Subject, *attacks: Attack) -> Rows:
     return rows
 
 
+def climb(threat: Threat, steps: int, objective: Objective = cross_entropy) -> Attack:
+    """Return a climb of so many steps: APGD, and in L0, where it is not defined, steps towards the best corners."""
+    if isinstance(threat, L0):
+        return ODI(threat, steps=steps, objective=objective)
+    return APGD(threat, steps=steps, objective=objective)
+
+
 def of_radius(threat: Threat, eps: float) -> Threat:
-    """Return the threat with another radius."""
+    """Return the threat with another radius; in L0 with a whole one."""
+    eps = max(1, round(eps)) if isinstance(threat, L0) else eps
     return replace(threat, eps=eps)  # type: ignore[type-var]
 
 
 def size_of_box(threat: Threat, images: Images) -> float:
     """Return the radius at which every image is in the ball of every other."""
     values = images[0].numel()
-    return float(values) if isinstance(threat, L1) else math.sqrt(values) if isinstance(threat, L2) else 1.0
+    return float(values) if isinstance(threat, L1 | L0) else math.sqrt(values) if isinstance(threat, L2) else 1.0
 
 
 ONE_STEP = 0.005
@@ -101,8 +109,9 @@ def one_step_wins(subject: Subject, threat: Threat) -> Finding:
     if len(hit.images) == 0:
         return finding(False, ONE_STEP, 0.0, "")
     small = PGD(threat, random_start=False, objective=margin)
-    # In L1 ten steps of PGD, each on one pixel in a hundred, are honestly behind a single one that spends all on them.
-    left = standing(hit, PGD(threat), APGD(threat, steps=10, objective=margin) if isinstance(threat, L1) else small)
+    # In L1 and L0 ten steps of PGD, each on few values, are honestly behind a single one that spends all on them.
+    few = isinstance(threat, L1 | L0)
+    left = standing(hit, PGD(threat), climb(threat, 10, margin) if few else small)
     figure = len(left) / len(subject.images)
     meaning = (
         "one large step breaks images that ten small ones leave: the gradients are of use far from the image only, a "
@@ -122,8 +131,8 @@ The silent parts of honest networks keep up to 6 %; masked networks that raise t
 def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
     free = of_radius(threat, size_of_box(threat, subject.images))
-    by_margin = APGD(free, steps=UNBOUNDED_STEPS, objective=margin)
-    figure = len(standing(subject, by_margin, APGD(free, steps=UNBOUNDED_STEPS))) / len(subject.images)
+    climbs = (climb(free, UNBOUNDED_STEPS, margin), climb(free, UNBOUNDED_STEPS))
+    figure = len(standing(subject, *climbs)) / len(subject.images)
     meaning = (
         "even an attack that may turn any image into any other leaves some right: the search fails, not the attacker; "
         "the robust accuracy says nothing until another attack reaches zero here"
@@ -147,7 +156,7 @@ def flat_curve(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
     if threat.eps == 0:
         return not_applicable("a radius of 0 has no multiples")
     radii = [min(factor * threat.eps, size_of_box(threat, subject.images)) for factor in FACTORS]
-    attacks = [APGD(of_radius(threat, eps), steps=CLIMB_STEPS, objective=margin) for eps in radii]
+    attacks = [climb(of_radius(threat, eps), CLIMB_STEPS, margin) for eps in radii]
     left = [len(subject.images) - int(breaks.of(subject, attack).sum()) for attack in attacks]
     curve = [count / len(subject.images) for count in left]
     risen = max(later - earlier for earlier, later in pairwise(left))
@@ -195,8 +204,8 @@ def usual_entropy(subject: Subject) -> ScaledEntropy:
 
 def losses_disagree(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt a network that is much weaker under one loss than under the other."""
-    by_entropy = broken(subject, APGD(threat, steps=CLIMB_STEPS, objective=usual_entropy(subject)))
-    by_margin = breaks.of(subject, APGD(threat, steps=CLIMB_STEPS, objective=margin))
+    by_entropy = broken(subject, climb(threat, CLIMB_STEPS, usual_entropy(subject)))
+    by_margin = breaks.of(subject, climb(threat, CLIMB_STEPS, margin))
     count, apart = len(subject.images), int((by_margin != by_entropy).sum())
     figure = (int(by_margin.sum()) - int(by_entropy.sum())) / count
     weak, strong = ("cross-entropy", "margin") if figure > 0 else ("margin", "cross-entropy")

@@ -168,7 +168,7 @@ BEFORE = (
 AFTER = (
     Kind(
         "black-box beats white-box",
-        "random search broke 0.2 % of the images, and three, that gradients, tried again, do not",
+        "random search broke 1 % of the images, and three, that gradients, tried again, do not",
         lambda scene: black_box_wins(scene.subject, scene.threat, scene.outcome, scene.stages, scene.count),
         Ration(16, 32, 88, "three of them must resist again"),
         misled=True,
@@ -177,7 +177,7 @@ AFTER = (
     ),
     Kind(
         "random search beats the attacks",
-        "80 squares break 1 % of the survivors",
+        "80 queries of a random search break 1 % of the survivors",
         lambda scene: random_search_wins(scene.subject, scene.threat, scene.outcome, scene.count),
         Ration(20, 64, 82, "one is enough, and where a tenth breaks there is one in seven cases of eight"),
         misled=True,

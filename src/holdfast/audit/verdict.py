@@ -29,9 +29,9 @@ class Doubt:
     """What it says, and what to do about it, in plain words."""
 
 
-SETTLED = 0.001
-"""An audit is settled where as many passes again are expected to break less than this share of the images, or than one
-of them where they are fewer than a thousand."""
+SETTLED, OF_FEW = 0.001, 0.005
+"""An audit is settled where as many passes again are expected to break less than this share of the images; of fewer
+than a thousand less than one image, and of fewer than two hundred less than the second share."""
 RANDOM_OUTPUT = "random output"
 """The name of the check of networks that answer at random."""
 State = Literal["raised", "passed", "not applicable", "could not run"]
@@ -139,7 +139,7 @@ class Report:
 
     @property
     def settled(self) -> bool:
-        """Whether as many passes again are expected to break less than one image in a thousand, or less than one."""
+        """Whether as many passes again are expected to break almost nothing: `settled_below`."""
         return self.further is None or self.further < settled_below(len(self.broken_by))
 
     @property
@@ -228,7 +228,7 @@ class Report:
 
 def settled_below(count: int) -> float:
     """Return the number of images that as many passes again must not be expected to break in a settled audit."""
-    return max(SETTLED * count, 1.0)
+    return max(SETTLED * count, min(1.0, OF_FEW * count))
 
 
 def suspicion(checks: tuple[Check, ...]) -> str:

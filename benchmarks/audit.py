@@ -92,7 +92,8 @@ def table(rows: list[tuple[Case, str, dict]]) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     judge = {case.name: found for case, who, found in rows if who == "judge"}
     for case, who, found in rows:
-        theirs, ours = set(judge[case.name]["broken"]), set(found["broken"])
+        known_judge = judge.get(case.name, {"broken": []})
+        theirs, ours = set(known_judge["broken"]), set(found["broken"])
         count = case.count
         cells = [
             case.name,
@@ -101,10 +102,11 @@ def table(rows: list[tuple[Case, str, dict]]) -> str:
             f"{100 * (1 - len(ours) / count):.1f} %",
         ]
         for kind in ("seconds", "of the processor"):
-            known = kind in found and kind in judge[case.name]
-            cells += [f"{found[kind]:.0f}", f"{judge[case.name][kind] / found[kind]:.1f}"] if known else ["", ""]
+            known = kind in found and kind in known_judge
+            cells += [f"{found[kind]:.0f}", f"{known_judge[kind] / found[kind]:.1f}"] if known else ["", ""]
         cells += [f"{found[kind] / count:.0f}" for kind in ("forwards", "backwards")]
-        cells += [str(len(part)) for part in (ours & theirs, ours - theirs, theirs - ours)]
+        apart = (ours & theirs, ours - theirs, theirs - ours) if case.name in judge else ()
+        cells += [str(len(part)) for part in apart] or [""] * 3
         lines.append(f"| {' | '.join([*cells, ', '.join(found.get('doubts', []))])} |")
     return "\n".join(lines)
 

@@ -18,7 +18,10 @@ from holdfast.types import Images, Targets
 
 @dataclass(frozen=True)
 class APGDT(Attack):
-    """APGD aimed at one wrong class after another, the likeliest on the clean image first; one of AutoAttack's four."""
+    """APGD aimed at one wrong class after another, the likeliest on the clean image first; one of AutoAttack's four.
+
+    Of all climbs the one to take in L2 and L1; in L-inf MultiTargeted goes as far in fewer steps.
+    """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
     labelled: ClassVar[bool] = True

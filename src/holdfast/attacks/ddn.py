@@ -21,9 +21,10 @@ from holdfast.types import Images, Objective, Targets
 class DDN(Attack):
     """Gradient steps on a sphere that shrinks while the image is broken and grows while it is not; minimum-norm.
 
-    With a finite eps an image is through once it is broken inside the ball, and a longer break is cut. An image that is
-    already misclassified, or is never broken, is returned as it is. Where the gradient is zero the change keeps its
-    direction (the authors' code turns it at random): a saturated network wants `objective=margin`.
+    For L2: the one to take for a hundred steps, on networks trained in that norm or not at all. With a finite eps an
+    image is through once it is broken inside the ball, and a longer break is cut. An image that is already
+    misclassified, or is never broken, is returned as it is. Where the gradient is zero the change keeps its direction
+    (the authors' code turns it at random): a saturated network wants `objective=margin`.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (L2,)

@@ -30,8 +30,10 @@ ASKED = 10
 class FMN(Attack):
     """Steps along the boundary, in a ball that shrinks where the image is broken and grows where not; minimum-norm.
 
-    The threat's norm is the one that is minimised. With a finite eps an image is through once it is broken inside the
-    ball, and a longer break is cut. An image that is already misclassified, or is never broken, is returned as it is.
+    The threat's norm is the one that is minimised. It is defined in all of them and the one to take in none: FAB finds
+    shorter ways in L-inf, DDN in L2, ALMA in L1, SigmaZero in L0. With a finite eps an image is through once it is
+    broken inside the ball, and a longer break is cut. An image that is already misclassified, or is never broken, is
+    returned as it is.
     """
 
     labelled: ClassVar[bool] = True

@@ -23,7 +23,10 @@ from holdfast.types import Images, Targets
 
 @dataclass(frozen=True)
 class MultiTargeted(Attack):
-    """Short climbs towards one wrong class after another, the likeliest first; broken images leave."""
+    """Short climbs towards one wrong class after another, the likeliest first; broken images leave.
+
+    The one to take in L-inf, and in L0 on networks that do not hide their gradients.
+    """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
     labelled: ClassVar[bool] = True

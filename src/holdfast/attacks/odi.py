@@ -20,7 +20,10 @@ from holdfast.types import Images, Objective, Outputs, PerImage, Targets
 
 @dataclass(frozen=True)
 class ODI(Attack):
-    """Short climbs on the margin from starts that differ in the network's outputs."""
+    """Short climbs on the margin from starts that differ in the network's outputs.
+
+    For a first look of some ten steps in any norm; in L1 and L0 each goes towards the best corner of the ball.
+    """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 

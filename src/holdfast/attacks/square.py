@@ -30,7 +30,10 @@ TOGETHER = 32
 
 @dataclass(frozen=True)
 class Square(Attack):
-    """Random search over squares of pixels that spend the whole ball; a black-box attack."""
+    """Random search over squares of pixels that spend the whole ball; a black-box attack.
+
+    For L-inf, and for networks that hide their gradients in L2; in L1 PDPGD finds more where there is a gradient.
+    """
 
     gradient_free: ClassVar[bool] = True
 

@@ -119,3 +119,12 @@ def test_hits_fade_for_others_and_stay_for_the_attack_itself() -> None:
     assert ledger.hits_for_kind[:, 0].tolist() == [2, 0, 0]
     assert ledger.hits_for_all[:, 0].tolist() == [1, 0, 0]
     assert ledger.tries[:, 0].tolist() == [8, 8, 8]
+
+
+def test_a_budget_is_overdrawn_where_much_more_would_break_and_ends_all_the_same() -> None:
+    choose = Allocation(passes=10)
+    assert choose.ends(more=5.0, spent=5000, total=500)
+    assert not choose.ends(more=5.0, spent=4999, total=500)
+    assert not choose.ends(more=50.0, spent=5000, total=500)
+    assert choose.ends(more=50.0, spent=20_000, total=500)
+    assert choose.ends(more=0.9, spent=1, total=500)

@@ -35,6 +35,11 @@ CHUNK = 0.25
 """The largest share of all images that one turn takes, so that a rate that falls is noticed."""
 
 
+MUCH, PATIENCE = 0.02, 4.0
+"""Where as many passes again are expected to break more than this share of the images, a budget is overdrawn, up to so
+many times."""
+
+
 @dataclass(frozen=True)
 class Allocation:
     """Chooses turns by their yield, until all is settled or the passes are spent."""
@@ -43,6 +48,12 @@ class Allocation:
     """How many may be spent an image; the last turn is made to its end."""
     least: float = 0.0
     """How many may be spent in all, however few the images."""
+
+    def ends(self, more: float, spent: float, total: int) -> bool:
+        """Whether an ensemble that spent so much, and expects to break so many more of all the images, ends."""
+        budget = max(self.passes * total, self.least)
+        overdrawn = spent >= budget if more <= MUCH * total else spent >= PATIENCE * budget
+        return overdrawn or more < settled_below(total)
 
     def __call__(self, moves: Mapping[str, Move], progress: Progress) -> Turn | None:
         """Return the next turn; None where all is settled, or the passes are spent."""
@@ -53,8 +64,7 @@ class Allocation:
         if first is not None:
             return first
         total, spent = len(progress.broken_by), float(progress.passes.sum())
-        over = spent >= max(self.passes * total, self.least) or further(moves, progress) < settled_below(total)
-        return None if over else best_turn(moves, progress)
+        return None if self.ends(further(moves, progress), spent, total) else best_turn(moves, progress)
 
 
 def first_try(moves: Mapping[str, Move], progress: Progress) -> Turn | None:

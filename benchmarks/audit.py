@@ -31,7 +31,7 @@ def main() -> None:
         for who in ("judge", *case.efforts):
             if chosen.who and who not in chosen.who:
                 continue
-            path = chosen.folder / f"{case.name}-{who}.json".replace(" ", "-")
+            path = chosen.folder / f"{case.name}, {case.threat}, {case.count}, {who}.json".replace(" ", "-")
             if not path.exists() and not chosen.known:
                 record.write_text(path, json.dumps(measured(case, who, chosen)) + "\n")
             if path.exists():

@@ -78,7 +78,7 @@ CROSSED = (
 
 
 def published(chosen: argparse.Namespace) -> Iterator[Case]:
-    """Yield public networks that nothing here was tuned to, but for the TRADES network in L-inf."""
+    """Yield public networks."""
     both = ("fast", "standard")
     wong = partial(wong_kolter, chosen.public / "wong-kolter-mnist.pth", (1, 28), (16, 32), 1568)
     yield Case("MNIST Wong-Kolter", wong, "mnist", hf.Linf(0.1), 1000, both)

@@ -265,11 +265,12 @@ class L0(Threat):
     def corner(self, gradient: Tensor, center: Images) -> Images:
         """Return the point of ball and box where a linear function of this gradient is highest.
 
-        The eps values that gain most on the way to their walls are at them.
+        The eps values that gain most on the way to their walls are at them; one that gains nothing stays.
         """
         slope, pixels = gradient.flatten(1), center.flatten(1)
         wall = (slope > 0).to(pixels.dtype)
         gain = slope * (wall - pixels)
+        wall = torch.where(gain > 0, wall, pixels)
         place = gain.topk(int(min(self.eps, gain.shape[1])), dim=1).indices
         return pixels.scatter(1, place, wall.gather(1, place)).view_as(center)
 

@@ -61,3 +61,12 @@ def test_what_is_expected_beforehand_falls_with_the_distance_and_by_rank_where_n
     assert len(far) == BANDS
     assert bool((unknown[:filled].diff() < 0).all())
     assert float(unknown[0]) == FIRST_RATE
+
+
+def test_in_inference_mode_the_slope_is_the_same() -> None:
+    model, threat = linear(), Linf(0.01)
+    images, labels = torch.rand(5, 1, 4, 4), torch.zeros(5, dtype=torch.int64)
+    expected = slope(model, images, labels, threat)
+    with torch.inference_mode():
+        assert torch.equal(slope(model, images, labels, threat), expected)
+    assert bool((expected > 0).all())

@@ -89,7 +89,7 @@ def test_checks_that_are_made_again_stay_within_the_quarter_too(
     network, threat = mask(plain), Linf(0.2)
     subject, found = found_on(network, data, threat)
     before, shown = look_at_model(subject, threat), 0
-    for spent in (2_000, 120_000, 500_000):
+    for spent in (2_000, 200_000, 500_000):
         once = look_at_attacks(subject, threat, found, stages(spent), before, (LATER,))
         again = look_at_attacks(subject, threat, found, stages(spent, spent // 4), once, (LATER,))
         costs = [sum(check.passes for check in checks) for checks in (once, again)]

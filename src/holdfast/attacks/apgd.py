@@ -28,7 +28,7 @@ from holdfast.types import Flags, Images, Objective, PerImage, Targets
 class APGD(Attack):
     """Parameter-free projected gradient ascent; one of the four attacks of AutoAttack.
 
-    For L-inf, L2 and L1 at a hundred steps and more; of fewer ODI and MultiTargeted make more.
+    For L-inf, L2 and L1, at a hundred steps and more.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)

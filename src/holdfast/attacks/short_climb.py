@@ -1,7 +1,7 @@
 """A short climb: steps that shrink along a cosine, with momentum as in APGD, and broken images leaving at every step.
 
-Below some thirty steps a fixed schedule gets further than APGD's, which learns from the past when to halve (measured in
-the audit's break curves). In L1 and L0, where a step along the gradient moves few values and wastes itself on walls,
+Of few steps a fixed schedule needs none to learn from when to halve, as APGD does; which gets further depends on the
+network (docs/audit.md). In L1 and L0, where a step along the gradient moves few values and wastes itself on walls,
 each step goes part of the way to the ball's best corner instead (Frank, Wolfe, 1956): on a linear network the first one
 arrives. The forward pass of a step is also the test of the step before it.
 """
@@ -44,9 +44,12 @@ def short_climb(
             outputs = model(x)
             value = objective(outputs, targets).float()
         done = note(reached, place, x.detach(), value.detach(), succeeded(objective, outputs.detach(), targets))
-        if step == steps or bool(done.all()):
+        if step == steps:
             break
+        # Those just broken are differentiated too, in a batch of them as among others: so costs hang on no batch.
         gradient, x, left = model.gradient(value, x), x.detach(), (~done).nonzero()[:, 0]
+        if len(left) == 0:
+            break
         if len(left) < len(place):
             place, x, before, gradient = place[left], x[left], before[left], gradient[left]
             images, targets = images[left], targets[left]

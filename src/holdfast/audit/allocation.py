@@ -20,11 +20,13 @@ from holdfast.audit.ensemble import Move
 from holdfast.audit.ledger import BANDS, FEWEST, Ledger, Turn, bands_of
 from holdfast.audit.progress import Progress
 from holdfast.audit.verdict import settled_below
+from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Rows
 
-FIRST_RATE, REACH, LEAST_RATE = 0.3, 0.05, 0.0003
+FIRST_RATE, LEAST_RATE = 0.3, 0.0003
+REACH: Mapping[type[Threat], float] = {Linf: 0.05, L2: 0.15, L1: 0.3, L0: 0.3}
 """What is expected of an image before anything is known: so much at the boundary, less by a factor of e with each
-so many radii of its distance, and so much at least."""
+so many radii of its distance, and so much at least. The fewer values a norm moves, the less a linear estimate tells."""
 FALL = 1 / 3
 """What a band is expected to give at least of the one before it; before anything is known, where no distance is."""
 BEFOREHAND, DRAWN = 4.0, 8.0
@@ -42,18 +44,17 @@ many times."""
 
 @dataclass(frozen=True)
 class Allocation:
-    """Chooses turns by their yield, until all is settled or the passes are spent."""
+    """Chooses turns by their yield, until all is settled or the budget is spent; where much more would break, later."""
 
     passes: float = math.inf
-    """How many may be spent an image; the last turn is made to its end."""
+    """The budget an image; the last turn is made to its end."""
     least: float = 0.0
-    """How many may be spent in all, however few the images."""
+    """The budget in all, however few the images."""
 
     def ends(self, more: float, spent: float, total: int) -> bool:
         """Whether an ensemble that spent so much, and expects to break so many more of all the images, ends."""
-        budget = max(self.passes * total, self.least)
-        overdrawn = spent >= budget if more <= MUCH * total else spent >= PATIENCE * budget
-        return overdrawn or more < settled_below(total)
+        budget = max(self.passes * total, self.least) * (PATIENCE if more > MUCH * total else 1)
+        return spent >= budget or more < settled_below(total)
 
     def __call__(self, moves: Mapping[str, Move], progress: Progress) -> Turn | None:
         """Return the next turn; None where all is settled, or the passes are spent."""
@@ -112,22 +113,27 @@ class Outlook:
         stated = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
         cost = torch.where(ledger.images > 0, progress.passes / ledger.images.clamp_min(1), stated).clamp_min(1)
         left[cost == math.inf] = 0  # these are not for choosing
-        first = beforehand(progress.distance(ranked.to(progress.slope.device)).cpu(), bands)
+        norm = next(type(move.attack.threat) for move in moves.values() if move.attack is not None)
+        first = beforehand(progress.distance(ranked.to(progress.slope.device)).cpu() / REACH[norm], bands)
         return cls(rates(ledger, [move.kind for move in moves.values()], cost, first), left.double(), cost)
 
 
 def beforehand(distance: Tensor, bands: Tensor) -> Tensor:
-    """Return the share of each band that is expected to break before anything is known, by the images' distances."""
+    """Return the share of each band that is expected to break before anything is known, by the images' distances.
+
+    They are in units of the norm's reach; infinity: not known.
+    """
     of_rank = FIRST_RATE * FALL ** bands.double()
-    each = torch.where(distance.isfinite(), FIRST_RATE * (-distance.double() / REACH).exp(), of_rank)
+    each = torch.where(distance.isfinite(), FIRST_RATE * (-distance.double()).exp(), of_rank)
     many = torch.bincount(bands, minlength=BANDS)
     return (torch.bincount(bands, each, minlength=BANDS) / many.clamp_min(1)).clamp_min(LEAST_RATE)
 
 
 def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor, first: Tensor) -> Tensor:
-    """Return the share that each move, of these kinds, is expected to break in each band; `first` is expected at first.
+    """Return the share that each move, of these kinds, is expected to break in each band; `first` is that at first.
 
-    A try of a short attack says less about a longer one: it counts by the share of its passes.
+    A try of a short attack says less about a longer one: it counts by the share of its passes, for one of its own kind
+    by the root of that.
     """
     weight = (cost / cost[:, None]).clamp_max(1).nan_to_num(1.0)
     tries, hits = weight @ ledger.tries, weight @ ledger.hits_for_all
@@ -137,7 +143,7 @@ def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor, first: Tensor) -> 
         prior = first[band] * surprise
         of_all[:, band] = (hits[:, band] + BEFOREHAND * prior) / (tries[:, band] + BEFOREHAND)
         surprise = (of_all[:, band] / first[band]).clamp_min(1)
-    weight = weight * torch.tensor([[kind == other for other in kinds] for kind in kinds])
+    weight = weight.sqrt() * torch.tensor([[kind == other for other in kinds] for kind in kinds])
     of_kind = (weight @ ledger.hits_for_kind + DRAWN * of_all) / (weight @ ledger.tries + DRAWN)
     return (ledger.hits + DRAWN * of_kind) / (ledger.tries + DRAWN)
 

@@ -33,7 +33,8 @@ EFFORTS = ("fast", "standard", "thorough", "autoattack")
 COSTS = {"apgd-ce": 200.0, "apgd-t": 1800.0, "fab-t": 2700.0, "square": 5000.0}
 """About what the attacks of AutoAttack cost, in passes an image."""
 FAST, LEAST = 60.0, 20_000.0
-"""How many passes `fast` spends: so many an image, or so many in all where the images are few."""
+"""After how many passes `fast` ends: so many an image, or so many in all where the images are few; later where much
+more would break."""
 
 
 def moves_of(effort: str, threat: Threat) -> dict[str, Move]:

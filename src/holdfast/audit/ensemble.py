@@ -189,7 +189,9 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
         progress.margin[rows] = reached.maximum(progress.margin[rows])
         progress.broken_by[rows[~is_correct(logits, labels)]] = progress.move
         if move.first == "all" and move.attack is not None:
-            progress.slope[rows] = slope(subject.crafted_on, progress.best[rows], labels, move.attack.threat)
+            left = rows[progress.broken_by[rows] == STANDS]
+            best, right = progress.best[left], subject.labels[left]
+            progress.slope[left] = slope(subject.crafted_on, best, right, move.attack.threat)
     cost = (spent.forwards, spent.backwards, time.monotonic() - began)
     progress.spent[progress.move] = [a + b for a, b in zip(progress.spent[progress.move], cost, strict=True)]
 

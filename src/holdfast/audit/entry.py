@@ -44,7 +44,8 @@ def audit(
 
     `fast` and `standard` choose attacks by what they break, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with
     their published budgets, and `thorough` is `standard` and then `autoattack` on what stands. Where a check says that
-    the attacks failed, `standard` goes on, through all of AutoAttack at the latest. With a folder, an audit that is
+    the attacks failed, `standard` goes on, through all of AutoAttack at the latest. In L0, where AutoAttack is not
+    defined, long attacks of its own stand for it, and `autoattack` is refused. With a folder, an audit that is
     interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
     arguments, and gets the same report.
@@ -64,7 +65,7 @@ def audit(
         with counting() as copying:
             judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
             spend(forwards=len(images[:2]))
-            copy = fast_copy(model, images[:batch], precision)
+            copy = fast_copy(model, images, precision)
         subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
         checks = first_ones(look_at_model(subject, threat))
     begun = Begun.of(subject, moves, folder, tell, effort)

@@ -27,7 +27,7 @@ class Progress:
     margin: PerImage
     """The highest margin so far: how near the network was to being wrong."""
     slope: PerImage
-    """How much a whole radius can change the margin, by the gradient at the best point; 0 where it is not known."""
+    """How much a whole radius can change the margin, by the gradient where the first climbs came to; 0: not known."""
     ledger: Ledger
     spent: list[list[float]]
     """Forwards, backwards and seconds of each move."""

@@ -64,13 +64,19 @@ def random_search_wins(subject: Subject, threat: Threat, found: Progress, search
     if len(subject.images) == 0:
         return not_applicable(NO_SURVIVORS)
     black_box = replace(subject, crafted_on=subject.model)
-    evolved = OnePixel(threat, generations=QUERIES // 20 - 1, population=20) if isinstance(threat, L0) else None
-    figure = float(broken(black_box, evolved or Square(threat, queries=QUERIES)).float().mean())
+    figure = float(broken(black_box, random_search(threat)).float().mean())
     meaning = (
         f"{QUERIES} queries of a random search broke images that all attacks left: the attacks fail, and the robust "
         "accuracy is too high; audit with effort 'thorough', and look for what hides the gradients"
     )
     return above(LUCKY, figure, meaning)
+
+
+def random_search(threat: Threat) -> Attack:
+    """Return a random search of `QUERIES` queries: squares, and in L0, where these are too large, pixels."""
+    if isinstance(threat, L0):
+        return OnePixel(threat, generations=3, population=QUERIES // 4)
+    return Square(threat, queries=QUERIES)
 
 
 def evenly(rows: Rows, count: int) -> Index:

@@ -9,6 +9,7 @@ Networks are trained once and kept, as is every measured row, under --folder; a 
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ def main() -> None:
     for case in cases(chosen):
         if chosen.only and case.name not in chosen.only:
             continue
+        case = replace(case, count=chosen.count or case.count)
         for who in ("judge", *case.efforts):
             if chosen.who and who not in chosen.who:
                 continue
@@ -53,6 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cifar", help="CIFAR-10 as JPEG, a folder or a zip")
     parser.add_argument("--known", action="store_true", help="measure nothing; print what is known")
     parser.add_argument("--only", nargs="+", help="names of networks")
+    parser.add_argument("--count", type=int, help="how many images, instead of each network's own number")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench/audit"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

@@ -84,6 +84,7 @@ def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
         "of the processor": time.process_time() - began,
         "forwards": sum(stage.forwards for stage in report.stages),
         "backwards": sum(stage.backwards for stage in report.stages),
+        "settled": report.settled,
         "doubts": [doubt.name for doubt in report.doubts],
     }
 
@@ -102,7 +103,7 @@ def table(rows: list[tuple[Case, str, dict]]) -> str:
             case.name,
             f"{count}",
             found.get("judge", who),
-            f"{100 * (1 - len(ours) / count):.1f} %",
+            f"{100 * (1 - len(ours) / count):.1f} %{'' if found.get('settled', True) else ' (not settled)'}",
         ]
         for kind in ("seconds", "of the processor"):
             known = kind in found and kind in known_judge

@@ -1,6 +1,6 @@
 """What an audit costs as images, classes or pixels grow: `fast` and `standard` on made-up data, in passes and seconds.
 
-    python benchmarks/audit_growth.py --write docs/audit/growth.json --figure docs/audit/growth.png
+    python benchmarks/audit_growth.py --write docs/figures/audit-growth.json --figure docs/figures/audit-growth.png
 
 The network is one of random convolutions, whose features are compared with those of each class's prototype: it needs no
 training, whatever the number of classes, and is right on the images, which are prototypes with noise.

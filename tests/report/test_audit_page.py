@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import ImageSet, Linf, Report
+from holdfast import L0, ImageSet, Linf, Report
 from holdfast.audit import Stage
 from holdfast.audit.comparison import compare
 from holdfast.audit.progress import CLEAN, STANDS
@@ -80,6 +80,12 @@ def test_the_page_says_what_the_report_does(doubted: Audited) -> None:
     for check in doubted.report.checks:
         assert {check.name, check.state, f"{check.passes:,}"} <= set(read(html).words)
     assert STOPPED.words in words
+
+
+def test_the_page_says_what_eps_counts(doubted: Audited) -> None:
+    in_l0 = replace(doubted, report=replace(doubted.report, threat=L0(3)))
+    assert "in pixels from 0 to 1" in " ".join(read(audit_page([doubted])).words)
+    assert "L0(eps=3), a number of values" in " ".join(read(audit_page([in_l0])).words)
 
 
 def test_a_page_without_doubts_says_so() -> None:

@@ -55,7 +55,7 @@ def made_up(count: int, classes: int, size: int) -> tuple[nn.Module, Tensor, Ten
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(classes, 1, 8, 8, generator=generator)
     prototypes = nn.functional.interpolate(coarse, size, mode="nearest")
-    labels = torch.randint(classes, (max(IMAGES),), generator=generator)[:count]  # fewer images are the first of more
+    labels = torch.randint(classes, (max(IMAGES),), generator=generator)[:count]
     noise = NOISE * torch.randn(count, 1, size, size, generator=generator)
     return Prototypes(prototypes, generator).eval(), (prototypes[labels] + noise).clamp(0, 1), labels
 

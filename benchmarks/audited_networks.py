@@ -79,22 +79,22 @@ CROSSED = (
 
 def published(chosen: argparse.Namespace) -> Iterator[Case]:
     """Yield public networks."""
-    both = ("fast", "standard")
+    both, three = ("fast", "standard"), ("fast", "standard", "autoattack")
     wong = partial(wong_kolter, chosen.public / "wong-kolter-mnist.pth", (1, 28), (16, 32), 1568)
-    yield Case("MNIST Wong-Kolter", wong, "mnist", hf.Linf(0.1), 1000, both)
+    yield Case("MNIST Wong-Kolter", wong, "mnist", hf.Linf(0.1), 1000, three)
     yield Case("MNIST Wong-Kolter in L2", wong, "mnist", hf.L2(1.5), 200, both)
     yield Case("MNIST Wong-Kolter in L1", wong, "mnist", hf.L1(8.0), 200, both)
     yield Case("MNIST Wong-Kolter in L0", wong, "mnist", hf.L0(10), 200, both)
     weights = str(chosen.public / "trades-mnist-smallcnn.safetensors")
     trades = partial(network, weights, "small-cnn", (1, 28, 28), 10)
-    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 200, both)
+    yield Case("MNIST TRADES", trades, "mnist", hf.Linf(0.3), 500, three)
     yield Case("MNIST TRADES in L2", trades, "mnist", hf.L2(1.5), 60, both)
     yield Case("MNIST TRADES in L1", trades, "mnist", hf.L1(8.0), 60, both)
     yield Case("MNIST TRADES in L0", trades, "mnist", hf.L0(10), 60, both)
     if chosen.cifar:
         small = partial(wong_kolter, chosen.public / "wong-cifar-small-8px.pth", (3, 32), (16, 32), 2048)
         scaled = lambda: nn.Sequential(Normalized((0.485, 0.456, 0.406), (0.225,) * 3), small())  # noqa: E731
-        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 500, both)
+        yield Case("CIFAR-10 (JPEG) Wong-Kolter", scaled, f"folder:{chosen.cifar}", hf.Linf(8 / 255), 500, three)
 
 
 def wong_kolter(path: Path, images: tuple[int, int], widths: tuple[int, int], features: int) -> nn.Module:

@@ -66,7 +66,7 @@ def audited(member: Member, effort: str, count: int, folder: Path) -> hf.Report:
 
 def line(name: str, effort: str, count: int, report: hf.Report) -> tuple[str, ...]:
     """Return one audit's line."""
-    *attacks, checks = (stage.forwards + stage.backwards for stage in report.stages)
+    *attacks, checks = (stage.total for stage in report.stages)
     share = f"{100 * checks / (sum(attacks) + checks):.0f} %"
     return name, effort, f"{count:,}", f"{sum(attacks):,}", f"{checks:,}", share
 

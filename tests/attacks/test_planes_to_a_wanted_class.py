@@ -66,7 +66,7 @@ def test_what_is_there_already_stays(attack: DeepFool | FAB, network: nn.Module,
     assert torch.equal(attack(network, images, labels), images)
     wanted = (labels + 1) % 10
     reached = network(attack(network, images, wanted)).argmax(1) == wanted
-    assert float(reached.float().mean()) >= 0.8  # the wanted class is any; FAB in L1 misses 3 or 4 of 39, by processor
+    assert float(reached.float().mean()) >= 0.8  # FAB in L1 misses a few; how many depends on the processor
 
 
 @pytest.mark.parametrize("kind", [DeepFool, FAB])

@@ -1,4 +1,4 @@
-"""What an attack of an audit costs hangs on the images alone, not on the batches they come in: turns follow from it."""
+"""What an attack of an audit costs an image does not depend on its batch: turns are chosen by that cost."""
 
 import pytest
 import torch

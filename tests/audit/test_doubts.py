@@ -118,7 +118,7 @@ def test_an_honest_network_raises_none(name: str, threat: Threat, honest: dict[s
     found, stages = attacked(subject, threat, classes=9)
     checks = look_at_attacks(subject, threat, found, stages, first)
     assert quiet(checks)
-    moves, cost = sum(stage.forwards + stage.backwards for stage in stages), sum(check.passes for check in checks)
+    moves, cost = sum(stage.total for stage in stages), sum(check.passes for check in checks)
     assert cost <= max(SHARE * (moves + cost), sum(LEAST.values()))
 
 
@@ -334,7 +334,7 @@ def test_a_check_that_raises_an_error_has_not_passed(
     def fails(scene: object) -> Finding:
         raise ValueError("first line\nsecond line")
 
-    kinds = [Kind("fails", "never", fails, Ration(1, 1, 0))]
+    kinds = [Kind("fails", "never", fails, Ration(1, 1, 0, "it always fails"))]
     monkeypatch.setattr(doubts, "BEFORE", (*BEFORE[:1], *kinds))
     network = honest["linear"]
     *_, last = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))

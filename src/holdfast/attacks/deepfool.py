@@ -29,8 +29,8 @@ class DeepFool(Attack):
     """Steps to the nearest linearised class boundary until the label changes; a minimum-norm attack.
 
     The threat's norm is the one that is minimised. For a first look at a few passes: FAB finds shorter ways in L-inf,
-    DDN in L2. With a finite eps, images that need more are cut to the ball. The
-    label left is the true one: an image that is already misclassified is returned as it is.
+    DDN in L2. With a finite eps, images that need more are cut to the ball. The label left is the true one: an image
+    that is already misclassified is returned as it is.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)

@@ -25,7 +25,7 @@ from holdfast.types import Images, Targets
 class MultiTargeted(Attack):
     """Short climbs towards one wrong class after another, the likeliest first; broken images leave.
 
-    The one to take in L-inf, and in L0 on networks that do not hide their gradients.
+    For L-inf, and for L0, where each step goes towards the best corner of the ball.
     """
 
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)

@@ -1,9 +1,9 @@
 """A short climb: steps that shrink along a cosine, with momentum as in APGD, and broken images leaving at every step.
 
-Of few steps a fixed schedule needs none to learn from when to halve, as APGD does; which gets further depends on the
-network (docs/audit.md). In L1 and L0, where a step along the gradient moves few values and wastes itself on walls,
-each step goes part of the way to the ball's best corner instead (Frank, Wolfe, 1956): on a linear network the first one
-arrives. The forward pass of a step is also the test of the step before it.
+A fixed schedule spends no steps on learning when to shrink them, as APGD does. Which of the two gets further in few
+steps depends on the network (docs/audit.md). In L1 and L0, where a step along the gradient moves few values and wastes
+itself on walls, each step goes part of the way to the ball's best corner instead (Frank, Wolfe, 1956): on a linear
+network the first one arrives. The forward pass of a step is also the test of the step before it.
 """
 
 import math
@@ -46,7 +46,7 @@ def short_climb(
         done = note(reached, place, x.detach(), value.detach(), succeeded(objective, outputs.detach(), targets))
         if step == steps:
             break
-        # Those just broken are differentiated too, in a batch of them as among others: so costs hang on no batch.
+        # Images that were just broken are differentiated too, so that an image costs the same in every batch.
         gradient, x, left = model.gradient(value, x), x.detach(), (~done).nonzero()[:, 0]
         if len(left) == 0:
             break

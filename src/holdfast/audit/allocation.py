@@ -28,7 +28,7 @@ REACH: Mapping[type[Threat], float] = {Linf: 0.05, L2: 0.15, L1: 0.3, L0: 0.3}
 """What is expected of an image before anything is known: so much at the boundary, less by a factor of e with each
 so many radii of its distance, and so much at least. The fewer values a norm moves, the less a linear estimate tells."""
 FALL = 1 / 3
-"""What a band is expected to give at least of the one before it; before anything is known, where no distance is."""
+"""What a band is expected to give of the one before it, before anything is known, where no distance is known."""
 BEFOREHAND, DRAWN = 4.0, 8.0
 """As how many tries the expectations count: of beforehand in a band, and of a band or a kind in an attack there."""
 PROBED = 16
@@ -38,8 +38,8 @@ CHUNK = 0.25
 
 
 MUCH, PATIENCE = 0.02, 4.0
-"""Where as many passes again are expected to break more than this share of the images, a budget is overdrawn, up to so
-many times."""
+"""A budget is extended to so many times as much where doubling what was spent is expected to break more than this share
+of the images."""
 
 
 @dataclass(frozen=True)

@@ -99,17 +99,17 @@ def long(threat: Threat) -> dict[str, Move]:
 
     Of a network that names its class alone, squares learn nothing on the way to a break; rays do.
     """
-    climbs = {
+    longer = {
         "targets 2": Move(MultiTargeted(threat, steps=30), passes=550),
         "long ce": Move(ODI(threat, steps=60, restarts=3, objective=cross_entropy), passes=370),
         "many climbs": Move(ODI(threat, steps=50, restarts=10), passes=1050),
     }
     if isinstance(threat, L0):
-        return climbs
+        return longer
     share = 0.1 if isinstance(threat, Linf) else 0.3
     starts = Move(APGD(threat, restarts=5, steps=50, objective=dlr), passes=500)
     search = Move(Square(threat, queries=1500, share=share), warm=True, passes=1500, kind="search")
-    return climbs | {"starts": starts, "squares 2": search}
+    return longer | {"starts": starts, "squares 2": search}
 
 
 def last(threat: Threat) -> dict[str, Move]:

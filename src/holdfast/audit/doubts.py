@@ -66,8 +66,8 @@ def look_at_attacks(
     """Return the earlier checks, and what makes the outcome of an audit hard to believe.
 
     `stages` has the clean pass first. Of the checks that were made before, only those are made again that further
-    attacks can have changed. `later` names the attacks that an audit makes after these checks are made for the first
-    time. Nothing that the checks break is added to the outcome.
+    attacks can have changed. `later` names the attacks whose passes count for the checks that are made again, and
+    for no other. Nothing that the checks break is added to the outcome.
     """
     known = {each.name: each for each in earlier}
     steps = steps_after(stages, later)
@@ -90,7 +90,7 @@ def steps_after(stages: tuple[Stage, ...], later: Collection[str]) -> dict[bool,
     the later attacks spent does not count for them.
     """
     rations = [*RATIONS, *(RATIONS_AGAIN if later else [])]
-    spent = {stage.name: stage.forwards + stage.backwards for stage in stages}
+    spent = {stage.name: stage.total for stage in stages}
     once = sum(passes for name, passes in spent.items() if name not in later)
     return {False: step_for(once, rations), True: step_for(sum(spent.values()), rations)}
 

@@ -20,7 +20,7 @@ from holdfast.audit.processes import check_same, first_ones
 from holdfast.audit.progress import STANDS
 from holdfast.audit.registry import OF_COPY
 from holdfast.audit.surrogate import fast_copy, known_precision
-from holdfast.audit.verdict import Report, Stage
+from holdfast.audit.verdict import Check, Report, Stage
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import counting, spend
@@ -89,7 +89,7 @@ def audit(
         adversarial(found, images),
         broken_by,
         (*stages, together(costs)),
-        tuple(replace(each, passes=each.passes + copying.total * (each.name == OF_COPY)) for each in checks),
+        charged(checks, copying.total),
         copy.words,
         found.margin,
         found.best.to(images.device),
@@ -98,6 +98,11 @@ def audit(
         precision,
         None if effort == "autoattack" else further(begun.moves, found),
     )
+
+
+def charged(checks: tuple[Check, ...], copying: int) -> tuple[Check, ...]:
+    """Return the checks, with the passes that the fast copy cost added to those of its own check."""
+    return tuple(replace(each, passes=each.passes + copying) if each.name == OF_COPY else each for each in checks)
 
 
 def later_moves(effort: str, threat: Threat) -> set[str]:

@@ -23,7 +23,7 @@ class Ration:
     most: int
     passes: float
     """What an image costs at most, forwards and backwards together, on a network that nothing breaks."""
-    why: str = ""
+    why: str
     """Why fewer images would not do, in words."""
 
     def images(self, step: int) -> int:

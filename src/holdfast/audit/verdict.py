@@ -88,6 +88,11 @@ class Stage:
     random_search: bool = False
     """Whether it asked for answers alone and followed no gradient."""
 
+    @property
+    def total(self) -> int:
+        """Forwards and backwards together."""
+        return self.forwards + self.backwards
+
 
 @dataclass(frozen=True)
 class Report:

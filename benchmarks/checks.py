@@ -29,7 +29,6 @@ from holdfast.audit.allocation import Allocation
 from holdfast.audit.cascade import moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Begun, Subject, go_on, run_moves, stages_of, untold
-from holdfast.audit.entry import later_moves
 from holdfast.audit.progress import STANDS
 from holdfast.audit.registry import AFTER, BEFORE
 from holdfast.audit.surrogate import fast_copy
@@ -149,7 +148,7 @@ def looked_at(member: Member, folder: Path, path: Path) -> Row:
     began = time.process_time()
     with counting() as spent:
         checks = look_at_model(subject, member.threat)
-        checks = look_at_attacks(subject, member.threat, found, stages, checks, later_moves("standard", member.threat))
+        checks = look_at_attacks(subject, member.threat, found, stages, checks, twice=True)
     return {
         "clean": share_of(found.broken_by != 0),
         "standard": share_of(found.broken_by == STANDS),
@@ -166,8 +165,8 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     doubts.BEFORE = (BEFORE[0], *(kind for kind in BEFORE[1:] if kind.name in chosen.again))
     doubts.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
     try:
-        later = later_moves("standard", member.threat)
-        checks = look_at_attacks(subject, member.threat, found, stages, look_at_model(subject, member.threat), later)
+        before = look_at_model(subject, member.threat)
+        checks = look_at_attacks(subject, member.threat, found, stages, before, twice=True)
     finally:
         doubts.BEFORE, doubts.AFTER = BEFORE, AFTER
     new = {each.name: asdict(each) for each in checks}

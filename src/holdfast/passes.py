@@ -3,10 +3,12 @@
 The count is taken where every attack asks, so it is the same for all: `with counting() as spent: attack(...)`.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass
@@ -22,6 +24,18 @@ class Passes:
         return self.forwards + self.backwards
 
 
+class Spent(NamedTuple):
+    """What something cost: passes, each of one image, and seconds."""
+
+    forwards: int = 0
+    backwards: int = 0
+    seconds: float = 0.0
+
+    def and_also(self, *others: "Spent") -> "Spent":
+        """Return the sum of this and others."""
+        return Spent(*map(sum, zip(self, *others, strict=True)))
+
+
 _counters: ContextVar[tuple[Passes, ...]] = ContextVar("holdfast_passes", default=())
 
 
@@ -34,6 +48,15 @@ def counting() -> Iterator[Passes]:
         yield spent
     finally:
         _counters.reset(token)
+
+
+@contextmanager
+def costed() -> Iterator[list[Spent]]:
+    """Give a list which at the end holds what was spent inside."""
+    costs, began = list[Spent](), time.monotonic()
+    with counting() as spent:
+        yield costs
+    costs.append(Spent(spent.forwards, spent.backwards, time.monotonic() - began))
 
 
 def spend(forwards: int = 0, backwards: int = 0) -> None:

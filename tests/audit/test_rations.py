@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from holdfast import Linf, Threat, audit
 from holdfast.attacks import APGD, Square
-from holdfast.audit import doubts
+from holdfast.audit import cascade, doubts, ensemble, entry
 from holdfast.audit.doubts import look_at_attacks, look_at_model, steps_after
 from holdfast.audit.ensemble import Move, Subject, run_moves
 from holdfast.audit.progress import Progress
@@ -16,13 +18,15 @@ from holdfast.audit.rations import SHARE, STEPS, Ration, step_for
 from holdfast.audit.registry import AFTER, BEFORE, Kind
 from holdfast.audit.verdict import Stage
 from holdfast.data import ImageSet, load
+from holdfast.passes import Spent
 from tests.audit.broken import ATTACKS, trained
 from tests.conftest import Small
 
 ALL = (*BEFORE, *AFTER)
 LEAST = sum(kind.ration.cost(0) for kind in ALL)
 LEAST_AGAIN = sum(kind.ration.cost(0) for kind in AFTER if kind.again)
-LATER = "later attack"
+STAGES = (Stage("clean", 160, 0, 160, 0, 0.0), Stage("apgd", 160, 0, 9, 9, 0.0), Stage("square", 9, 9, 9, 0, 0.0, True))
+"""Of these the checks read only which one was a random search."""
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +46,9 @@ def found_on(network: nn.Module, data: ImageSet, threat: Threat) -> tuple[Subjec
     return subject, run_moves(subject, moves)[0]
 
 
-def stages(first: int, then: int = 0) -> tuple[Stage, ...]:
-    """Return the stages of an audit that spent so much before the checks were made, and so much after."""
-    climb, search = Stage("apgd", 160, 0, first, 0, 0.0), Stage("square", 9, 9, 0, 0, 0.0, random_search=True)
-    early = (Stage("clean", 160, 0, 160, 0, 0.0), climb, search)
-    return (*early, Stage(LATER, 9, 0, then, 0, 0.0)) if then else early
+def after(found: Progress, spent: int) -> Progress:
+    """Return the progress of attacks that found the same and spent so many passes."""
+    return replace(found, spent=[[spent, 0, 0.0], *([0.0] * 3 for _ in found.spent[1:])], first=0.0, checked={})
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
@@ -86,8 +88,10 @@ def test_checks_that_are_made_again_stay_within_the_quarter_too(
     subject, found = found_on(network, data, threat)
     before, shown = look_at_model(subject, threat), 0
     for spent in (2_000, 200_000, 500_000):
-        once = look_at_attacks(subject, threat, found, stages(spent), before, (LATER,))
-        again = look_at_attacks(subject, threat, found, stages(spent, spent // 4), once, (LATER,))
+        early, late = after(found, spent), after(found, spent + spent // 4)
+        once = look_at_attacks(subject, threat, early, STAGES, before, twice=True)
+        late.first, late.checked = early.first, early.checked
+        again = look_at_attacks(subject, threat, late, STAGES, once, twice=True)
         costs = [sum(check.passes for check in checks) for checks in (once, again)]
         assert costs[0] <= max(spent * SHARE / (1 - SHARE), LEAST)
         assert costs[1] <= max(1.25 * spent * SHARE / (1 - SHARE), LEAST + LEAST_AGAIN)
@@ -95,23 +99,55 @@ def test_checks_that_are_made_again_stay_within_the_quarter_too(
         shown = costs[0]
 
 
-def test_what_later_attacks_spent_changes_no_check_that_is_made_once() -> None:
+def test_what_later_attacks_spent_changes_no_check_that_is_made_once(plain: nn.Module, data: ImageSet) -> None:
     """An audit that is stopped after its second step, and goes on, makes them then."""
-    early, late = (steps_after(stages(120_000, then), {LATER}) for then in (0, 400_000))
-    assert early[False] == late[False]
-    assert early[True] < late[True]
+    _, found = found_on(plain, data, Linf(0.1))
+    early = after(found, 120_000)
+    before = steps_after(early, twice=True)
+    then = steps_after(replace(after(found, 520_000), first=early.first), twice=True)
+    assert before[False] == then[False]
+    assert before[True] < then[True]
 
 
 def test_a_shared_climb_says_the_same_whoever_asks(
     plain: nn.Module, data: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject, found = found_on(plain, data, Linf(0.1))
-    spent = stages(400_000)
-    both = {check.name: check for check in look_at_attacks(subject, Linf(0.1), found, spent)}
+    found = after(found, 400_000)
+    both = {check.name: check for check in look_at_attacks(subject, Linf(0.1), found, STAGES)}
     alone = {}
     for kind in (kind for kind in AFTER if kind.draws_as):
         monkeypatch.setattr(doubts, "AFTER", (kind,))
-        (alone[kind.name],) = look_at_attacks(subject, Linf(0.1), found, spent)
-        assert replace(alone[kind.name], passes=0) == replace(both[kind.name], passes=0)
+        (alone[kind.name],) = look_at_attacks(subject, Linf(0.1), replace(found, checked={}), STAGES)
+        assert replace(alone[kind.name], spent=Spent()) == replace(both[kind.name], spent=Spent())
     assert len(alone) == 2
     assert sum(both[name].passes for name in alone) < 0.9 * sum(check.passes for check in alone.values())
+
+
+class Stopped(Exception):
+    """What stops an audit in the test below."""
+
+
+def test_an_audit_that_was_stopped_says_what_its_checks_cost_before(
+    plain: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped after its checks sent it on; what these had cost, and how many images they saw, stays."""
+    monkeypatch.setattr(cascade, "published", lambda threat: {"trusted": APGD(threat, steps=5)})
+    monkeypatch.setattr(cascade, "COSTS", {"trusted": 10.0})
+    monkeypatch.setattr(entry, "misled", lambda checks: True)
+    monkeypatch.setattr(ensemble, "SAVE_EVERY", 0.0)
+
+    def stop(done: int, total: int, words: str) -> None:
+        if words.startswith("trusted"):
+            raise Stopped
+
+    subject = (plain, data.images[:30], data.labels[:30], Linf(0.1), "standard")
+    whole = audit(*subject)
+    with pytest.raises(Stopped):
+        audit(*subject, folder=tmp_path, tell=stop)
+    again = audit(*subject, folder=tmp_path)
+    timeless = [[replace(check, spent=check.spent._replace(seconds=0)) for check in each.checks]
+                for each in (whole, again)]  # fmt: skip
+    assert timeless[0] == timeless[1]
+    assert whole.passes == again.passes
+    assert torch.equal(whole.broken_by, again.broken_by)

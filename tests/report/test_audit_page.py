@@ -14,6 +14,7 @@ from holdfast.audit.comparison import compare
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.audit.verdict import Check
 from holdfast.audit.written import Origin, as_json
+from holdfast.passes import Spent
 from holdfast.report.audit_page import Audited, audit_page
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors
 
@@ -24,7 +25,7 @@ FATES = [STANDS] * 5 + [2, 1, 1, 2] + [CLEAN] * 3
 MARGINS = [-3.0, -0.1, -2.0, -0.5, -9.0, 0.2, 0.3, 0.9, 0.4, 1.0, 1.0, 1.0]
 
 
-PASSED = Check("passed", 0.001, 0.01, name="wrong gradients", passes=4321)
+PASSED = Check("passed", 0.001, 0.01, name="wrong gradients", spent=Spent(4000, 321))
 STOPPED = Check("could not run", words="KeyError: 'it'", name="random output")
 
 

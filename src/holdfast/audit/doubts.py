@@ -6,7 +6,7 @@ checks together spend at most a quarter of an audit's passes, unless that is too
 (rations.py). Their random numbers are their own, and fixed.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -22,7 +22,7 @@ from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
 from holdfast.behaviour import modules_behind
 from holdfast.errors import NoGradient, reason
-from holdfast.passes import counting
+from holdfast.passes import Spent, costed
 from holdfast.streams import fresh, number
 from holdfast.threats import Threat
 from holdfast.types import Network
@@ -45,11 +45,11 @@ def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     """
     check(subject.images, subject.labels)
     with left_alone(subject.model), generators_put_back():
-        with counting() as looking:
+        with costed() as looking:
             right = right_ones(subject)
         scene = Scene(own_seed(subject), threat, right)
         first = made(BEFORE[0], scene, 0)
-        first = replace(first, passes=first.passes + looking.total)
+        first = replace(first, spent=first.spent.and_also(*looking))
         # Of a network that answers at random, two answers compared say nothing.
         scene = replace(scene, random=first.state == "raised")
         return (first, *(made(kind, scene, 0) for kind in BEFORE[1:]))
@@ -61,38 +61,39 @@ def look_at_attacks(
     found: Progress,
     stages: tuple[Stage, ...],
     earlier: tuple[Check, ...] = (),
-    later: Collection[str] = (),
+    twice: bool = False,
 ) -> tuple[Check, ...]:
     """Return the earlier checks, and what makes the outcome of an audit hard to believe.
 
     `stages` has the clean pass first. Of the checks that were made before, only those are made again that further
-    attacks can have changed. `later` names the attacks whose passes count for the checks that are made again, and
-    for no other. Nothing that the checks break is added to the outcome.
+    attacks can have changed; `twice` says that an audit may come to that. Nothing that the checks break is added to
+    the outcome.
     """
     known = {each.name: each for each in earlier}
-    steps = steps_after(stages, later)
+    steps = steps_after(found, twice)
     subject = own_seed(subject)
     scene = Scene(subject, threat, part(subject, (found.broken_by != CLEAN).nonzero()[:MOST, 0]), found=found,
                   stages=stages)  # fmt: skip
     with left_alone(subject.model), left_alone(subject.crafted_on), generators_put_back():
         for kind in AFTER:
-            before = known.get(kind.name)
-            if before is None or kind.again:
+            if kind.again or kind.name not in known:
                 now = made(kind, scene, steps[kind.again])
-                known[kind.name] = replace(now, passes=now.passes + (0 if before is None else before.passes))
+                known[kind.name] = replace(now, spent=now.spent.and_also(found.checked.get(kind.name, Spent())))
+            if kind.again:
+                found.checked[kind.name] = known[kind.name].spent
     return tuple(known.values())
 
 
-def steps_after(stages: tuple[Stage, ...], later: Collection[str]) -> dict[bool, int]:
+def steps_after(found: Progress, twice: bool) -> dict[bool, int]:
     """Return the steps of the rations for checks that are made once, and for those that are made again.
 
     The first are at the same step whenever they are made, also in an audit that was stopped and goes on after it: what
-    the later attacks spent does not count for them.
+    the attacks spent after their first step does not count for them.
     """
-    rations = [*RATIONS, *(RATIONS_AGAIN if later else [])]
-    spent = {stage.name: stage.total for stage in stages}
-    once = sum(passes for name, passes in spent.items() if name not in later)
-    return {False: step_for(once, rations), True: step_for(sum(spent.values()), rations)}
+    spent = float(found.passes.sum())
+    found.first = found.first or spent
+    rations = [*RATIONS, *(RATIONS_AGAIN if twice else [])]
+    return {False: step_for(found.first, rations), True: step_for(spent, rations)}
 
 
 def misled(checks: tuple[Check, ...]) -> bool:
@@ -103,9 +104,9 @@ def misled(checks: tuple[Check, ...]) -> bool:
 
 def made(kind: Kind, scene: Scene, step: int) -> Check:
     """Return what a check finds at a step of its ration, and what that cost."""
-    with counting() as spent:
+    with costed() as costs:
         found = tried(kind, replace(scene, count=kind.ration.images(step)))
-    return Check(**asdict(found), name=kind.name, passes=spent.total)
+    return Check(**asdict(found), name=kind.name, spent=costs[0])
 
 
 def tried(kind: Kind, scene: Scene) -> Finding:

@@ -1,8 +1,5 @@
 """`hf.audit`: one network, one threat, one honest number."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from holdfast.audit.allocation import further
 from holdfast.audit.autoattack import adversarial
 from holdfast.audit.cascade import moves_of, plan_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model, misled
-from holdfast.audit.ensemble import Begun, InOrder, Subject, Tell, go_on, stages_of, untold
+from holdfast.audit.ensemble import Begun, Subject, Tell, go_on, stages_of, untold
 from holdfast.audit.processes import check_same, first_ones
 from holdfast.audit.progress import STANDS
 from holdfast.audit.registry import OF_COPY
@@ -23,7 +20,7 @@ from holdfast.audit.surrogate import fast_copy, known_precision
 from holdfast.audit.verdict import Check, Report, Stage
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
-from holdfast.passes import counting, spend
+from holdfast.passes import Spent, costed, spend
 from holdfast.threats import Threat
 from holdfast.types import Index, Network
 
@@ -60,27 +57,24 @@ def audit(
     moves, precision = moves_of(effort, threat), known_precision(precision)
     right, pixels = (record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images)))
     check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
-    costs: list[Stage] = []
-    with costed(costs):
-        with counting() as copying:
-            judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
-            spend(forwards=len(images[:2]))
-            copy = fast_copy(model, images, precision)
-        subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
-        checks = first_ones(look_at_model(subject, threat))
+    with costed() as copying:
+        judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
+        spend(forwards=len(images[:2]))
+        copy = fast_copy(model, images, precision)
+    subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
+    checks = first_ones(look_at_model(subject, threat))
     begun = Begun.of(subject, moves, folder, tell, effort)
-    found = begun.progress
-    for number, step in enumerate(plan_of(effort, threat)):
+    found, plan = begun.progress, plan_of(effort, threat)
+    for number, step in enumerate(plan):
         # An audit that was stopped in this step, or in a later one, had looked at the checks before.
         if found.step < number and step.if_misled and not misled(checks):
             break
         if found.step <= number:
             found.step = number
             go_on(subject, begun, step.choose, tell)
-            with costed(costs):
-                checks = first_ones(
-                    look_at_attacks(subject, threat, found, stages_of(begun), checks, later_moves(effort, threat))
-                )
+            looked = look_at_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
+            checks = first_ones(looked)
+    checks = charged(checks, *copying)
     stages, broken_by = those_shown(stages_of(begun), found.broken_by)
     return Report(
         threat,
@@ -88,8 +82,8 @@ def audit(
         int(seed),  # JSON has no numbers of numpy
         adversarial(found, images),
         broken_by,
-        (*stages, together(costs)),
-        charged(checks, copying.total),
+        (*stages, Stage("checks", 0, 0, *Spent().and_also(*(check.spent for check in checks)))),
+        checks,
         copy.words,
         found.margin,
         found.best.to(images.device),
@@ -100,15 +94,9 @@ def audit(
     )
 
 
-def charged(checks: tuple[Check, ...], copying: int) -> tuple[Check, ...]:
-    """Return the checks, with the passes that the fast copy cost added to those of its own check."""
-    return tuple(replace(each, passes=each.passes + copying) if each.name == OF_COPY else each for each in checks)
-
-
-def later_moves(effort: str, threat: Threat) -> set[str]:
-    """Return the names of the moves of later steps, after which checks are made again."""
-    later = (step.choose for step in plan_of(effort, threat)[1:])
-    return {name for choose in later if isinstance(choose, InOrder) for name in choose.names}
+def charged(checks: tuple[Check, ...], copying: Spent) -> tuple[Check, ...]:
+    """Return the checks, with what the fast copy cost added to the cost of its own check."""
+    return tuple(replace(each, spent=each.spent.and_also(copying)) if each.name == OF_COPY else each for each in checks)
 
 
 def those_shown(stages: tuple[Stage, ...], broken_by: Index) -> tuple[tuple[Stage, ...], Index]:
@@ -117,18 +105,3 @@ def those_shown(stages: tuple[Stage, ...], broken_by: Index) -> tuple[tuple[Stag
     place = torch.full((len(stages) + 1,), STANDS, device=broken_by.device)  # the last row is that of -1
     place[kept] = torch.arange(len(kept), device=broken_by.device)
     return tuple(stages[number] for number in kept), place[broken_by]
-
-
-@contextmanager
-def costed(costs: list[Stage]) -> Iterator[None]:
-    """Add what is done inside to the costs of the checks."""
-    began = time.monotonic()
-    with counting() as spent:
-        yield
-    costs.append(Stage("checks", 0, 0, spent.forwards, spent.backwards, time.monotonic() - began))
-
-
-def together(costs: list[Stage]) -> Stage:
-    """Return the costs of all checks as one stage."""
-    spent = (sum(cost.forwards for cost in costs), sum(cost.backwards for cost in costs))
-    return Stage("checks", 0, 0, *spent, sum(cost.seconds for cost in costs))

@@ -10,6 +10,7 @@ from torch import Tensor
 from holdfast import record
 from holdfast.audit.ledger import Ledger, Turn
 from holdfast.disk import clear
+from holdfast.passes import Spent
 from holdfast.types import Flags, Images, Index, PerImage, Rows
 
 STANDS, CLEAN = -1, 0
@@ -37,6 +38,10 @@ class Progress:
     """How many of its images are through."""
     step: int = 0
     """The number of the step of the audit's plan that the turn belongs to."""
+    first: float = 0.0
+    """The passes of all moves in the first step of the plan, by which checks are sized that are made once."""
+    checked: dict[str, Spent] = field(default_factory=dict)
+    """What each check cost that was made after an earlier step, and is made again."""
 
     @property
     def move(self) -> int:
@@ -98,6 +103,8 @@ def write(path: Path, progress: Progress) -> None:
         "rows": turn.rows,
         "bands": turn.bands,
         "at": torch.tensor([turn.move, int(turn.telling), progress.done, progress.step]),
+        "first": torch.tensor(progress.first, dtype=torch.float64),
+        **{f"check.{name}": torch.tensor(cost, dtype=torch.float64) for name, cost in progress.checked.items()},
         **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
     }
     record.write_tensors(path, tensors, audit=path.stem)
@@ -111,4 +118,9 @@ def read(path: Path, images: Images) -> Progress:
     ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})
     move, telling, done, step = kept["at"].tolist()
     turn = Turn(move, rows, kept["bands"], bool(telling))
-    return Progress(broken_by, best, margin, slope, ledger, kept["spent"].tolist(), turn, done, step)
+    first, spent = float(kept.get("first", 0.0)), kept["spent"].tolist()
+    costs = {name[6:]: cost.tolist() for name, cost in kept.items() if name.startswith("check.")}
+    checked = {
+        name: Spent(int(forwards), int(backwards), seconds) for name, (forwards, backwards, seconds) in costs.items()
+    }
+    return Progress(broken_by, best, margin, slope, ledger, spent, turn, done, step, first, checked)

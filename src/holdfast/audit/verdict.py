@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.metrics import interval, share_of
+from holdfast.passes import Spent
 from holdfast.threats import Threat
 from holdfast.types import Flags, Images, Index, PerImage
 
@@ -55,8 +56,13 @@ class Check(Finding):
     """A check of the registry, and what it found."""
 
     name: str = ""
-    passes: int = 0
-    """What it cost, forwards and backwards of single images together; what other checks had found is free."""
+    spent: Spent = Spent()
+    """What it cost, every time that it was made; what other checks had found is free."""
+
+    @property
+    def passes(self) -> int:
+        """Forwards and backwards of single images together."""
+        return self.spent.forwards + self.spent.backwards
 
 
 def above(criterion: float, figure: float, meaning: str) -> Finding:

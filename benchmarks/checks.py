@@ -30,8 +30,9 @@ from holdfast.audit.cascade import moves_of
 from holdfast.audit.doubts import look_at_attacks, look_at_model
 from holdfast.audit.ensemble import Begun, Subject, go_on, run_moves, stages_of, untold
 from holdfast.audit.progress import STANDS
-from holdfast.audit.registry import AFTER, BEFORE
+from holdfast.audit.registry import AFTER, BEFORE, NO_GRADIENT
 from holdfast.audit.surrogate import fast_copy
+from holdfast.audit.verdict import RANDOM_OUTPUT
 from holdfast.metrics import share_of
 from holdfast.passes import counting
 
@@ -162,7 +163,7 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     """Return the checks with those that were asked for made again, and those that a random network rules out."""
     subject = subject_of(member, chosen.folder)
     found, stages = attacked(subject, member, path)
-    doubts.BEFORE = (BEFORE[0], *(kind for kind in BEFORE[1:] if kind.name in chosen.again))
+    doubts.BEFORE = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
     doubts.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
     try:
         before = look_at_model(subject, member.threat)

@@ -319,6 +319,27 @@ def test_a_random_network_is_told_from_the_rest(honest: dict[str, nn.Module], da
     assert set(names(found, "not applicable")) == {kind.name for kind in BEFORE if kind.compares}
 
 
+CUT = {
+    "detached": lambda z: z.detach(),
+    "numpy": lambda z: torch.from_numpy(z.numpy().copy()),
+    "no gradient asked for": torch.no_grad()(lambda z: z + 0.0),
+}
+
+
+@pytest.mark.parametrize("back", CUT.values(), ids=CUT)
+@pytest.mark.parametrize("bare", [False, True], ids=["module", "function"])
+def test_without_a_gradient_no_check_of_gradients_applies(
+    bare: bool, back: Callable[[Tensor], Tensor], honest: dict[str, nn.Module], data: ImageSet
+) -> None:
+    """That no gradient reaches the images is one finding, not three: no check ends in an error."""
+    network = Around(honest["linear"], back=back)
+    asked = network.__call__ if bare else network
+    found = look_at_model(Subject(asked, asked, data.images, data.labels), Linf(0.1))
+    assert "no gradient reaches the images" in names(found)
+    assert set(names(found, "not applicable")) == {kind.name for kind in BEFORE if kind.differentiates}
+    assert not names(found, "could not run")
+
+
 def test_a_random_network_that_is_never_right_is_told_too(data: ImageSet) -> None:
     def network(x: Tensor) -> Tensor:
         return torch.rand(len(x), 10) - 100 * F.one_hot(data.labels[: len(x)], 10)

@@ -17,9 +17,9 @@ from holdfast.audit.attack_doubts import part, wrong
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.progress import CLEAN, Progress
 from holdfast.audit.rations import step_for
-from holdfast.audit.registry import AFTER, BEFORE, Kind, Scene
+from holdfast.audit.registry import AFTER, BEFORE, NO_GRADIENT, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
-from holdfast.audit.verdict import Check, Finding, Stage, not_applicable
+from holdfast.audit.verdict import RANDOM_OUTPUT, Check, Finding, Stage, not_applicable
 from holdfast.behaviour import modules_behind
 from holdfast.errors import NoGradient, reason
 from holdfast.passes import Spent, costed
@@ -48,11 +48,12 @@ def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
         with costed() as looking:
             right = right_ones(subject)
         scene = Scene(own_seed(subject), threat, right)
-        first = made(BEFORE[0], scene, 0)
-        first = replace(first, spent=first.spent.and_also(*looking))
-        # Of a network that answers at random, two answers compared say nothing.
-        scene = replace(scene, random=first.state == "raised")
-        return (first, *(made(kind, scene, 0) for kind in BEFORE[1:]))
+        checks: list[Check] = []
+        for kind in BEFORE:
+            checks.append(made(kind, scene, 0))
+            raised = {each.name for each in checks if each.state == "raised"}
+            scene = replace(scene, random=RANDOM_OUTPUT in raised, cut_off=NO_GRADIENT in raised)
+        return (replace(checks[0], spent=checks[0].spent.and_also(*looking)), *checks[1:])
 
 
 def look_at_attacks(
@@ -115,6 +116,8 @@ def tried(kind: Kind, scene: Scene) -> Finding:
         return not_applicable("the network gets none of the images right that were looked through")
     if kind.compares and scene.random:
         return not_applicable("the network answers at random, so two of its answers cannot be compared")
+    if kind.differentiates and scene.cut_off:
+        return not_applicable("no gradient reaches the images, which is a check of its own")
     try:
         with fresh("check", kind.draws_as or kind.name):
             return kind.look(scene)

@@ -20,7 +20,7 @@ from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network, Objective, PerImage
 
 
-def slope(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Tensor:
+def towards_images(model: Network, x: Tensor, labels: Labels, objective: Objective) -> Tensor:
     """Return the gradient of the objective towards the images, in their type.
 
     Raises:
@@ -40,7 +40,7 @@ def interrupted(subject: Subject) -> Finding:
         Exception: the network does not answer at all, or lacks memory; what it raised.
     """
     try:
-        slope(subject.model, subject.images, subject.labels, margin)
+        towards_images(subject.model, subject.images, subject.labels, margin)
     except torch.OutOfMemoryError:
         raise
     except Exception as fault:  # a network may break in any way
@@ -70,7 +70,7 @@ def zero_gradients(subject: Subject, threat: Threat) -> Finding:
     """
     at = Stream.of(subject.images, subject.seed, "zero gradients")
     points = [threat.random_start(subject.images, at.split(look)) for look in range(LOOKS)]
-    slopes = [slope(subject.model, x, subject.labels, margin) for x in (subject.images, points[0])]
+    slopes = [towards_images(subject.model, x, subject.labels, margin) for x in (subject.images, points[0])]
     flat = torch.stack([g.abs().flatten(1).amax(1) < TINY for g in slopes])
     if bool(flat.any()):
         answers = [ask(subject.model, x) for x in (subject.images, *points)]
@@ -99,7 +99,7 @@ def wrong_gradients(subject: Subject) -> Finding:
     model, x = exact(subject.model, inside(subject))
     if resolution(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
         return not_applicable("the answers have no more digits than half precision, whose rounding looks like a slope")
-    gradient = slope(model, x, labels, margin)
+    gradient = towards_images(model, x, labels, margin)
     signs = Stream.of(subject.images, subject.seed, "directions").uniform(x.shape[1:]) < 0.5
     directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)
     errors = torch.stack([prediction_error(model, x, labels, gradient, d) for d in directions]).amax(0)

@@ -37,6 +37,8 @@ from holdfast.audit.survivor_doubts import (
 from holdfast.audit.verdict import RANDOM_OUTPUT, Finding, Stage
 from holdfast.threats import Threat
 
+NO_GRADIENT = "no gradient reaches the images"
+"""The name of the check of networks that cannot be differentiated."""
 OF_COPY = "surrogate differs"
 """The name of the check of the fast copy, which is charged with what making and comparing that copy cost."""
 
@@ -56,6 +58,8 @@ class Scene:
     stages: tuple[Stage, ...] = ()
     random: bool = False
     """Whether the network answers at random, so that two of its answers cannot be compared."""
+    cut_off: bool = False
+    """Whether no gradient reaches the images, so that none can be looked at."""
     breaks: Breaks = field(default_factory=Breaks)
     """What checks that make the same attack share."""
 
@@ -92,6 +96,8 @@ class Kind:
     """Whether it is made on images that the network gets right, and does not apply where there are none."""
     compares: bool = False
     """Whether it compares two answers, and does not apply to a network that answers at random."""
+    differentiates: bool = False
+    """Whether it looks at gradients, and does not apply to a network that gives none."""
     again: bool = False
     """Whether what it finds changes with what the attacks found: it is made again after an escalation."""
     draws_as: str = ""
@@ -119,7 +125,7 @@ BEFORE = (
         Ration(8, 8, 4, "one forward pass tells"),
     ),
     Kind(
-        "no gradient reaches the images",
+        NO_GRADIENT,
         "differentiating fails",
         lambda scene: interrupted(scene.few),
         Ration(8, 8, 3, "one backward pass tells"),
@@ -138,6 +144,7 @@ BEFORE = (
         lambda scene: zero_gradients(scene.few, scene.threat),
         Ration(64, 64, 9, "4 % is three images"),
         misled=True,
+        differentiates=True,
     ),
     Kind(
         "answers depend on the batch",
@@ -160,6 +167,7 @@ BEFORE = (
         lambda scene: wrong_gradients(scene.few),
         Ration(32, 32, 21, "a tenth is four images"),
         misled=True,
+        differentiates=True,
         compares=True,
     ),
 )

@@ -18,7 +18,7 @@ from judge import judged
 from side_by_side import machine
 
 import holdfast as hf
-from holdfast import record
+from holdfast.storage import record
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast import record
 from holdfast.audit.nearness import slope
 from holdfast.objectives import margin
+from holdfast.storage import record
 
 IMAGES, CLASSES, SIZES = (100, 300, 1000, 3000, 10_000), (2, 10, 100, 1000), (8, 16, 32, 64, 128, 224)
 USUAL = {"images": 300, "classes": 10, "size": 16}

@@ -23,7 +23,6 @@ from zoo import JUDGED, Member, file_name, half, images, network
 from zoo_honest import honest
 from zoo_masked import BENEATH, masked, scaled
 
-from holdfast import record
 from holdfast.audit import doubts
 from holdfast.audit.allocation import Allocation
 from holdfast.audit.cascade import moves_of
@@ -35,6 +34,7 @@ from holdfast.audit.surrogate import fast_copy
 from holdfast.audit.verdict import RANDOM_OUTPUT
 from holdfast.metrics import share_of
 from holdfast.passes import counting
+from holdfast.storage import record
 
 TRUSTED = 24
 """How many of the images that the cascade leaves standing are shown to AutoAttack."""

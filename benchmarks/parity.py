@@ -13,7 +13,7 @@ import parity_same
 import torch
 from parity_setting import Kept, Setting
 
-from holdfast import record
+from holdfast.storage import record
 
 PARTS = {
     "Inside a ball": parity_bounded,

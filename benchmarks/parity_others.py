@@ -20,8 +20,9 @@ from side_by_side import processor
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast import L1, L2, Linf, record
+from holdfast import L1, L2, Linf
 from holdfast.attacks import ALMA, DDN, FABT, FMN
+from holdfast.storage import record
 
 BEGIN, END = "<!-- measured: benchmarks/parity_others.py -->", "<!-- end of others -->"
 ORDERS_OF_MAGNITUDE = 6

@@ -44,7 +44,7 @@ from holdfast.attacks import (
 )
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy, dlr
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 
 LINF, LINF_STEP, L_2, L_2_STEP, STEPS = 36 / 256, 8 / 256, 0.5, 0.125, 10
 """Multiples of 1/256, as the pixels are of 1/16: their sums are exact, in whatever order a library adds them."""

@@ -17,10 +17,10 @@ from side_by_side import processor
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast import record
 from holdfast.attacks import PGD, Attack
 from holdfast.methods import AT
 from holdfast.optimization import Triangle
+from holdfast.storage import record
 
 TRAINING = hf.Run(
     AT(PGD(hf.Linf(0.15), 10)), "benchmarks/parity_network.py:narrow", "digits", epochs=40, schedule=Triangle()

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
+from holdfast.storage import record
 
 JUDGED = 200
 """Images that each network is judged on."""

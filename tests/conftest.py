@@ -13,7 +13,7 @@ from torch import nn
 from holdfast.attacks import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import divergence
-from holdfast.streams import Stream, number
+from holdfast.rng import Stream, number
 from holdfast.threats import Linf, Threat
 from holdfast.types import Objective
 

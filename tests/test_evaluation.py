@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes, record
+from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
 from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
 from holdfast.evaluation import exact_products, read_outcomes
+from holdfast.storage import record
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_a_cell_that_another_process_evaluates_is_waited_for(
             path.write_bytes(kept)
             other.close()
 
-        monkeypatch.setattr("holdfast.disk.wait", until_it_is_done)
+        monkeypatch.setattr("holdfast.storage.files.wait", until_it_is_done)
         again = outcomes(cell, {"a": shown}, data, tmp_path)
     assert shown.count == 0
     assert torch.equal(done.logits, again.logits)

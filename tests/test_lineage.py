@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import CropFlip, ImageSet, Run, Start, record, train
+from holdfast import CropFlip, ImageSet, Run, Start, train
 from holdfast.errors import BadRecord, BadValue
 from holdfast.lineage import origins, seeded, with_origins
 from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
 from holdfast.optimization import SGD, Adam, Levels, Schedule, Steps
 from holdfast.run import build
+from holdfast.storage import record
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=2, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")

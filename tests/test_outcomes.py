@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from holdfast import Linf, load, metrics, models, record
+from holdfast import Linf, load, metrics, models
 from holdfast.attacks import PGD
 from holdfast.evaluation import Cell, outcomes
 from holdfast.report.reproduce import Request, reproduce
+from holdfast.storage import record
 from holdfast.training import silent
 from recipes import PAPERS
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from holdfast import Run, record
+from holdfast import Run
 from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
 from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
+from holdfast.storage import record
 from holdfast.training import silent
 from recipes import PAPERS
 from recipes.cascade_runs import NETS

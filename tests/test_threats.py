@@ -10,7 +10,7 @@ from torch import Tensor
 
 from holdfast import L0, L1, L2, Linf, Threat
 from holdfast.errors import BadValue
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 
 THREATS = (Linf(0.1), L2(0.8), L1(4.0), L0(6), L2(math.inf), Linf(math.inf), L1(math.inf))
 FINITE = THREATS[:4]

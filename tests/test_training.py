@@ -13,9 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import Linf, Run, Start, attacks, methods, record, train
+from holdfast import Linf, Run, Start, attacks, methods, train
 from holdfast.data import CropFlip, load
-from holdfast.disk import alone
 from holdfast.errors import BadRecord, BadValue, MissingData, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
 from holdfast.networks import read_run
@@ -23,6 +22,8 @@ from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
 from holdfast.run import isolated, seconds_of
 from holdfast.state import State
+from holdfast.storage import record
+from holdfast.storage.files import alone
 from holdfast.types import Batch, Terms
 from tests.limited import file_size
 

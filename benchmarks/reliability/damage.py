@@ -22,7 +22,7 @@ import forked
 import torch
 
 import holdfast as hf
-from holdfast import record, training
+from holdfast import training
 from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.audit.cascade import Move
@@ -38,6 +38,7 @@ from holdfast.report.audited import audited
 from holdfast.report.reproduce import read_tables, render
 from holdfast.report.sheet import to_json
 from holdfast.run import Start, seconds_of
+from holdfast.storage import record
 
 COLUMNS = ["clear line", "same result", "another file named", "silent", "traceback", "died", "hang"]
 BAD = ("silent", "traceback", "died", "hang")

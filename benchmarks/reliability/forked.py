@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from holdfast.conditions import conditions
+from holdfast.devices import conditions
 from holdfast.errors import HoldfastError
 
 LIMIT = 600.0

@@ -22,12 +22,13 @@ from typing import Any
 import forked
 
 import holdfast as hf
-from holdfast import cli, evaluation, record, training
+from holdfast import cli, evaluation, training
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.audit import ensemble
 from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, Saved, SIMAdv, UnifiedEmbedding
 from holdfast.optimization import SGD
 from holdfast.run import Start
+from holdfast.storage import record
 
 COLUMNS = ["same", "other", "refused", "traceback", "died", "hang", "left over"]
 BAD = ("other", "refused", "traceback", "died", "hang", "left over")

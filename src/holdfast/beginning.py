@@ -2,14 +2,14 @@
 
 from torch import nn
 
-from holdfast import record
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.layout import laid_out
 from holdfast.lineage import Lineage, take_place, take_weights
+from holdfast.rng import fresh, number
 from holdfast.run import Run, build, reseed, seen_shape
 from holdfast.state import State
-from holdfast.streams import fresh, number
+from holdfast.storage import record
 
 
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:

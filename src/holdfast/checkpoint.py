@@ -6,10 +6,10 @@
 import time
 from pathlib import Path
 
-from holdfast import record
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.run import Run
 from holdfast.state import State
+from holdfast.storage import record
 
 
 def resume(run: Run, state: State, folder: Path) -> None:

@@ -16,7 +16,6 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from holdfast import record
 from holdfast.choices import attack_kinds, chosen_run, method_kinds, with_others
 from holdfast.cli_attack import run_attack
 from holdfast.cli_audit import run_audit
@@ -31,6 +30,7 @@ from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.run import Run, Start
 from holdfast.shipped_papers import papers
+from holdfast.storage import record
 from holdfast.terminal import flushed, silence, usable_streams
 from holdfast.training import train
 

@@ -14,14 +14,12 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import torch
 
-from holdfast import record
 from holdfast.audit import audit
 from holdfast.audit.comparison import compare
 from holdfast.audit.launched import launched, speaks, together
 from holdfast.audit.written import Origin, as_json, comparison_as_json
 from holdfast.audit_request import Audit, Named, named
-from holdfast.conditions import conditions
-from holdfast.disk import alone
+from holdfast.devices import conditions
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
 from holdfast.options import parse
@@ -29,6 +27,8 @@ from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.run import device_of
+from holdfast.storage import record
+from holdfast.storage.files import alone
 from holdfast.threats import Threat
 
 USAGE = (

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from holdfast import record
 from holdfast.errors import UsageError
 from holdfast.options import first_word, parse
 from holdfast.progress import Teller
 from holdfast.report.drawing import drawings
 from holdfast.report.reproduce import Request, read_tables, render, reproduce
 from holdfast.shipped_papers import papers
+from holdfast.storage import record
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.attacks.watched import ask, check_answer, check_labels
-from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.disk import once
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
+from holdfast.storage.files import once
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
 

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.errors import BadRecord, require
 from holdfast.layout import laid_out
 from holdfast.methods import Origin
 from holdfast.run import Run, seen_shape, trained_model, weights_of
 from holdfast.state import State
+from holdfast.storage import record
 
 
 def origins(run: Run) -> tuple[Run, ...]:

@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast import models, record
+from holdfast import models
 from holdfast.data import CropFlip, ImageSet
 from holdfast.errors import BadRecord, HoldfastError, UsageError, require
 from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.run import Run, trained_model
+from holdfast.storage import record
 from holdfast.vocabulary import KINDS
 from holdfast.weights import Normalisation, put
 

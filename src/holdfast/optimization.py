@@ -9,9 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from holdfast import record
 from holdfast.errors import require
 from holdfast.fields import check_fields
+from holdfast.storage import record
 
 
 class Optimizer(ABC):

@@ -10,14 +10,15 @@ from typing import Literal
 import torch
 from torch import nn
 
-from holdfast import models, record
+from holdfast import models
 from holdfast.attacks import Attack
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
 from holdfast.fields import check_fields, shown
 from holdfast.methods import Method, Origin, Standard
 from holdfast.optimization import SGD, Constant, Optimizer, Schedule
-from holdfast.streams import number
+from holdfast.rng import number
+from holdfast.storage import record
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.errors import require
 from holdfast.methods import Memory
 from holdfast.run import Run
+from holdfast.storage import record
 
 
 @dataclass

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from holdfast.errors import BadValue, require
 from holdfast.fields import check_fields
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Flags, Images, PerImage
 
 HALVINGS = 30

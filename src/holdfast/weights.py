@@ -8,9 +8,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.errors import UsageError, require
 from holdfast.models.normalized import Normalized
+from holdfast.storage import record
 
 HELD = ("normalized.mean", "normalized.std")
 """What a file that holds its normalisation calls it."""

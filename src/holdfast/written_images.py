@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from holdfast.data import ImageSet
-from holdfast.disk import whole
 from holdfast.errors import HoldfastError, NotWritten, UsageError
 from holdfast.printable import printable
+from holdfast.storage.files import whole
 
 LONGEST = 100
 """Bytes that the name of a class takes of the name of its picture; file systems give 255 to all of it."""

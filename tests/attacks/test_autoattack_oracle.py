@@ -18,7 +18,7 @@ from holdfast.correctness import is_correct
 from holdfast.errors import BadValue
 from holdfast.objectives import cross_entropy, dlr, targeted_dlr
 from holdfast.passes import counting
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Threat
 from holdfast.types import Objective
 

@@ -10,7 +10,7 @@ from holdfast.attacks.feature_scattering import cost, transport
 from holdfast.errors import ModelFault, UnknownName, UsageError
 from holdfast.objectives import distance
 from holdfast.passes import counting
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from tests.conftest import Small
 
 

@@ -11,7 +11,7 @@ from holdfast import L0
 from holdfast.attacks import OnePixel
 from holdfast.attacks.one_pixel import three
 from holdfast.objectives import Towards, cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from tests.attacks.networks import Held
 
 

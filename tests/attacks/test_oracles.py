@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from holdfast import L2, Linf, Normalized
 from holdfast.attacks import BIM, CW, FGSM, MIM, PGD, RFGSM, Attack, DeepFool, DeepFoolCL, IterLL, StepLL
 from holdfast.data import load
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Threat
 from tests.conftest import Small
 

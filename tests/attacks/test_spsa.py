@@ -11,7 +11,7 @@ from holdfast.attacks import SPSA
 from holdfast.attacks.square_windows import signs
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Threat
 from tests.attacks.networks import Held, middle
 

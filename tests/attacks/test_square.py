@@ -13,7 +13,7 @@ from holdfast.attacks.draws import Draws
 from holdfast.attacks.square_windows import bumps, corners, exchange, mound, signs, tiles
 from holdfast.errors import BadValue
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Threat
 from tests.attacks.networks import Held, middle, norms
 

@@ -12,7 +12,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.audit.allocation import PROBED, Allocation, further
 from holdfast.audit.ensemble import Begun, Move, Subject, go_on, untold
 from holdfast.audit.ledger import FEWEST, Ledger, Turn, bands_of
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Images, Targets
 
 

@@ -18,7 +18,7 @@ from holdfast.audit.verdict import Report
 from holdfast.correctness import is_correct
 from holdfast.errors import BadRecord, BadValue, UnknownName, UsageError
 from holdfast.passes import counting
-from holdfast.streams import fresh
+from holdfast.rng import fresh
 from holdfast.threats import Threat
 from tests.conftest import Small
 

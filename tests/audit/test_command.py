@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 import torch
 
-from holdfast import CropFlip, Linf, Report, Run, record, train
+from holdfast import CropFlip, Linf, Report, Run, train
 from holdfast.audit.registry import AFTER, BEFORE
 from holdfast.cli import main
-from holdfast.disk import alone
 from holdfast.models import build
 from holdfast.passes import Passes, counting
+from holdfast.storage import record
+from holdfast.storage.files import alone
 from tests.command.saying import said
 
 HERE = Path(__file__).parent

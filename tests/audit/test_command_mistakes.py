@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import Run, record
+from holdfast import Run
 from holdfast.models import build
+from holdfast.storage import record
 from tests.audit.test_command import HERE, LINEAR, QUICK
 from tests.command.saying import said
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import L2, Comparison, Linf, Report, audit, compare, record
+from holdfast import L2, Comparison, Linf, Report, audit, compare
 from holdfast.audit.comparison import paired_interval, two_sided
 from holdfast.audit.progress import CLEAN, STANDS
 from holdfast.audit.verdict import Check
 from holdfast.errors import UsageError
+from holdfast.storage import record
 
 
 def report(broken_by: list[int], seed: int = 0) -> Report:

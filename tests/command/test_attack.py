@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast import record
 from holdfast.data import load
 from holdfast.models import build
 from holdfast.passes import counting
+from holdfast.storage import record
 from tests import limited
 from tests.command.saying import said
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from holdfast import CropFlip, Run, record
+from holdfast import CropFlip, Run
 from holdfast.models import build
+from holdfast.storage import record
 from tests.command.saying import said
 
 MISTAKES = [

@@ -6,7 +6,7 @@ import torch
 from holdfast.data import CropFlip, ImageSet, made_up_images
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 
 NAMES = ("cat", "dog", "eel")
 

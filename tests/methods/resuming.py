@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from holdfast import Run, record, train
+from holdfast import Run, train
+from holdfast.storage import record
 
 
 class Stop(Exception):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import CropFlip, ImageSet, Linf, Run, load, record, train
+from holdfast import CropFlip, ImageSet, Linf, Run, load, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.errors import BadRecord, BadValue, NotWritten
@@ -22,6 +22,7 @@ from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
 from holdfast.optimization import SGD
 from holdfast.passes import counting
+from holdfast.storage import record
 from holdfast.types import Batch
 from tests.conftest import Small
 from tests.limited import file_size

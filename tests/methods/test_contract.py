@@ -10,10 +10,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 import torch
 
-from holdfast import CropFlip, Run, methods, record, train
+from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
 from holdfast.methods import Method
 from holdfast.optimization import SGD, Triangle
+from holdfast.storage import record
 from tests.conftest import published
 
 from .killed import kill_at

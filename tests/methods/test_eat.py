@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from holdfast import Linf, Run, models, record, train
+from holdfast import Linf, Run, models, train
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.methods import EAT, Memory, MixedAT
 from holdfast.optimization import SGD
-from holdfast.streams import fresh
+from holdfast.rng import fresh
+from holdfast.storage import record
 from holdfast.types import Batch
 
 from .single_steps import Recorder

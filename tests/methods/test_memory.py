@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import CropFlip, ImageSet, Linf, Run, attacks, record, train
+from holdfast import CropFlip, ImageSet, Linf, Run, attacks, train
 from holdfast.data import read_view, write_view
 from holdfast.errors import BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD
+from holdfast.storage import record
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=3, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")

@@ -21,7 +21,7 @@ from holdfast.methods import (
 )
 from holdfast.methods.mixed_batch import Mixed, mixed, mixed_cross_entropy, shrunk
 from holdfast.methods.sizes import Sizes
-from holdfast.streams import Stream, fresh
+from holdfast.rng import Stream, fresh
 from holdfast.threats import L2, Linf
 from holdfast.types import Batch
 from tests.conftest import Small

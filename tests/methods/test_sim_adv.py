@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import CropFlip, ImageSet, Linf, Run, models, record, train
+from holdfast import CropFlip, ImageSet, Linf, Run, models, train
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images, write_view
 from holdfast.errors import BadValue
@@ -16,6 +16,7 @@ from holdfast.methods import Memory, MixedAT, SIMAdv
 from holdfast.objectives import cross_entropy
 from holdfast.optimization import SGD
 from holdfast.passes import counting
+from holdfast.storage import record
 from holdfast.types import Batch, View
 
 from .single_steps import Line, epoch

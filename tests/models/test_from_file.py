@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from holdfast.behaviour import installed
 from holdfast.errors import UsageError
 from holdfast.models import build, from_file
 from holdfast.models.from_file import BESIDE
+from holdfast.storage.behaviour import installed
 
 CODE = """
 import torch

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.errors import BadRecord, HoldfastError, UsageError
 from holdfast.models import build
 from holdfast.models.normalized import CIFAR10_MEAN
 from holdfast.networks import given_to, network
+from holdfast.storage import record
 from holdfast.weights import Normalisation, assumed
 
 SHAPE = (3, 8, 8)

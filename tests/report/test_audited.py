@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import holdfast as hf
-from holdfast import Linf, models, record
+from holdfast import Linf, models
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.errors import BadRecord
@@ -16,6 +16,7 @@ from holdfast.metrics import accuracy, correct
 from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
 from holdfast.report.audited import audited
 from holdfast.run import Run
+from holdfast.storage import record
 from holdfast.training import silent
 
 THREAT = Linf(0.02)

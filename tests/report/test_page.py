@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import record
 from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
 from holdfast.report import Filled, Pictures, page, picture
+from holdfast.storage import record
 
 from .conftest import NASTY
 

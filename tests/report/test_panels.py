@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from torch import nn
 
-from holdfast import ImageSet, analysis, record
+from holdfast import ImageSet, analysis
 from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
@@ -17,6 +17,7 @@ from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page,
 from holdfast.report.figure import scaled
 from holdfast.report.looked import WORDS
 from holdfast.run import Run
+from holdfast.storage import record
 
 from .conftest import NASTY
 

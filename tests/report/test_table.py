@@ -118,9 +118,9 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
 
 
 def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
-    from holdfast import record
     from holdfast.report.reproduce import read_tables
     from holdfast.report.sheet import to_json
+    from holdfast.storage import record
 
     table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))
     filled = fill("t", table, "smoke", Workplace(tmp_path))

@@ -13,7 +13,7 @@ from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import crosses_zero, dlr
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 

@@ -19,7 +19,7 @@ from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from holdfast.attacks.climbing import Climb, Seen
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 

@@ -11,7 +11,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.correctness import is_correct
 from holdfast.objectives import targeted_dlr
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Targets
 

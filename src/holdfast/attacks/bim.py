@@ -7,7 +7,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Objective, Targets
 

@@ -12,7 +12,7 @@ from holdfast.attacks.balls import Shortest, answer, furthest, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Objective, Targets
 

@@ -12,7 +12,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import Towards, margin, of_margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L2, Linf, Threat, per_image
 from holdfast.types import Flags, Images, Labels, Logits, Objective, PerImage, Rows, Targets
 

@@ -14,7 +14,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Targets
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from holdfast.streams import Stream, number
+from holdfast.rng import Stream, number
 from holdfast.types import Rows
 
 Words = tuple[object, ...]

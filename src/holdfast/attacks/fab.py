@@ -23,7 +23,7 @@ from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.correctness import is_correct
 from holdfast.errors import require
 from holdfast.objectives import Towards, difference, margin, of_margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Images, Index, Labels, Objective, PerImage, Targets
 

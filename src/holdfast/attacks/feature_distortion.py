@@ -18,7 +18,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.errors import ModelFault, UsageError, require
 from holdfast.layers import capture
 from holdfast.objectives import distance
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image
 from holdfast.types import Images, Objective, PerImage, Targets
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Outputs, Targets
 

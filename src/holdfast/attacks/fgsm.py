@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from holdfast.attacks.attack import Attack, full_step, input_gradient
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Objective, Targets
 

@@ -18,7 +18,7 @@ from holdfast.attacks.balls import Shortest, answer, furthest, look, onto_ball
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L0, L2, Threat
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 

@@ -9,7 +9,7 @@ from holdfast.attacks.pgd import PGD
 from holdfast.attacks.step_ll import least_likely
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import Towards, cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Targets
 

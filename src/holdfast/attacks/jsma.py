@@ -17,7 +17,7 @@ from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import Towards, cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L0, Threat, per_image
 from holdfast.types import Flags, Images, Objective, Targets
 

@@ -7,7 +7,7 @@ import torch
 from holdfast.attacks.attack import Attack, default_step, input_gradient
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, Linf, Threat, per_image
 from holdfast.types import Images, Objective, Targets
 

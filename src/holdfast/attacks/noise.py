@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Targets
 

@@ -13,7 +13,7 @@ from holdfast.attacks.attack import Attack, input_gradient, succeeded
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Objective, Outputs, PerImage, Targets
 

@@ -15,7 +15,7 @@ from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L0, Threat
 from holdfast.types import Images, Objective, Targets
 

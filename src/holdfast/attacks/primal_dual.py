@@ -20,7 +20,7 @@ from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import crosses_zero, margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import per_image
 from holdfast.types import Images, Index, Objective, PerImage, Targets
 

@@ -16,7 +16,7 @@ from holdfast.attacks.balls import Shortest
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image
 from holdfast.types import Flags, Images, Index, PerImage, Targets
 

@@ -6,7 +6,7 @@ from holdfast.attacks.attack import Attack, full_step, input_gradient
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Objective, Targets
 

@@ -18,7 +18,7 @@ from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import crosses_zero, margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L0, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 

@@ -16,7 +16,7 @@ from holdfast.attacks.square_windows import signs
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Objective, PerImage, Targets
 

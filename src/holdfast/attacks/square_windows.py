@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.draws import Query
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Images
 
 SHRINK = {1: 4.0, 2: 2.0}

@@ -18,7 +18,7 @@ from holdfast.attacks.deepfool import DeepFool, likeliest, walk
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Flags, Images, Labels, Rows, Targets
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image
 from holdfast.types import Images
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holdfast.behaviour import INSTALLED, OURS, modules_behind
 from holdfast.errors import BadLabels, HoldfastError, ModelFault, NoGradient, reason, require
 from holdfast.passes import spend
+from holdfast.storage.behaviour import INSTALLED, OURS, modules_behind
 from holdfast.types import Images, Network, Outputs, Targets
 
 FAR, STEEP = 1e18, 1e15

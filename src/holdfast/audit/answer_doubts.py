@@ -12,7 +12,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.audit.ensemble import Subject
 from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.passes import spend
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Images, Logits, Network, PerImage
 
 

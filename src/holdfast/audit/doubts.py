@@ -20,10 +20,10 @@ from holdfast.audit.rations import step_for
 from holdfast.audit.registry import AFTER, BEFORE, NO_GRADIENT, Kind, Scene
 from holdfast.audit.steadiness import generators_put_back
 from holdfast.audit.verdict import RANDOM_OUTPUT, Check, Finding, Stage, not_applicable
-from holdfast.behaviour import modules_behind
 from holdfast.errors import NoGradient, reason
 from holdfast.passes import Spent, costed
-from holdfast.streams import fresh, number
+from holdfast.rng import fresh, number
+from holdfast.storage.behaviour import modules_behind
 from holdfast.threats import Threat
 from holdfast.types import Network
 

@@ -14,7 +14,6 @@ from typing import Literal
 import torch
 from torch import nn
 
-from holdfast import record
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
@@ -24,14 +23,15 @@ from holdfast.audit.nearness import slope
 from holdfast.audit.processes import join, rank_and_count
 from holdfast.audit.progress import STANDS, Progress, begin, read, write
 from holdfast.audit.verdict import Stage
-from holdfast.behaviour import identity
 from holdfast.correctness import is_correct
 from holdfast.errors import NoGradient, UsageError, require
 from holdfast.evaluation import exact_products, judge
 from holdfast.metrics import share_of
 from holdfast.objectives import margin
 from holdfast.passes import counting, spend
-from holdfast.streams import fresh
+from holdfast.rng import fresh
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
 from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
 

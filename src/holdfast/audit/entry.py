@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from holdfast import record
 from holdfast.attacks.inputs import auditable
 from holdfast.audit.allocation import further
 from holdfast.audit.autoattack import adversarial
@@ -21,6 +20,7 @@ from holdfast.audit.verdict import Check, Report, Stage
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import Spent, costed, spend
+from holdfast.storage import record
 from holdfast.threats import Threat
 from holdfast.types import Index, Network
 

@@ -15,7 +15,7 @@ from holdfast.audit.ensemble import Subject
 from holdfast.audit.verdict import Finding, above, finding, not_applicable
 from holdfast.objectives import margin
 from holdfast.passes import spend
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network, Objective, PerImage
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from holdfast import record
 from holdfast.audit.ledger import Ledger, Turn
-from holdfast.disk import clear
 from holdfast.passes import Spent
+from holdfast.storage import record
+from holdfast.storage.files import clear
 from holdfast.types import Flags, Images, Index, PerImage, Rows
 
 STANDS, CLEAN = -1, 0

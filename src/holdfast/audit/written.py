@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from holdfast import record
 from holdfast.audit.comparison import Comparison
 from holdfast.audit.registry import criterion_of
 from holdfast.audit.verdict import Check, Report
+from holdfast.storage import record
 
 Written = dict[str, Any]
 """What json.dumps takes with allow_nan=False."""

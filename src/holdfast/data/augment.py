@@ -11,7 +11,7 @@ from torch import Tensor
 
 from holdfast.errors import BadValue, require
 from holdfast.fields import check_fields
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Flags, Images, Index, View
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from holdfast.data.augment import CropFlip
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, MissingData, require
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Batch, Images, Index, Labels
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from holdfast.data.image_set import ImageSet
 from holdfast.data.request import Request
 from holdfast.errors import BadValue, require
-from holdfast.streams import number
+from holdfast.rng import number
 
 COUNTS = {"train": 256, "test": 64}
 MOST_NUMBERS = 2**28

@@ -2,7 +2,7 @@
 
 import torch
 
-from holdfast.streams import number
+from holdfast.rng import number
 from holdfast.types import Index
 
 

@@ -19,13 +19,13 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from holdfast import record
 from holdfast.attacks import BIM
 from holdfast.attacks.bim import iterations
 from holdfast.data import ImageSet
-from holdfast.disk import naming, once
 from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods.method import Finished, Origin
+from holdfast.storage import record
+from holdfast.storage.files import naming, once
 from holdfast.threats import Linf
 from holdfast.types import Images, Index, Labels, PerImage
 

@@ -10,7 +10,7 @@ from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.methods.method import Finished, LossMethod, Memory, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Batch, Terms
 
 

@@ -11,7 +11,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.errors import require
 from holdfast.methods.method import LossMethod, Memory
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import Batch, Images, Labels, Terms
 
 TINY = 1e-30

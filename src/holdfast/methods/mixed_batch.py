@@ -16,7 +16,7 @@ from holdfast.methods.bank import Bank, Saved
 from holdfast.methods.method import Memory
 from holdfast.methods.sizes import Sizes
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf, per_image
 from holdfast.types import Batch, Images, Labels, Logits, Network, PerImage, Terms
 

@@ -8,7 +8,7 @@ from holdfast.attacks import BIM
 from holdfast.errors import require
 from holdfast.methods.method import LossMethod, Memory, check_linf
 from holdfast.objectives import cross_entropy
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.types import PerImage
 
 Sizes = Callable[[Stream], PerImage]

@@ -8,7 +8,7 @@ from holdfast.attacks import PGD, Attack
 from holdfast.errors import require
 from holdfast.methods.method import LossMethod, Memory, predict
 from holdfast.objectives import cross_entropy, divergence
-from holdfast.streams import Stream
+from holdfast.rng import Stream
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 

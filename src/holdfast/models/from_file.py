@@ -10,8 +10,8 @@ from types import ModuleType
 
 from torch import nn
 
-from holdfast.behaviour import installed
 from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, reason, require
+from holdfast.storage.behaviour import installed
 
 PREFIX = "holdfast_file_"
 """How the modules are called that such files become."""

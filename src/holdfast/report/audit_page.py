@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast import record
 from holdfast.audit import Report
 from holdfast.audit.comparison import Comparison
 from holdfast.audit.registry import criterion_of
@@ -14,6 +13,7 @@ from holdfast.data import ImageSet
 from holdfast.report.pictures import gallery
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors
 from holdfast.report.template import data_uri, rendered
+from holdfast.storage import record
 from holdfast.types import Network, Rows
 
 Shown = dict[str, Any]

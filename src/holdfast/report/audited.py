@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast import record
 from holdfast.audit import audit
-from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.disk import once
 from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
 from holdfast.report.table import Audit
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
+from holdfast.storage.files import once
 from holdfast.training import Tell
 
 

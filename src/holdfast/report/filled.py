@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torch import nn
 
-from holdfast import metrics, record
+from holdfast import metrics
 from holdfast.attacks import Attack
-from holdfast.conditions import conditions as measured_on
 from holdfast.data import ImageSet, data_root
+from holdfast.devices import conditions as measured_on
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.layout import laid_out
@@ -19,6 +19,7 @@ from holdfast.networks import centered
 from holdfast.report.audited import audited
 from holdfast.report.table import Audit, Table, Transfer
 from holdfast.run import Run, device_of, seconds_of
+from holdfast.storage import record
 from holdfast.training import Tell, loaded, silent, train
 
 WORST = "worst case"

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast import analysis, record
+from holdfast import analysis
 from holdfast.analysis import Seen
-from holdfast.behaviour import identity
 from holdfast.data import ImageSet
-from holdfast.disk import once
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
 from holdfast.lineage import seeded
 from holdfast.report.figure import Figure, Study
 from holdfast.report.filled import Workplace, conditions, images_of, network
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
+from holdfast.storage.files import once
 from holdfast.vocabulary import KINDS, named
 
 WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from holdfast import record
 from holdfast.metrics import mean_std
 from holdfast.report.drawing import drawing
 from holdfast.report.figures import band_words
@@ -14,6 +13,7 @@ from holdfast.report.looked import Looked
 from holdfast.report.pictures import Pictures, gallery
 from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
+from holdfast.storage import record
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from holdfast import record
 from holdfast.errors import BadRecord, MissingData, UnknownName, require
 from holdfast.lineage import seeded
 from holdfast.report import filled as filling
@@ -18,6 +17,7 @@ from holdfast.report.paper import Paper
 from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
 from holdfast.report.table import Audit, Scale, Table, Transfer
+from holdfast.storage import record
 from holdfast.training import Tell
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}

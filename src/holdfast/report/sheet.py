@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast import metrics, record
+from holdfast import metrics
 from holdfast.report.filled import WORST, Filled
 from holdfast.report.looked import Looked
 from holdfast.report.table import Audit
+from holdfast.storage import record
 
 DIVERGED = "diverged"
 """Said of a row whose training became NaN or infinite, for any seed."""

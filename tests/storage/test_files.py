@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from holdfast import record
-from holdfast.disk import alone, clear, once, wait, whole
 from holdfast.errors import BadRecord, NotWritten
+from holdfast.storage import record
+from holdfast.storage.files import alone, clear, once, wait, whole
 from tests.limited import file_size
 
 DEAD = 2**22 + 1
@@ -140,7 +140,7 @@ def test_what_two_need_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     thread = threading.Thread(target=once, args=(path, make))
     thread.start()
     begun.wait(10)
-    monkeypatch.setattr("holdfast.disk.wait", lambda place: waiting.set())
+    monkeypatch.setattr("holdfast.storage.files.wait", lambda place: waiting.set())
     once(path, make)
     thread.join()
     assert len(made) == 1

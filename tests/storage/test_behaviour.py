@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast import record
 from holdfast.attacks import FGSM, PGD
-from holdfast.behaviour import identity, own_code
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity, own_code
 from holdfast.types import Images
 
 

@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from holdfast import L2, Linf, Run, methods, objectives, record
+from holdfast import L2, Linf, Run, methods, objectives
 from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
 from holdfast.optimization import AdamW, Steps
+from holdfast.storage import record
 from holdfast.vocabulary import KINDS
 
 RUN = Run(

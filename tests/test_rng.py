@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from holdfast.streams import Stream, fresh, number
+from holdfast.rng import Stream, fresh, number
 
 
 def test_numbers_do_not_depend_on_batch_or_order() -> None:
@@ -74,6 +74,6 @@ def test_neighbours_are_not_correlated() -> None:
 
 
 def test_a_number_is_the_same_in_another_process() -> None:
-    code = "from holdfast.streams import number; print(number('a', 1, (2.5, None)))"
+    code = "from holdfast.rng import number; print(number('a', 1, (2.5, None)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert int(told) == number("a", 1, (2.5, None))

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from holdfast.behaviour import own_code
-from holdfast.disk import whole
 from holdfast.errors import BadRecord, BadValue, require
+from holdfast.storage.behaviour import own_code
+from holdfast.storage.files import whole
 
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
 SIGNATURE, FINGERPRINT = "signature", "fingerprint"

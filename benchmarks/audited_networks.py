@@ -13,9 +13,9 @@ import holdfast as hf
 from holdfast.attacks import FGSM, PGD
 from holdfast.methods import AT, TRADES, Standard
 from holdfast.models import Normalized
-from holdfast.networks import network
+from holdfast.training.networks import network
 from holdfast.objectives import SmoothedCrossEntropy, divergence
-from holdfast.optimization import SGD, Triangle
+from holdfast.training.optimization import SGD, Triangle
 
 
 @dataclass(frozen=True)

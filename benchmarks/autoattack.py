@@ -18,7 +18,7 @@ from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast.networks import network
+from holdfast.training.networks import network
 from holdfast.storage import record
 
 SIZE = 1000

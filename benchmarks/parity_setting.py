@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import holdfast as hf
 from holdfast.attacks import PGD, Attack
 from holdfast.methods import AT
-from holdfast.optimization import Triangle
+from holdfast.training.optimization import Triangle
 from holdfast.storage import record
 
 TRAINING = hf.Run(

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from holdfast import Linf, Run, models
 from holdfast.attacks import PGD
-from holdfast.layout import laid_out
 from holdfast.methods import AT
-from holdfast.optimization import SGD
-from holdfast.run import isolated
-from holdfast.state import State, Updates
-from holdfast.training import one_step
+from holdfast.models.memory_format import laid_out
+from holdfast.training.optimization import SGD
+from holdfast.training.run import isolated
+from holdfast.training.state import State, Updates
+from holdfast.training.loop import one_step
 from holdfast.types import Batch
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10

@@ -13,7 +13,7 @@ from zoo import Member, Recipe
 import holdfast as hf
 from holdfast.attacks import FGSM, PGD
 from holdfast.models import Normalized
-from holdfast.networks import network
+from holdfast.training.networks import network
 
 Norm = Callable[[int], nn.Module]
 

@@ -17,7 +17,7 @@ from holdfast.attacks import FGSM, RandomSign
 from holdfast.methods import UnifiedEmbedding
 from holdfast.report import Audit, Figure, Paper, Scale, Study, Table, Transfer
 from holdfast.report.table import Column, Published
-from holdfast.run import Run
+from holdfast.training.run import Run
 from recipes.cascade_printed import PRINTED
 from recipes.cascade_runs import (
     EARLY,

@@ -10,10 +10,10 @@ from dataclasses import replace
 from holdfast.attacks import CW, FGSM, PGD, DeepFool, DeepFoolCL
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.optimization import AdamW, Triangle
+from holdfast.training.optimization import AdamW, Triangle
 from holdfast.report import Paper, Scale, Table
 from holdfast.report.table import Published
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.threats import L2, Linf
 
 THREAT = Linf(0.31)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from holdfast.attacks import CW, FGSM, PGD, DeepFool
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.optimization import SGD, Triangle
+from holdfast.training.optimization import SGD, Triangle
 from holdfast.report import Paper, Scale, Table
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.threats import Linf
 
 THREAT = Linf(0.15)

@@ -8,9 +8,9 @@ from holdfast.attacks.presets import bim, fast, madry
 from holdfast.data import CropFlip
 from holdfast.methods import AT, ATDA, EAT, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
-from holdfast.optimization import Adam
+from holdfast.training.optimization import Adam
 from holdfast.report import Scale
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.threats import Linf
 
 SLOW, QUICK = Adam(lr=1e-4), Adam(lr=1e-3)

@@ -11,7 +11,7 @@ from holdfast.attacks import PGD
 from holdfast.evaluation import Cell, outcomes
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.storage import record
-from holdfast.training import silent
+from holdfast.training.loop import silent
 from recipes import PAPERS
 
 

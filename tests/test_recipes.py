@@ -14,7 +14,7 @@ from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
 from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.storage import record
-from holdfast.training import silent
+from holdfast.training.loop import silent
 from recipes import PAPERS
 from recipes.cascade_runs import NETS
 

@@ -22,7 +22,7 @@ import forked
 import torch
 
 import holdfast as hf
-from holdfast import training
+from holdfast.training import loop
 from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.audit.cascade import Move
@@ -31,13 +31,13 @@ from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.networks import network
-from holdfast.optimization import SGD
+from holdfast.training.networks import network
+from holdfast.training.optimization import SGD
 from holdfast.report import Audit, Figure, Study, Table, Workplace, fill, look
 from holdfast.report.audited import audited
 from holdfast.report.reproduce import read_tables, render
 from holdfast.report.sheet import to_json
-from holdfast.run import Start, seconds_of
+from holdfast.training.run import Start, seconds_of
 from holdfast.storage import record
 
 COLUMNS = ["clear line", "same result", "another file named", "silent", "traceback", "died", "hang"]
@@ -118,7 +118,7 @@ def progress(folder: Path) -> str:
 
 def column(folder: Path) -> str:
     """Read the audits of a table, or make them."""
-    found = [audited(AUDIT, model(), images(), seed, folder / "audits", training.silent) for seed in (0, 1)]
+    found = [audited(AUDIT, model(), images(), seed, folder / "audits", loop.silent) for seed in (0, 1)]
     return str([(record.fingerprint_of_tensors({"logits": each.rows.logits}), each.doubts) for each in found])
 
 
@@ -176,7 +176,7 @@ def prepare(folder: Path) -> None:
     for run, name in ((RUN, "run"), (OTHER, "other"), (RUN, ORIGIN)):
         hf.train(run, folder / name)
     shutil.copytree(folder / ORIGIN, folder / "part" / ORIGIN)
-    training.SAVE_EVERY = 0.0
+    loop.SAVE_EVERY = 0.0
     stopped(lambda: hf.train(STATEFUL, folder / "half", tell=stop_at(6)), Stop)
     stopped(lambda: hf.train(WILD, folder / "wild"), TrainingDiverged)
     with_half_a_bank(folder / "part")

@@ -6,9 +6,9 @@ from holdfast.data import CropFlip, ImageSet, load
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
-from holdfast.run import Run, Start
+from holdfast.training.run import Run, Start
 from holdfast.threats import L0, L1, L2, Linf, Threat
-from holdfast.training import train
+from holdfast.training.loop import train
 
 __version__ = "0.1.0"
 

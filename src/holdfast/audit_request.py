@@ -15,10 +15,10 @@ from holdfast.choices import known
 from holdfast.data import ImageSet, load
 from holdfast.errors import UsageError, require
 from holdfast.export import judge_of
-from holdfast.networks import centered, given_to, network, read_run, weights_alone
-from holdfast.run import isolated, reseed
+from holdfast.models.weights import Normalisation, assumed
+from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
+from holdfast.training.run import isolated, reseed
 from holdfast.threats import NORMS, Threat
-from holdfast.weights import Normalisation, assumed
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from holdfast import attacks, methods, optimization
+from holdfast import attacks, methods
+from holdfast.training import optimization
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.threats import NORMS, Threat
 
 PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method, Threat)

@@ -26,7 +26,7 @@ from holdfast.options import parse
 from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.report.audit_page import Audited, apart, audit_page
-from holdfast.run import device_of
+from holdfast.training.run import device_of
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.threats import Threat

@@ -8,7 +8,7 @@ import torch
 import holdfast as hf
 from holdfast.attacks import PGD
 from holdfast.methods import AT
-from holdfast.optimization import SGD, Triangle
+from holdfast.training.optimization import SGD, Triangle
 
 COUNT = 60
 

@@ -18,8 +18,8 @@ from holdfast.audit.bfloat16 import InBfloat16
 from holdfast.audit.likeness import ask, compare
 from holdfast.audit.surrogate import fast_copy
 from holdfast.evaluation import judge
-from holdfast.layers import capture
 from holdfast.models import Normalized, build, expectation, straight_through
+from holdfast.models.layers import capture
 from holdfast.threats import Linf
 from tests.audit.copies import assert_equal, assert_same, block, everything, head, trained
 from tests.conftest import Small

@@ -125,7 +125,7 @@ def test_images_without_room_where_they_belong_are_kept_elsewhere(
     def full(*words: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("holdfast.written_images._write_pictures", full)
+    monkeypatch.setattr("holdfast.data.written_images._write_pictures", full)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     status, _, err = said(capsys, "attack", "FGSM", folder, "--limit", "3", "--out", tmp_path / "pictures")
     assert status == 2
@@ -152,7 +152,7 @@ def test_attack_takes_weights_with_an_architecture(
 
 
 def test_images_come_back_from_bytes_to_the_nearest(folder: Path) -> None:
-    from holdfast.written_images import to_bytes
+    from holdfast.data.written_images import to_bytes
 
     images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0])
     assert to_bytes(images).tolist() == [0, 0, 1, 255]

@@ -119,7 +119,7 @@ def test_the_root_is_given_or_from_the_environment_or_here(monkeypatch: pytest.M
 def test_a_picture_that_was_written_over_is_read_again(tmp_path: Path) -> None:
     from PIL import Image
 
-    from holdfast.training import loaded
+    from holdfast.training.loop import loaded
 
     for place in ("train/a", "train/b", "test/a"):
         (tmp_path / place).mkdir(parents=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 
-from holdfast import train, training
-from holdfast.networks import read_run
+from holdfast import train
+from holdfast.training import loop
+from holdfast.training.networks import read_run
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
@@ -36,5 +37,5 @@ def kill_at(step: int, described: Path, folder: Path) -> int | None:
 
 def _train(described: Path, folder: Path, told: Connection) -> None:
     torch.set_num_threads(1)
-    training.SAVE_EVERY = 0.0
+    loop.SAVE_EVERY = 0.0
     train(read_run(described), folder, tell=lambda done, total, words: told.send(done))

@@ -38,7 +38,7 @@ def stop_and_resume(run: Run, at: int, folder: Path, monkeypatch: pytest.MonkeyP
         if done == at and not words:
             raise Stop
 
-    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("holdfast.training.loop.SAVE_EVERY", 0.0)
     with pytest.raises(Stop):
         train(run, folder / "broken", tell=cut)
     torch.manual_seed(12345)

@@ -9,7 +9,7 @@ from holdfast import Linf, models
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
-from holdfast.lineage import Lineage
+from holdfast.training.dependencies import Lineage
 from holdfast.methods import ATDA
 from holdfast.methods.atda import center_margin, coral, mmd, moved
 from holdfast.types import Batch

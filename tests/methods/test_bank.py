@@ -16,11 +16,11 @@ from holdfast import CropFlip, ImageSet, Linf, Run, load, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.errors import BadRecord, BadValue, NotWritten
-from holdfast.lineage import Lineage
+from holdfast.training.dependencies import Lineage
 from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
-from holdfast.optimization import SGD
+from holdfast.training.optimization import SGD
 from holdfast.passes import counting
 from holdfast.storage import record
 from holdfast.types import Batch
@@ -280,7 +280,7 @@ def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identica
     second = Saved(replace(SOURCE, seed=9), largest=3)
     run = replace(P_C, model="cifar-resnet-8", method=UnifiedEmbedding((LL, SAVED, second)), epochs=2)
     train(run, tmp_path / "straight")
-    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("holdfast.training.loop.SAVE_EVERY", 0.0)
 
     def cut(done: int, total: int, words: str) -> None:
         if done == 4 and not words:
@@ -302,6 +302,6 @@ def test_the_largest_eps_is_a_byte() -> None:
 
 
 def test_a_run_that_names_a_bank_comes_back_from_its_description() -> None:
-    from holdfast.vocabulary import KINDS
+    from holdfast.training.registry import KINDS
 
     assert record.restore(record.describe(P_C), KINDS) == P_C

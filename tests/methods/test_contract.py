@@ -13,7 +13,7 @@ import torch
 from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
 from holdfast.methods import Method
-from holdfast.optimization import SGD, Triangle
+from holdfast.training.optimization import SGD, Triangle
 from holdfast.storage import record
 from tests.conftest import published
 
@@ -95,7 +95,7 @@ def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
 
 
 def test_is_a_value_that_comes_back_from_its_description(kind: type[Method]) -> None:
-    from holdfast.vocabulary import KINDS as WORDS
+    from holdfast.training.registry import KINDS as WORDS
 
     assert record.restore(record.describe(kind()), WORDS) == kind()
     assert hash(kind()) == hash(kind())

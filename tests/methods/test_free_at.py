@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from holdfast import ImageSet, Linf, models
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
-from holdfast.lineage import Lineage
+from holdfast.training.dependencies import Lineage
 from holdfast.methods import FreeAT, Memory
-from holdfast.state import Updates
+from holdfast.training.state import Updates
 
 EPS = 0.1
 NOTHING = Lineage({}, (1, 8, 8), 10, torch.device("cpu"))

@@ -12,7 +12,7 @@ from holdfast.data import read_view, write_view
 from holdfast.errors import BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
-from holdfast.optimization import SGD
+from holdfast.training.optimization import SGD
 from holdfast.storage import record
 from holdfast.types import Batch, Terms
 
@@ -89,7 +89,7 @@ def test_stopped_and_resumed_is_bit_identical_in_model_and_memory(
     run: Run, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(run, tmp_path / "straight")
-    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("holdfast.training.loop.SAVE_EVERY", 0.0)
 
     def cut(done: int, total: int, words: str) -> None:
         if done == at and not words:
@@ -163,7 +163,7 @@ def test_mistakes_of_a_method_are_one_line(mistake: str, words: str, tmp_path: P
 
 
 def test_a_network_that_is_not_trained_is_named(tmp_path: Path) -> None:
-    from holdfast.state import Updates
+    from holdfast.training.state import Updates
 
     model = nn.Linear(2, 2).requires_grad_(False)
     update = Updates({"model": model}, {"model": torch.optim.SGD(model.parameters(), 0.1)})

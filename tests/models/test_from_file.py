@@ -74,7 +74,7 @@ def test_a_neighbour_of_its_own_name_stays(tmp_path: Path) -> None:
     from_file(f"{tmp_path / 'other' / 'plain.py'}:network")
     assert network(torch.ones(1)).item() == 2
     assert BESIDE["a_neighbour"] == tmp_path
-    assert all(installed(sys.modules[name]) for name in ("json", "torch.nn", "holdfast.run", "pytest"))
+    assert all(installed(sys.modules[name]) for name in ("json", "torch.nn", "holdfast.training.run", "pytest"))
 
 
 @pytest.mark.parametrize("line", ["import sys; sys.exit('no')", "raise ValueError('one\\ntwo')"])

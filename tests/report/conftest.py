@@ -8,7 +8,7 @@ import pytest
 from holdfast.attacks import FGSM, PGD
 from holdfast.methods import AT, TRADES
 from holdfast.report import Filled, Table
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.threats import Linf
 
 NASTY = "50% & <script>alert(1)</script> a_b|c $x$"

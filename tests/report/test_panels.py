@@ -12,11 +12,11 @@ from holdfast import ImageSet, analysis
 from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
-from holdfast.optimization import SGD
+from holdfast.training.optimization import SGD
 from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
 from holdfast.report.figure import scaled
 from holdfast.report.looked import WORDS
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.storage import record
 
 from .conftest import NASTY

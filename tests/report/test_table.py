@@ -6,13 +6,13 @@ import pytest
 
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
-from holdfast.lineage import origins
+from holdfast.training.dependencies import origins
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
-from holdfast.optimization import SGD, Adam, Steps
+from holdfast.training.optimization import SGD, Adam, Steps
 from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
 from holdfast.report.figures import turned
 from holdfast.report.table import shortened
-from holdfast.run import Run, Start
+from holdfast.training.run import Run, Start
 from holdfast.threats import Linf
 
 TABLE = Table(
@@ -130,7 +130,7 @@ def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path
 
 def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> None:
     from holdfast.report import page, sheet
-    from holdfast.training import train
+    from holdfast.training.loop import train
 
     wild = replace(BLACK, optimizer=SGD(lr=1e38))
     table = Table("T", {"calm": BLACK, "wild": wild}, {"clean": None, "FGSM": FGSM()}, (0,), worst=("clean", "FGSM"))

@@ -18,9 +18,9 @@ from holdfast import L2, Linf, Run, methods, objectives
 from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
-from holdfast.optimization import AdamW, Steps
+from holdfast.training.optimization import AdamW, Steps
 from holdfast.storage import record
-from holdfast.vocabulary import KINDS
+from holdfast.training.registry import KINDS
 
 RUN = Run(
     methods.TRADES(PGD(Linf(0.1), steps=3, objective=objectives.divergence), beta=2.5),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.errors import ModelFault, UsageError, require
-from holdfast.layers import capture
+from holdfast.models.layers import capture
 from holdfast.objectives import distance
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image

@@ -26,7 +26,7 @@ from holdfast.evaluation import judge
 from holdfast.fields import check_type
 from holdfast.metrics import share_of
 from holdfast.objectives import dlr
-from holdfast.run import device_of
+from holdfast.training.run import device_of
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Labels, Logits, Network
 

@@ -18,7 +18,7 @@ from holdfast.audit.likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.audit.steadiness import generators_put_back, unsteady
 from holdfast.errors import UnknownName, reason
 from holdfast.evaluation import exact_products
-from holdfast.layout import channels_last
+from holdfast.models.memory_format import channels_last
 from holdfast.types import Images, Network
 
 COMPARED = 16

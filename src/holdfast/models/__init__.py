@@ -8,7 +8,6 @@ import re
 from torch import nn
 
 from holdfast.errors import UnknownName, require
-from holdfast.layers import capture, layer_names
 from holdfast.models.adapt import Adapted, adapt, from_timm, from_torchvision
 from holdfast.models.architecture import Architecture, Shape, check_answer, check_options
 from holdfast.models.cifar_resnet import CifarResNet
@@ -16,6 +15,7 @@ from holdfast.models.digits_net import DigitsNet
 from holdfast.models.expectation import expectation
 from holdfast.models.from_file import from_file
 from holdfast.models.imagenet_resnet import ImageNetResNet
+from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
 from holdfast.models.normalized import Normalized
 from holdfast.models.preact_resnet import PreActResNet

@@ -15,7 +15,7 @@ from holdfast.report.table import Audit
 from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
-from holdfast.training import Tell
+from holdfast.training.loop import Tell
 
 
 @dataclass(frozen=True)

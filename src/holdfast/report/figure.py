@@ -6,7 +6,7 @@ from typing import Literal
 
 from holdfast.analysis import Analysis
 from holdfast.report.table import Scale, shortened
-from holdfast.run import Run
+from holdfast.training.run import Run
 
 
 @dataclass(frozen=True)

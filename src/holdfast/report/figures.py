@@ -16,7 +16,7 @@ from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.report.filled import WORST, Filled
 from holdfast.report.table import Column
-from holdfast.run import Run
+from holdfast.training.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
-from holdfast.lineage import with_origins
-from holdfast.optimization import Levels, Optimizer, Schedule, Steps
-from holdfast.run import Run
+from holdfast.training.dependencies import with_origins
+from holdfast.training.optimization import Levels, Optimizer, Schedule, Steps
+from holdfast.training.run import Run
 from holdfast.threats import Threat
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast import attacks, methods, objectives, optimization, threats
+from holdfast import attacks, methods, objectives, threats
+from holdfast.training import optimization
 from holdfast.data import CropFlip
-from holdfast.run import Run, Start
+from holdfast.training.run import Run, Start
 
 
 def named(module: Any) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from torch import nn
 
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.layout import laid_out
-from holdfast.lineage import Lineage, take_place, take_weights
+from holdfast.training.dependencies import Lineage, take_place, take_weights
+from holdfast.models.memory_format import laid_out
 from holdfast.rng import fresh, number
-from holdfast.run import Run, build, reseed, seen_shape
-from holdfast.state import State
+from holdfast.training.run import Run, build, reseed, seen_shape
+from holdfast.training.state import State
 from holdfast.storage import record
 
 

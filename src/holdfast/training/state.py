@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from holdfast.errors import require
 from holdfast.methods import Memory
-from holdfast.run import Run
+from holdfast.training.run import Run
 from holdfast.storage import record
 
 

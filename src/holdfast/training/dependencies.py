@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import BadRecord, require
-from holdfast.layout import laid_out
 from holdfast.methods import Origin
-from holdfast.run import Run, seen_shape, trained_model, weights_of
-from holdfast.state import State
+from holdfast.models.memory_format import laid_out
+from holdfast.training.run import Run, seen_shape, trained_model, weights_of
+from holdfast.training.state import State
 from holdfast.storage import record
 
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from holdfast import CropFlip, ImageSet, Run, Start, train
 from holdfast.errors import BadRecord, BadValue
-from holdfast.lineage import origins, seeded, with_origins
+from holdfast.training.dependencies import origins, seeded, with_origins
 from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
-from holdfast.optimization import SGD, Adam, Levels, Schedule, Steps
-from holdfast.run import build
+from holdfast.training.optimization import SGD, Adam, Levels, Schedule, Steps
+from holdfast.training.run import build
 from holdfast.storage import record
 from holdfast.types import Batch, Terms
 
@@ -146,7 +146,7 @@ def test_a_run_in_batches_stopped_and_resumed_is_bit_identical(
     first = replace(COUNTED, steps=2, seed=5)
     run = replace(COUNTED, steps=7, start=Start(first, "position"))
     train(run, tmp_path / "straight")
-    monkeypatch.setattr("holdfast.training.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("holdfast.training.loop.SAVE_EVERY", 0.0)
 
     def cut(done: int, total: int, words: str) -> None:
         if total == 7 and done == at and not words:
@@ -288,7 +288,7 @@ def test_origins_are_found_changed_and_seeded_wherever_they_are() -> None:
 
 
 def test_it_comes_back_from_its_description() -> None:
-    from holdfast.vocabulary import KINDS
+    from holdfast.training.registry import KINDS
 
     run = replace(BASE, start=Start(replace(BASE, start=Start(COUNTED, "position"))), method=Standard())
     assert record.restore(record.describe(run), KINDS) == run

@@ -19,18 +19,27 @@ from torch import nn
 
 from holdfast import data
 from holdfast.attacks.attack import at_rest
-from holdfast.beginning import begin
-from holdfast.checkpoint import resume, save
+from holdfast.training.setup import begin
+from holdfast.training.checkpoint import resume, save
 from holdfast.correctness import is_correct
 from holdfast.data import ImageSet, load
 from holdfast.data.stamp import stamp
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.fields import check_type
-from holdfast.lineage import Lineage, folder_of, origins
+from holdfast.training.dependencies import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
 from holdfast.rng import fresh, number
-from holdfast.run import Run, check_folder, check_hope, check_same, device_of, isolated, reseed, trained_model
-from holdfast.state import State, Updates
+from holdfast.training.run import (
+    Run,
+    check_folder,
+    check_hope,
+    check_same,
+    device_of,
+    isolated,
+    reseed,
+    trained_model,
+)
+from holdfast.training.state import State, Updates
 from holdfast.storage import record
 from holdfast.storage.files import alone, wait
 from holdfast.types import Batch, Terms

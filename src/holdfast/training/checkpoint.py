@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.run import Run
-from holdfast.state import State
+from holdfast.training.run import Run
+from holdfast.training.state import State
 from holdfast.storage import record
 
 

@@ -17,11 +17,11 @@ from holdfast import Linf, Run, Start, attacks, methods, train
 from holdfast.data import CropFlip, load
 from holdfast.errors import BadRecord, BadValue, MissingData, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
-from holdfast.networks import read_run
+from holdfast.training.networks import read_run
 from holdfast.objectives import cross_entropy
-from holdfast.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
-from holdfast.run import isolated, seconds_of
-from holdfast.state import State
+from holdfast.training.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
+from holdfast.training.run import isolated, seconds_of
+from holdfast.training.state import State
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.types import Batch, Terms
@@ -274,7 +274,7 @@ def test_the_same_run_in_another_process_is_waited_for(tmp_path: Path, monkeypat
             shutil.copy(tmp_path / "done" / "model.safetensors", folder)
             other.close()
 
-        monkeypatch.setattr("holdfast.training.wait", until_it_is_done)
+        monkeypatch.setattr("holdfast.training.loop.wait", until_it_is_done)
         told: list[str] = []
         train(BASE, tmp_path / "run", tell=lambda done, total, words: told.append(words))
     assert told == []

@@ -17,7 +17,7 @@ from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast.audit.nearness import slope
+from holdfast.auditing.nearness import slope
 from holdfast.objectives import margin
 from holdfast.storage import record
 

@@ -13,8 +13,8 @@ import holdfast as hf
 from holdfast.attacks import FGSM, PGD
 from holdfast.methods import AT, TRADES, Standard
 from holdfast.models import Normalized
-from holdfast.training.networks import network
 from holdfast.objectives import SmoothedCrossEntropy, divergence
+from holdfast.training.networks import network
 from holdfast.training.optimization import SGD, Triangle
 
 

@@ -18,8 +18,8 @@ from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast.training.networks import network
 from holdfast.storage import record
+from holdfast.training.networks import network
 
 SIZE = 1000
 """Images in a slice."""

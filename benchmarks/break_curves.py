@@ -16,8 +16,8 @@ from torch import nn
 
 import holdfast as hf
 from holdfast.attacks import APGD, APGDT, ODI, Attack, MultiTargeted
-from holdfast.audit.ensemble import Move, Subject, run_moves
-from holdfast.audit.progress import STANDS, Progress
+from holdfast.auditing.engine import Move, Subject, run_moves
+from holdfast.auditing.engine_state import STANDS, Progress
 from holdfast.objectives import cross_entropy
 
 ON = {"linear": (hf.Linf(36 / 256), hf.L2(0.5), hf.L1(0.8)), "AT": THREATS}

@@ -23,15 +23,15 @@ from zoo import JUDGED, Member, file_name, half, images, network
 from zoo_honest import honest
 from zoo_masked import BENEATH, masked, scaled
 
-from holdfast.audit import doubts
-from holdfast.audit.allocation import Allocation
-from holdfast.audit.cascade import moves_of
-from holdfast.audit.doubts import look_at_attacks, look_at_model
-from holdfast.audit.ensemble import Begun, Subject, go_on, run_moves, stages_of, untold
-from holdfast.audit.progress import STANDS
-from holdfast.audit.registry import AFTER, BEFORE, NO_GRADIENT
-from holdfast.audit.surrogate import fast_copy
-from holdfast.audit.verdict import RANDOM_OUTPUT
+from holdfast.auditing import checks
+from holdfast.auditing.allocation import Allocation
+from holdfast.auditing.checks import look_at_attacks, look_at_model
+from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT
+from holdfast.auditing.engine import Begun, Subject, go_on, run_moves, stages_of, untold
+from holdfast.auditing.engine_state import STANDS
+from holdfast.auditing.report import RANDOM_OUTPUT
+from holdfast.auditing.schedule import moves_of
+from holdfast.auditing.surrogate import fast_copy
 from holdfast.metrics import share_of
 from holdfast.passes import counting
 from holdfast.storage import record
@@ -148,12 +148,12 @@ def looked_at(member: Member, folder: Path, path: Path) -> Row:
     found, stages = attacked(subject, member, path)
     began = time.process_time()
     with counting() as spent:
-        checks = look_at_model(subject, member.threat)
-        checks = look_at_attacks(subject, member.threat, found, stages, checks, twice=True)
+        made = look_at_model(subject, member.threat)
+        made = look_at_attacks(subject, member.threat, found, stages, made, twice=True)
     return {
         "clean": share_of(found.broken_by != 0),
         "standard": share_of(found.broken_by == STANDS),
-        "checks": [asdict(each) for each in checks],
+        "checks": [asdict(each) for each in made],
         "passes": spent.total,
         "seconds": round(time.process_time() - began, 1),
     }
@@ -163,14 +163,14 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     """Return the checks with those that were asked for made again, and those that a random network rules out."""
     subject = subject_of(member, chosen.folder)
     found, stages = attacked(subject, member, path)
-    doubts.BEFORE = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
-    doubts.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
+    checks.BEFORE = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
+    checks.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
     try:
         before = look_at_model(subject, member.threat)
-        checks = look_at_attacks(subject, member.threat, found, stages, before, twice=True)
+        made = look_at_attacks(subject, member.threat, found, stages, before, twice=True)
     finally:
-        doubts.BEFORE, doubts.AFTER = BEFORE, AFTER
-    new = {each.name: asdict(each) for each in checks}
+        checks.BEFORE, checks.AFTER = BEFORE, AFTER
+    new = {each.name: asdict(each) for each in made}
     added = [each for name, each in new.items() if name not in {old["name"] for old in known}]
     return [*(new.get(each["name"], each) for each in known), *added]
 

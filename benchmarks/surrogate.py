@@ -12,7 +12,7 @@ from side_by_side import FLOOR, Contender, Row, measure, options, report
 from torch import Tensor, nn
 
 from holdfast import models
-from holdfast.audit.surrogate import Surrogate, fast_copy
+from holdfast.auditing.surrogate import Surrogate, fast_copy
 
 SHAPES = {"small-cnn": (1, 28, 28), "cifar-resnet-20": (3, 32, 32), "resnet-18": (3, 32, 32)}
 BATCHES = {"cpu": {"small-cnn": 64, "cifar-resnet-20": 32, "resnet-18": 8}, "cuda": dict.fromkeys(SHAPES, 256)}

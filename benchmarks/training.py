@@ -19,10 +19,10 @@ from holdfast import Linf, Run, models
 from holdfast.attacks import PGD
 from holdfast.methods import AT
 from holdfast.models.memory_format import laid_out
+from holdfast.training.loop import one_step
 from holdfast.training.optimization import SGD
 from holdfast.training.run import isolated
 from holdfast.training.state import State, Updates
-from holdfast.training.loop import one_step
 from holdfast.types import Batch
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10

@@ -12,7 +12,7 @@ from zoo_honest import conv, mlp, no_norm
 
 import holdfast as hf
 from holdfast.models import straight_through
-from tests.audit.broken import OptimisesByTransform, OptimisesFirst, before, behind, rounded, with_backward
+from tests.auditing.broken import OptimisesByTransform, OptimisesFirst, before, behind, rounded, with_backward
 
 Mask = Callable[[nn.Module], nn.Module]
 BENEATH = Member("ReLU batch norm", Recipe(conv), hf.Linf(0.1))

@@ -8,10 +8,10 @@ from holdfast.attacks.bim import iterations
 from holdfast.data import CropFlip
 from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
 from holdfast.methods.mixed_batch import Crafts
-from holdfast.training.optimization import SGD, Levels, Steps
 from holdfast.report import Scale
-from holdfast.training.run import Run, Start
 from holdfast.threats import Linf
+from holdfast.training.optimization import SGD, Levels, Steps
+from holdfast.training.run import Run, Start
 
 
 def threat(eps: int) -> Linf:

@@ -10,11 +10,11 @@ from dataclasses import replace
 from holdfast.attacks import CW, FGSM, PGD, DeepFool, DeepFoolCL
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.training.optimization import AdamW, Triangle
 from holdfast.report import Paper, Scale, Table
 from holdfast.report.table import Published
-from holdfast.training.run import Run
 from holdfast.threats import L2, Linf
+from holdfast.training.optimization import AdamW, Triangle
+from holdfast.training.run import Run
 
 THREAT = Linf(0.31)
 FAST = FGSM(THREAT)

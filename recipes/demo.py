@@ -5,10 +5,10 @@ from dataclasses import replace
 from holdfast.attacks import CW, FGSM, PGD, DeepFool
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.training.optimization import SGD, Triangle
 from holdfast.report import Paper, Scale, Table
-from holdfast.training.run import Run
 from holdfast.threats import Linf
+from holdfast.training.optimization import SGD, Triangle
+from holdfast.training.run import Run
 
 THREAT = Linf(0.15)
 INNER = PGD(THREAT, steps=5)

@@ -15,8 +15,8 @@ from holdfast.methods import ATDA, SIMAdv
 from holdfast.methods.method import Method
 from holdfast.report import Audit, Figure, Paper, Study, Table
 from holdfast.report.table import Column, Published
-from holdfast.training.run import Run
 from holdfast.threats import Linf
+from holdfast.training.run import Run
 from recipes.sim_runs import (
     CIFAR,
     FASHION,

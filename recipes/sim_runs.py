@@ -8,10 +8,10 @@ from holdfast.attacks.presets import bim, fast, madry
 from holdfast.data import CropFlip
 from holdfast.methods import AT, ATDA, EAT, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
-from holdfast.training.optimization import Adam
 from holdfast.report import Scale
-from holdfast.training.run import Run
 from holdfast.threats import Linf
+from holdfast.training.optimization import Adam
+from holdfast.training.run import Run
 
 SLOW, QUICK = Adam(lr=1e-4), Adam(lr=1e-3)
 """The paper's e^-4, with which its SIM numbers were made, and its e^-3, those of ATDA (its Tables 1, 3 and 4)."""

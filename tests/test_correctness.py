@@ -19,9 +19,9 @@ from holdfast.export import export
 from holdfast.methods import Guarded, Memory
 from holdfast.objectives import Towards, cross_entropy, difference, margin
 from holdfast.report.pictures import picture
+from holdfast.training.loop import measure
 from holdfast.training.run import Run
 from holdfast.training.state import State
-from holdfast.training.loop import measure
 
 INF, NAN = torch.inf, torch.nan
 

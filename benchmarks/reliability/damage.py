@@ -22,23 +22,23 @@ import forked
 import torch
 
 import holdfast as hf
-from holdfast.training import loop
 from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM, PGD, StepLL
-from holdfast.audit.cascade import Move
-from holdfast.audit.ensemble import Subject, run_moves
+from holdfast.auditing.engine import Subject, run_moves
+from holdfast.auditing.schedule import Move
 from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.training.networks import network
-from holdfast.training.optimization import SGD
 from holdfast.report import Audit, Figure, Study, Table, Workplace, fill, look
 from holdfast.report.audited import audited
 from holdfast.report.reproduce import read_tables, render
 from holdfast.report.sheet import to_json
-from holdfast.training.run import Start, seconds_of
 from holdfast.storage import record
+from holdfast.training import loop
+from holdfast.training.networks import network
+from holdfast.training.optimization import SGD
+from holdfast.training.run import Start, seconds_of
 
 COLUMNS = ["clear line", "same result", "another file named", "silent", "traceback", "died", "hang"]
 BAD = ("silent", "traceback", "died", "hang")

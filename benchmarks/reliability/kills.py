@@ -23,13 +23,13 @@ import forked
 
 import holdfast as hf
 from holdfast import cli, evaluation
-from holdfast.training import loop
 from holdfast.attacks import FGSM, PGD, StepLL
-from holdfast.audit import ensemble
+from holdfast.auditing import engine
 from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, Saved, SIMAdv, UnifiedEmbedding
+from holdfast.storage import record
+from holdfast.training import loop
 from holdfast.training.optimization import SGD
 from holdfast.training.run import Start
-from holdfast.storage import record
 
 COLUMNS = ["same", "other", "refused", "traceback", "died", "hang", "left over"]
 BAD = ("other", "refused", "traceback", "died", "hang", "left over")
@@ -130,7 +130,7 @@ def trial(work: Work, right: dict[str, str], seconds: float, folder: Path, dice:
         every = dice.choice((0.0, 0.05, 60.0))
 
         def do(every: float = every) -> object:
-            loop.SAVE_EVERY = evaluation.SAVE_EVERY = ensemble.SAVE_EVERY = every
+            loop.SAVE_EVERY = evaluation.SAVE_EVERY = engine.SAVE_EVERY = every
             return work.do(folder)
 
         status = forked.ended(forked.begin(do, told), dice.uniform(0, seconds))

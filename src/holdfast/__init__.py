@@ -1,14 +1,14 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
 from holdfast import attacks, data, methods, metrics, models, objectives
-from holdfast.audit import AutoAttack, Comparison, Doubt, Report, audit, compare
+from holdfast.auditing import AutoAttack, Comparison, Doubt, Report, audit, compare
 from holdfast.data import CropFlip, ImageSet, load
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
-from holdfast.training.run import Run, Start
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.training.loop import train
+from holdfast.training.run import Run, Start
 
 __version__ = "0.1.0"
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.audit.cascade import moves_of
-from holdfast.audit.launched import speaks, together
-from holdfast.audit.surrogate import known_precision
+from holdfast.auditing.launched import speaks, together
+from holdfast.auditing.schedule import moves_of
+from holdfast.auditing.surrogate import known_precision
 from holdfast.choices import known
 from holdfast.data import ImageSet, load
 from holdfast.errors import UsageError, require
 from holdfast.export import judge_of
 from holdfast.models.weights import Normalisation, assumed
+from holdfast.threats import NORMS, Threat
 from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.training.run import isolated, reseed
-from holdfast.threats import NORMS, Threat
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 from typing import Any
 
 from holdfast import attacks, methods
-from holdfast.training import optimization
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
-from holdfast.training.run import Run
 from holdfast.threats import NORMS, Threat
+from holdfast.training import optimization
+from holdfast.training.run import Run
 
 PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method, Threat)
 """Kinds of which a run has one; whatever is none of them is an attack."""

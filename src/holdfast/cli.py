@@ -24,15 +24,15 @@ from holdfast.data import SOURCES
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
 from holdfast.models.from_file import blamed
-from holdfast.training.networks import read_run
 from holdfast.options import first_word, parse
 from holdfast.printable import printable
 from holdfast.progress import Teller
-from holdfast.training.run import Run, Start
 from holdfast.shipped_papers import papers
 from holdfast.storage import record
 from holdfast.terminal import flushed, silence, usable_streams
 from holdfast.training.loop import train
+from holdfast.training.networks import read_run
+from holdfast.training.run import Run, Start
 
 Flat = tyro.conf.arg(name="")
 SMALLER: Mapping[str, str] = {

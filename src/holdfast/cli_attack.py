@@ -13,12 +13,12 @@ from holdfast.data import load
 from holdfast.errors import UsageError, require
 from holdfast.export import export, judge_of
 from holdfast.models.weights import assumed
-from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.options import first_word, parse
 from holdfast.printable import printable
 from holdfast.progress import Teller
-from holdfast.training.run import device_of
 from holdfast.threats import NORMS
+from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
+from holdfast.training.run import device_of
 
 
 @dataclass(frozen=True)

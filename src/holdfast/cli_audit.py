@@ -14,11 +14,11 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import torch
 
-from holdfast.audit import audit
-from holdfast.audit.comparison import compare
-from holdfast.audit.launched import launched, speaks, together
-from holdfast.audit.written import Origin, as_json, comparison_as_json
 from holdfast.audit_request import Audit, Named, named
+from holdfast.auditing import audit
+from holdfast.auditing.comparison import compare
+from holdfast.auditing.launched import launched, speaks, together
+from holdfast.auditing.report_json import Origin, as_json, comparison_as_json
 from holdfast.devices import conditions
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
@@ -26,10 +26,10 @@ from holdfast.options import parse
 from holdfast.printable import printable
 from holdfast.progress import Teller
 from holdfast.report.audit_page import Audited, apart, audit_page
-from holdfast.training.run import device_of
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.threats import Threat
+from holdfast.training.run import device_of
 
 USAGE = (
     "holdfast audit needs a network, or two: a run's folder, a .safetensors file with --model, timm:NAME, "

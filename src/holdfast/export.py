@@ -16,9 +16,9 @@ from holdfast.errors import NotWritten, UsageError, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
 from holdfast.models.weights import Normalisation
-from holdfast.training.networks import centered, network, read_run
 from holdfast.passes import counting
 from holdfast.training.loop import Tell
+from holdfast.training.networks import centered, network, read_run
 
 
 def export(

@@ -12,8 +12,8 @@ from holdfast.attacks import FGSM
 from holdfast.choices import attack_kinds, chosen_run
 from holdfast.cli import VERBS, main
 from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
-from holdfast.training.networks import read_run
 from holdfast.options import in_decimals
+from holdfast.training.networks import read_run
 from tests.command.saying import said
 
 

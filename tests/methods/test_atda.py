@@ -9,9 +9,9 @@ from holdfast import Linf, models
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
-from holdfast.training.dependencies import Lineage
 from holdfast.methods import ATDA
 from holdfast.methods.atda import center_margin, coral, mmd, moved
+from holdfast.training.dependencies import Lineage
 from holdfast.types import Batch
 
 from .single_steps import Recorder

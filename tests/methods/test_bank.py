@@ -16,13 +16,13 @@ from holdfast import CropFlip, ImageSet, Linf, Run, load, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.errors import BadRecord, BadValue, NotWritten
-from holdfast.training.dependencies import Lineage
 from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
-from holdfast.training.optimization import SGD
 from holdfast.passes import counting
 from holdfast.storage import record
+from holdfast.training.dependencies import Lineage
+from holdfast.training.optimization import SGD
 from holdfast.types import Batch
 from tests.conftest import Small
 from tests.limited import file_size

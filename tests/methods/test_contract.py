@@ -13,8 +13,8 @@ import torch
 from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
 from holdfast.methods import Method
-from holdfast.training.optimization import SGD, Triangle
 from holdfast.storage import record
+from holdfast.training.optimization import SGD, Triangle
 from tests.conftest import published
 
 from .killed import kill_at

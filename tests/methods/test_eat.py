@@ -10,9 +10,9 @@ from holdfast import Linf, Run, models, train
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.methods import EAT, Memory, MixedAT
-from holdfast.training.optimization import SGD
 from holdfast.rng import fresh
 from holdfast.storage import record
+from holdfast.training.optimization import SGD
 from holdfast.types import Batch
 
 from .single_steps import Recorder

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from holdfast import ImageSet, Linf, models
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
-from holdfast.training.dependencies import Lineage
 from holdfast.methods import FreeAT, Memory
+from holdfast.training.dependencies import Lineage
 from holdfast.training.state import Updates
 
 EPS = 0.1

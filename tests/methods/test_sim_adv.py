@@ -11,12 +11,12 @@ from holdfast import CropFlip, ImageSet, Linf, Run, models, train
 from holdfast.attacks import FGSM
 from holdfast.data import made_up_images, write_view
 from holdfast.errors import BadValue
-from holdfast.training.dependencies import Lineage
 from holdfast.methods import Memory, MixedAT, SIMAdv
 from holdfast.objectives import cross_entropy
-from holdfast.training.optimization import SGD
 from holdfast.passes import counting
 from holdfast.storage import record
+from holdfast.training.dependencies import Lineage
+from holdfast.training.optimization import SGD
 from holdfast.types import Batch, View
 
 from .single_steps import Line, epoch

@@ -12,8 +12,8 @@ from holdfast.attacks import BIM, FGSM, PGD
 from holdfast.attacks.presets import bim, fast, madry
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
-from holdfast.training.dependencies import Lineage
 from holdfast.methods import AT, NFGSM, FreeAT, GradAlign, Guarded, Memory, Method, Standard, Update
+from holdfast.training.dependencies import Lineage
 from holdfast.training.state import Updates
 from holdfast.types import Batch, Terms
 

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from holdfast import Run, load, train
 from holdfast.attacks import FGSM
-from holdfast.training.setup import begin
 from holdfast.data import CropFlip
 from holdfast.evaluation import Cell, Outcomes, outcomes
-from holdfast.training.dependencies import Lineage
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import laid_out
 from holdfast.report import Transfer, filled
 from holdfast.report.filled import Workplace
+from holdfast.training.dependencies import Lineage
 from holdfast.training.run import build as fresh_network
+from holdfast.training.setup import begin
 
 LAST = torch.channels_last
 SHAPE = (3, 8, 8)

@@ -10,8 +10,8 @@ from holdfast.errors import BadRecord, HoldfastError, UsageError
 from holdfast.models import build
 from holdfast.models.normalized import CIFAR10_MEAN
 from holdfast.models.weights import Normalisation, assumed
-from holdfast.training.networks import given_to, network
 from holdfast.storage import record
+from holdfast.training.networks import given_to, network
 
 SHAPE = (3, 8, 8)
 IMAGES = torch.rand(5, *SHAPE, generator=torch.Generator().manual_seed(0))

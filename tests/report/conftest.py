@@ -8,8 +8,8 @@ import pytest
 from holdfast.attacks import FGSM, PGD
 from holdfast.methods import AT, TRADES
 from holdfast.report import Filled, Table
-from holdfast.training.run import Run
 from holdfast.threats import Linf
+from holdfast.training.run import Run
 
 NASTY = "50% & <script>alert(1)</script> a_b|c $x$"
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from holdfast import L0, ImageSet, Linf, Report
-from holdfast.audit import Stage
-from holdfast.audit.comparison import compare
-from holdfast.audit.progress import CLEAN, STANDS
-from holdfast.audit.verdict import Check
-from holdfast.audit.written import Origin, as_json
+from holdfast.auditing import Stage
+from holdfast.auditing.comparison import compare
+from holdfast.auditing.engine_state import CLEAN, STANDS
+from holdfast.auditing.report import Check
+from holdfast.auditing.report_json import Origin, as_json
 from holdfast.passes import Spent
 from holdfast.report.audit_page import Audited, audit_page
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors

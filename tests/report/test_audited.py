@@ -15,9 +15,9 @@ from holdfast.evaluation import Cell, outcomes
 from holdfast.metrics import accuracy, correct
 from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
 from holdfast.report.audited import audited
-from holdfast.training.run import Run
 from holdfast.storage import record
 from holdfast.training.loop import silent
+from holdfast.training.run import Run
 
 THREAT = Linf(0.02)
 COLUMN = Audit(THREAT, effort="fast", limit=20)

@@ -12,12 +12,12 @@ from holdfast import ImageSet, analysis
 from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
-from holdfast.training.optimization import SGD
 from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
 from holdfast.report.figure import scaled
 from holdfast.report.looked import WORDS
-from holdfast.training.run import Run
 from holdfast.storage import record
+from holdfast.training.optimization import SGD
+from holdfast.training.run import Run
 
 from .conftest import NASTY
 

@@ -6,14 +6,14 @@ import pytest
 
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
-from holdfast.training.dependencies import origins
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
-from holdfast.training.optimization import SGD, Adam, Steps
 from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
 from holdfast.report.figures import turned
 from holdfast.report.table import shortened
-from holdfast.training.run import Run, Start
 from holdfast.threats import Linf
+from holdfast.training.dependencies import origins
+from holdfast.training.optimization import SGD, Adam, Steps
+from holdfast.training.run import Run, Start
 
 TABLE = Table(
     "Table",

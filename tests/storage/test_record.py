@@ -18,8 +18,8 @@ from holdfast import L2, Linf, Run, methods, objectives
 from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
-from holdfast.training.optimization import AdamW, Steps
 from holdfast.storage import record
+from holdfast.training.optimization import AdamW, Steps
 from holdfast.training.registry import KINDS
 
 RUN = Run(

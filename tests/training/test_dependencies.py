@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from holdfast import CropFlip, ImageSet, Run, Start, train
 from holdfast.errors import BadRecord, BadValue
-from holdfast.training.dependencies import origins, seeded, with_origins
 from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
+from holdfast.storage import record
+from holdfast.training.dependencies import origins, seeded, with_origins
 from holdfast.training.optimization import SGD, Adam, Levels, Schedule, Steps
 from holdfast.training.run import build
-from holdfast.storage import record
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=2, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")

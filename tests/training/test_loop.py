@@ -17,13 +17,13 @@ from holdfast import Linf, Run, Start, attacks, methods, train
 from holdfast.data import CropFlip, load
 from holdfast.errors import BadRecord, BadValue, MissingData, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
-from holdfast.training.networks import read_run
 from holdfast.objectives import cross_entropy
+from holdfast.storage import record
+from holdfast.storage.files import alone
+from holdfast.training.networks import read_run
 from holdfast.training.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
 from holdfast.training.run import isolated, seconds_of
 from holdfast.training.state import State
-from holdfast.storage import record
-from holdfast.storage.files import alone
 from holdfast.types import Batch, Terms
 from tests.limited import file_size
 

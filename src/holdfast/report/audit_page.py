@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.audit import Report
-from holdfast.audit.comparison import Comparison
-from holdfast.audit.registry import criterion_of
-from holdfast.audit.verdict import Check
-from holdfast.audit.written import Origin
+from holdfast.auditing import Report
+from holdfast.auditing.checks_registry import criterion_of
+from holdfast.auditing.comparison import Comparison
+from holdfast.auditing.report import Check
+from holdfast.auditing.report_json import Origin
 from holdfast.data import ImageSet
 from holdfast.report.pictures import gallery
 from holdfast.report.survivors import course, looked_at, pictures_of, survivors

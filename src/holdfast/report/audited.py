@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.audit import audit
+from holdfast.auditing import audit
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes

@@ -13,14 +13,14 @@ from holdfast.data import ImageSet, data_root
 from holdfast.devices import conditions as measured_on
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
-from holdfast.training.dependencies import seeded
 from holdfast.models.memory_format import laid_out
-from holdfast.training.networks import centered
 from holdfast.report.audited import audited
 from holdfast.report.table import Audit, Table, Transfer
-from holdfast.training.run import Run, device_of, seconds_of
 from holdfast.storage import record
+from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, loaded, silent, train
+from holdfast.training.networks import centered
+from holdfast.training.run import Run, device_of, seconds_of
 
 WORST = "worst case"
 

@@ -9,12 +9,12 @@ from holdfast.analysis import Seen
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
-from holdfast.training.dependencies import seeded
 from holdfast.report.figure import Figure, Study
 from holdfast.report.filled import Workplace, conditions, images_of, network
 from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
+from holdfast.training.dependencies import seeded
 from holdfast.training.registry import KINDS, named
 
 WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}

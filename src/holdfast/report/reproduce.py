@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import BadRecord, MissingData, UnknownName, require
-from holdfast.training.dependencies import seeded
 from holdfast.report import filled as filling
 from holdfast.report.figure import Figure, scaled
 from holdfast.report.filled import Filled, Workplace, fill
@@ -18,6 +17,7 @@ from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
 from holdfast.report.table import Audit, Scale, Table, Transfer
 from holdfast.storage import record
+from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from holdfast.audit import Report
-from holdfast.audit.progress import CLEAN, STANDS
+from holdfast.auditing import Report
+from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.data import ImageSet
 from holdfast.evaluation import judge
 from holdfast.metrics import interval

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
+from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimization import Levels, Optimizer, Schedule, Steps
 from holdfast.training.run import Run
-from holdfast.threats import Threat
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
 """row -> column -> (mean, standard deviation), in percent, as the paper prints them."""
@@ -28,7 +28,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Audit:
-    """A column that holds the strongest honest statement about each network: what `holdfast.audit` cannot break."""
+    """A column that holds the strongest honest statement about each network: what `holdfast.auditing` cannot break."""
 
     threat: Threat
     effort: str = "standard"

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from holdfast.errors import BadRecord, TrainingDiverged, require
+from holdfast.storage import record
 from holdfast.training.run import Run
 from holdfast.training.state import State
-from holdfast.storage import record
 
 
 def resume(run: Run, state: State, folder: Path) -> None:

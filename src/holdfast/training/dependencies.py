@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.models.memory_format import laid_out
+from holdfast.storage import record
 from holdfast.training.run import Run, seen_shape, trained_model, weights_of
 from holdfast.training.state import State
-from holdfast.storage import record
 
 
 def origins(run: Run) -> tuple[Run, ...]:

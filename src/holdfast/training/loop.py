@@ -19,16 +19,17 @@ from torch import nn
 
 from holdfast import data
 from holdfast.attacks.attack import at_rest
-from holdfast.training.setup import begin
-from holdfast.training.checkpoint import resume, save
 from holdfast.correctness import is_correct
 from holdfast.data import ImageSet, load
 from holdfast.data.stamp import stamp
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.fields import check_type
-from holdfast.training.dependencies import Lineage, folder_of, origins
 from holdfast.methods.method import Origin, check_terms
 from holdfast.rng import fresh, number
+from holdfast.storage import record
+from holdfast.storage.files import alone, wait
+from holdfast.training.checkpoint import resume, save
+from holdfast.training.dependencies import Lineage, folder_of, origins
 from holdfast.training.run import (
     Run,
     check_folder,
@@ -39,9 +40,8 @@ from holdfast.training.run import (
     reseed,
     trained_model,
 )
+from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
-from holdfast.storage import record
-from holdfast.storage.files import alone, wait
 from holdfast.types import Batch, Terms
 
 Tell = Callable[[int, int, str], None]

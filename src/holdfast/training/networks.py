@@ -12,9 +12,9 @@ from holdfast.errors import BadRecord, HoldfastError, UsageError, require
 from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
-from holdfast.training.run import Run, trained_model
 from holdfast.storage import record
 from holdfast.training.registry import KINDS
+from holdfast.training.run import Run, trained_model
 
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}

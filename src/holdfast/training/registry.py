@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast import attacks, methods, objectives, threats
-from holdfast.training import optimization
 from holdfast.data import CropFlip
+from holdfast.training import optimization
 from holdfast.training.run import Run, Start
 
 

@@ -16,9 +16,9 @@ from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue, TrainingDiverged, require
 from holdfast.fields import check_fields, shown
 from holdfast.methods import Method, Origin, Standard
-from holdfast.training.optimization import SGD, Constant, Optimizer, Schedule
 from holdfast.rng import number
 from holdfast.storage import record
+from holdfast.training.optimization import SGD, Constant, Optimizer, Schedule
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from holdfast.errors import require
 from holdfast.methods import Memory
-from holdfast.training.run import Run
 from holdfast.storage import record
+from holdfast.training.run import Run
 
 
 @dataclass

@@ -1,0 +1,107 @@
+"""`hf.audit`: one network, one threat, one honest number."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from holdfast.attacks.inputs import auditable
+from holdfast.auditing.allocation import further
+from holdfast.auditing.autoattack import adversarial
+from holdfast.auditing.checks import look_at_attacks, look_at_model, misled
+from holdfast.auditing.checks_registry import OF_COPY
+from holdfast.auditing.distributed import check_same, first_ones
+from holdfast.auditing.engine import Begun, Subject, Tell, go_on, stages_of, untold
+from holdfast.auditing.engine_state import STANDS
+from holdfast.auditing.report import Check, Report, Stage
+from holdfast.auditing.schedule import moves_of, plan_of
+from holdfast.auditing.surrogate import fast_copy, known_precision
+from holdfast.errors import BadValue, require
+from holdfast.evaluation import judge
+from holdfast.passes import Spent, costed, spend
+from holdfast.storage import record
+from holdfast.threats import Threat
+from holdfast.types import Index, Network
+
+
+def audit(
+    model: Network,
+    images: Tensor,
+    labels: Tensor,
+    threat: Threat,
+    effort: str = "standard",
+    seed: int = 0,
+    batch: int = 250,
+    folder: Path | str | None = None,
+    tell: Tell = untold,
+    precision: str = "float32",
+) -> Report:
+    """Return how many of the images hold under the threat, as far as the effort can tell.
+
+    `fast` and `standard` choose attacks by what they break, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with
+    their published budgets, and `thorough` is `standard` and then `autoattack` on what stands. Where a check says that
+    the attacks failed, `standard` goes on, through all of AutoAttack at the latest. In L0, where AutoAttack is not
+    defined, long attacks of its own stand for it, and `autoattack` is refused. With a folder, an audit that is
+    interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
+    every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
+    arguments, and gets the same report.
+
+    Raises:
+        UnknownName: there is no such effort or precision.
+        UsageError: other processes of this process group were given other arguments.
+        BadImages, BadLabels, BadValue: no attack could work on the images, the labels, or under the threat.
+    """
+    require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
+    images, labels = auditable(model, images, labels, effort, seed, batch, folder)
+    moves, precision = moves_of(effort, threat), known_precision(precision)
+    right, pixels = (record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images)))
+    check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
+    with costed() as copying:
+        judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
+        spend(forwards=len(images[:2]))
+        copy = fast_copy(model, images, precision)
+    subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
+    checks = first_ones(look_at_model(subject, threat))
+    begun = Begun.of(subject, moves, folder, tell, effort)
+    found, plan = begun.progress, plan_of(effort, threat)
+    for number, step in enumerate(plan):
+        # An audit that was stopped in this step, or in a later one, had looked at the checks before.
+        if found.step < number and step.if_misled and not misled(checks):
+            break
+        if found.step <= number:
+            found.step = number
+            go_on(subject, begun, step.choose, tell)
+            looked = look_at_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
+            checks = first_ones(looked)
+    checks = charged(checks, *copying)
+    stages, broken_by = those_shown(stages_of(begun), found.broken_by)
+    return Report(
+        threat,
+        effort,
+        int(seed),  # JSON has no numbers of numpy
+        adversarial(found, images),
+        broken_by,
+        (*stages, Stage("checks", 0, 0, *Spent().and_also(*(check.spent for check in checks)))),
+        checks,
+        copy.words,
+        found.margin,
+        found.best.to(images.device),
+        right,
+        pixels,
+        precision,
+        None if effort == "autoattack" else further(begun.moves, found),
+    )
+
+
+def charged(checks: tuple[Check, ...], copying: Spent) -> tuple[Check, ...]:
+    """Return the checks, with what the fast copy cost added to the cost of its own check."""
+    return tuple(replace(each, spent=each.spent.and_also(copying)) if each.name == OF_COPY else each for each in checks)
+
+
+def those_shown(stages: tuple[Stage, ...], broken_by: Index) -> tuple[tuple[Stage, ...], Index]:
+    """Return the stages without those that were shown no image, the clean pass kept, and their numbers for images."""
+    kept = [number for number, stage in enumerate(stages) if stage.attacked or number == 0]
+    place = torch.full((len(stages) + 1,), STANDS, device=broken_by.device)  # the last row is that of -1
+    place[kept] = torch.arange(len(kept), device=broken_by.device)
+    return tuple(stages[number] for number in kept), place[broken_by]

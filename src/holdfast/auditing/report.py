@@ -1,0 +1,255 @@
+"""What an audit says: how many images hold, how sure that is, what it cost, and why one might not believe it."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from holdfast.auditing.engine_state import CLEAN, STANDS
+from holdfast.metrics import interval, share_of
+from holdfast.passes import Spent
+from holdfast.threats import Threat
+from holdfast.types import Flags, Images, Index, PerImage
+
+
+class Cost(NamedTuple):
+    """Passes through the network for each image of the data set."""
+
+    forwards: float
+    backwards: float
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One reason not to believe a robust accuracy."""
+
+    name: str
+    figure: float
+    """The number that raised it."""
+    meaning: str
+    """What it says, and what to do about it, in plain words."""
+
+
+SETTLED, OF_FEW = 0.001, 0.005
+"""An audit is settled where as many passes again are expected to break less than this share of the images; of fewer
+than a thousand less than one image, and of fewer than two hundred less than the second share."""
+RANDOM_OUTPUT = "random output"
+"""The name of the check of networks that answer at random."""
+State = Literal["raised", "passed", "not applicable", "could not run"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: its state, the figure beside the criterion, and what that means."""
+
+    state: State
+    figure: float | None = None
+    """What was measured; None where nothing was."""
+    criterion: float | None = None
+    """The figure above which the check raises a doubt."""
+    words: str = ""
+    """What a raised doubt means, why a check does not apply, or the line of the error that stopped it."""
+
+
+@dataclass(frozen=True)
+class Check(Finding):
+    """A check of the registry, and what it found."""
+
+    name: str = ""
+    spent: Spent = Spent()
+    """What it cost, every time that it was made; what other checks had found is free."""
+
+    @property
+    def passes(self) -> int:
+        """Forwards and backwards of single images together."""
+        return self.spent.forwards + self.spent.backwards
+
+
+def above(criterion: float, figure: float, meaning: str) -> Finding:
+    """Return a finding that raises a doubt where the figure is above the criterion, or is not a number."""
+    return finding(not figure <= criterion, criterion, figure, meaning)
+
+
+def finding(raised: bool, criterion: float, figure: float, meaning: str) -> Finding:
+    """Return the finding of a criterion that has several parts; `figure` and `criterion` are those of one of them."""
+    return Finding("raised", figure, criterion, meaning) if raised else Finding("passed", figure, criterion)
+
+
+def not_applicable(why: str) -> Finding:
+    """Return the finding of a check that says nothing about this network, and why."""
+    return Finding("not applicable", words=why)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One attack of an audit: what it was shown, what it broke, what it spent."""
+
+    name: str
+    attacked: int
+    broken: int
+    forwards: int
+    """Passes of single images, the verification included."""
+    backwards: int
+    seconds: float
+    random_search: bool = False
+    """Whether it asked for answers alone and followed no gradient."""
+
+    @property
+    def total(self) -> int:
+        """Forwards and backwards together."""
+        return self.forwards + self.backwards
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one network under one threat; the robust accuracy is an upper bound."""
+
+    threat: Threat
+    effort: str
+    seed: int
+    adversarial: Images
+    """The break of each image, verified in float32; the original image where none was found."""
+    broken_by: Index
+    """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that stands."""
+    stages: tuple[Stage, ...]
+    """The clean pass first, then the attacks in their order."""
+    checks: tuple[Check, ...] = ()
+    """Every check of the registry, and what it found."""
+    crafted_on: str = ""
+    """What the attacks saw, in words: the network itself, or what was done to a fast copy of it."""
+    margin: PerImage | None = None
+    """The highest margin that an attack reached on each image: how near the network came to being wrong."""
+    best: Images | None = None
+    """Where it was reached: for an image that was broken its break, for one that stands the point nearest to one."""
+    labels_fingerprint: str = ""
+    """A name made of the labels that the images were audited with."""
+    images_fingerprint: str = ""
+    """A name made of every pixel of the images before any attack."""
+    precision: str = "float32"
+    """The number format in which the early attacks were made; every other attack and every verdict is float32."""
+    further: float | None = None
+    """How many images as many passes again are expected to break, at the rates seen so far; None: not estimated."""
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """The reasons not to believe the robust accuracy: empty when no check raised one."""
+        raised = (check for check in self.checks if check.state == "raised")
+        return tuple(
+            Doubt(check.name, math.nan if check.figure is None else check.figure, check.words) for check in raised
+        )
+
+    @property
+    def answers_at_random(self) -> bool:
+        """Whether the network was seen to answer the same image differently, so that one break may have been luck."""
+        return any(check.name == RANDOM_OUTPUT and check.state == "raised" for check in self.checks)
+
+    @property
+    def meaning(self) -> str:
+        """What kind of number the robust accuracy is: an upper bound, unless the network answers at random."""
+        return "of one draw, no bound: the network answers at random" if self.answers_at_random else "an upper bound"
+
+    @property
+    def settled(self) -> bool:
+        """Whether as many passes again are expected to break almost nothing: `settled_below`."""
+        return self.further is None or self.further < settled_below(len(self.broken_by))
+
+    @property
+    def outlook(self) -> str:
+        """What more effort would do, in words; nothing where that was not estimated."""
+        if self.further is None:
+            return ""
+        return f"at this rate, doubling the effort would break {self.further:.1f} of {len(self.broken_by):,} images"
+
+    @property
+    def claim(self) -> str:
+        """The robust accuracy in words."""
+        share = f"{self.robust_accuracy:.2%}"
+        if self.answers_at_random:
+            return f"robust accuracy {share} {self.meaning}"
+        return f"robust accuracy at most {share}{'' if self.settled else ' (not settled)'}"
+
+    @property
+    def stopped(self) -> tuple[Check, ...]:
+        """The checks that could not run: what they look for may be there."""
+        return tuple(check for check in self.checks if check.state == "could not run")
+
+    @property
+    def suspicion(self) -> str:
+        """What the checks say together, in a few words."""
+        return suspicion(self.checks)
+
+    @property
+    def broken(self) -> Flags:
+        """Whether each image is wrong when clean, or was broken."""
+        return self.broken_by != STANDS
+
+    @property
+    def clean_accuracy(self) -> float:
+        """The share of images that are right without any attack."""
+        return share_of(self.broken_by != CLEAN)
+
+    @property
+    def robust_accuracy(self) -> float:
+        """The share of images that no attack broke: an upper bound on what holds."""
+        return share_of(self.broken_by == STANDS)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the robust accuracy that the number of images leaves."""
+        return interval(self.robust_accuracy, len(self.broken_by))
+
+    @property
+    def passes(self) -> Cost:
+        """Forward and backward passes for each image."""
+        count = len(self.broken_by)
+        return Cost(*(sum(getattr(stage, kind) for stage in self.stages) / count for kind in ("forwards", "backwards")))
+
+    @property
+    def seconds(self) -> float:
+        """The time that it took, interruptions left out."""
+        return sum(stage.seconds for stage in self.stages)
+
+    def accuracy_after(self, stage: int) -> float:
+        """Return the share of images that stand after a stage, counted from 0, the clean pass."""
+        return share_of((self.broken_by == STANDS) | (self.broken_by > stage))
+
+    def __str__(self) -> str:
+        """Return the verdict as a table with a line for each stage."""
+        low, high = self.interval
+        heads = ("attacked", "broken", "accuracy", "forwards", "backwards", "seconds")
+        lines = ["{:<12} {:>9} {:>7} {:>9} {:>10} {:>10} {:>8}".format("", *heads)]
+        for number, stage in enumerate(self.stages):
+            accuracy = 100 * self.accuracy_after(number)
+            lines.append(
+                f"{stage.name:<12} {stage.attacked:>9} {stage.broken:>7} {accuracy:>8.2f}% "
+                f"{stage.forwards:>10} {stage.backwards:>10} {stage.seconds:>8.1f}"
+            )
+        lines += [
+            f"{self.claim} under {self.threat} "
+            f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
+            f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
+            *([self.outlook] if self.outlook else []),
+            *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
+            *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
+            *(f"check that could not run: {check.name}: {check.words}" for check in self.stopped),
+            *([f"checks: {self.suspicion}"] if self.checks else []),
+        ]
+        return "\n".join(lines)
+
+
+def settled_below(count: int) -> float:
+    """Return the number of images that as many passes again must not be expected to break in a settled audit."""
+    return max(SETTLED * count, min(1.0, OF_FEW * count))
+
+
+def suspicion(checks: tuple[Check, ...]) -> str:
+    """Say in a few words what checks found; that nothing is suspicious only where every check ran."""
+    if not checks:
+        return "no check was made"
+    count = Counter(check.state for check in checks)
+    states: tuple[State, ...] = ("raised", "could not run", "passed", "not applicable")
+    parts = ", ".join(f"{count[state]} {state}" for state in states if count[state])
+    if count["passed"] == len(checks):
+        return f"nothing is suspicious ({parts})"
+    quiet = not count["raised"] and not count["could not run"]
+    return f"no check raised a doubt ({parts})" if quiet else f"of {len(checks)} checks {parts}"

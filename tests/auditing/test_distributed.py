@@ -1,0 +1,67 @@
+"""Neither the batch nor the number of processes changes what an audit finds."""
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from holdfast import Linf, audit
+from holdfast.errors import UsageError
+
+from tests.command.test_audit import LINEAR, QUICK, audited, result
+
+
+def test_the_batch_does_not_change_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = audited(capsys, tmp_path / "whole", LINEAR, *QUICK)
+    parts = audited(capsys, tmp_path / "parts", LINEAR, *QUICK, "--batch", "7")
+    assert parts["broken_by"] == whole["broken_by"]
+    assert parts["margin"] == pytest.approx(whole["margin"], abs=1e-4)
+    assert [stage["attacked"] for stage in parts["stages"]] == [stage["attacked"] for stage in whole["stages"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_processes_find_what_one_does(precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (LINEAR, *QUICK, "--batch", "7", "--precision", precision)
+    alone = audited(capsys, tmp_path / "alone", *words)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "holdfast.cli", "audit", *words, "--folder", str(tmp_path / "two"), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert told.returncode == 0, told.stderr
+    together = json.loads(told.stdout)
+    assert together["broken_by"] == alone["broken_by"]
+    assert together["margin"] == alone["margin"]
+    assert result(together) == result(alone)
+    assert together == json.loads((tmp_path / "two" / "report.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_first_process_alone_prints_and_decides(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "holdfast.cli", "audit"]
+    words = [LINEAR, *QUICK, "--batch", "7", "--folder", str(tmp_path / "a"), "--require", "0.99"]
+    low = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=300)
+    assert low.returncode == 1  # torchrun's own, for any status but 0
+    assert low.stdout.count("robust accuracy at most") == 1
+    assert low.stderr.count("lower than the required") == 1
+    assert "exitcode  : 3" in low.stderr
+    assert (tmp_path / "a" / "report.html").exists()
+    wrong = [*command, str(tmp_path / "nowhere"), "--folder", str(tmp_path / "b")]
+    told = subprocess.run(wrong, capture_output=True, text=True, check=False, timeout=300)
+    assert told.stderr.count("holdfast: ") == 1
+
+
+def test_processes_that_audit_different_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_another(told: list[object], said: tuple[object, ...]) -> None:
+        told[:] = [said, ("other images", *said[1:])]
+
+    monkeypatch.setattr(import_module("holdfast.auditing.distributed"), "rank_and_count", lambda: (0, 2))
+    monkeypatch.setattr(torch.distributed, "all_gather_object", as_another)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(UsageError, match="2 processes"):
+        audit(network, torch.rand(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64), Linf(0.1), "fast")

@@ -1,6 +1,5 @@
 """Small networks and images that many tests share."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,10 +15,9 @@ from holdfast.objectives import divergence
 from holdfast.rng import Stream, number
 from holdfast.threats import Linf, Threat
 from holdfast.types import Objective
+from tests.kernels import choose_kernels
 
-torch.set_num_threads(int(os.environ.get("HOLDFAST_TEST_THREADS", "1")))
-"""Tiny networks run faster without splitting; more threads, and no oneDNN, are for trying how kernels round."""
-torch.backends.mkldnn.enabled = os.environ.get("HOLDFAST_TEST_ONEDNN", "1") == "1"
+choose_kernels()
 
 
 @pytest.fixture(autouse=True)

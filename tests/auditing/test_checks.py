@@ -216,7 +216,7 @@ def test_weak_attacks_are_doubted(honest: dict[str, nn.Module], data: ImageSet) 
         checks = look_at_attacks(subject, Linf(0.15), found, stages)
         raised = {check.name: check for check in checks if check.state == "raised"}
         assert "budget not converged" in raised
-        assert raised["budget not converged"].figure > 0.05
+        assert raised["budget not converged"].figure > 0.02  # four times the criterion
         assert ("random search beats the attacks" in raised) or moves
 
 

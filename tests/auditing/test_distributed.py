@@ -12,7 +12,6 @@ from torch import nn
 
 from holdfast import Linf, audit
 from holdfast.errors import UsageError
-
 from tests.command.test_audit import LINEAR, QUICK, audited, result
 
 

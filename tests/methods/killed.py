@@ -15,6 +15,7 @@ import torch
 from holdfast import train
 from holdfast.training import loop
 from holdfast.training.networks import read_run
+from tests.kernels import choose_kernels
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
@@ -36,6 +37,6 @@ def kill_at(step: int, described: Path, folder: Path) -> int | None:
 
 
 def _train(described: Path, folder: Path, told: Connection) -> None:
-    torch.set_num_threads(1)
+    choose_kernels()
     loop.SAVE_EVERY = 0.0
     train(read_run(described), folder, tell=lambda done, total, words: told.send(done))

@@ -14,9 +14,9 @@ from typing import Any
 from holdfast.analysis import Analysis, GradientCorrelation, SoftmaxArguments
 from holdfast.analysis.one_step import UNIT, grid
 from holdfast.attacks import FGSM, RandomSign
+from holdfast.experiments import Audit, Figure, Paper, Scale, Study, Table, Transfer
+from holdfast.experiments.table import Column, Published
 from holdfast.methods import UnifiedEmbedding
-from holdfast.report import Audit, Figure, Paper, Scale, Study, Table, Transfer
-from holdfast.report.table import Column, Published
 from holdfast.training.run import Run
 from recipes.cascade_printed import PRINTED
 from recipes.cascade_runs import (

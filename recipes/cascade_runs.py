@@ -6,9 +6,9 @@ from dataclasses import replace
 from holdfast.attacks import BIM, FGSM, Attack, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.data import CropFlip
+from holdfast.experiments import Scale
 from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
 from holdfast.methods.mixed_batch import Crafts
-from holdfast.report import Scale
 from holdfast.threats import Linf
 from holdfast.training.optimization import SGD, Levels, Steps
 from holdfast.training.run import Run, Start

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from holdfast.attacks import CW, FGSM, PGD, DeepFool, DeepFoolCL
+from holdfast.experiments import Paper, Scale, Table
+from holdfast.experiments.table import Published
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.report import Paper, Scale, Table
-from holdfast.report.table import Published
 from holdfast.threats import L2, Linf
 from holdfast.training.optimization import AdamW, Triangle
 from holdfast.training.run import Run

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from holdfast.attacks import CW, FGSM, PGD, DeepFool
+from holdfast.experiments import Paper, Scale, Table
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
-from holdfast.report import Paper, Scale, Table
 from holdfast.threats import Linf
 from holdfast.training.optimization import SGD, Triangle
 from holdfast.training.run import Run

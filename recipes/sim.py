@@ -11,10 +11,10 @@ from dataclasses import replace
 from holdfast.analysis import BallSaturation, Embedding, PathSaturation
 from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.presets import bim, madry
+from holdfast.experiments import Audit, Figure, Paper, Study, Table
+from holdfast.experiments.table import Column, Published
 from holdfast.methods import ATDA, SIMAdv
 from holdfast.methods.method import Method
-from holdfast.report import Audit, Figure, Paper, Study, Table
-from holdfast.report.table import Column, Published
 from holdfast.threats import Linf
 from holdfast.training.run import Run
 from recipes.sim_runs import (

@@ -6,9 +6,9 @@ from dataclasses import replace
 from holdfast.attacks import FGSM, RFGSM
 from holdfast.attacks.presets import bim, fast, madry
 from holdfast.data import CropFlip
+from holdfast.experiments import Scale
 from holdfast.methods import AT, ATDA, EAT, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
-from holdfast.report import Scale
 from holdfast.threats import Linf
 from holdfast.training.optimization import Adam
 from holdfast.training.run import Run

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from holdfast import Run
+from holdfast.experiments import Figure, Filled, Paper, Table
 from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
-from holdfast.report import Figure, Filled, Paper, Table
 from holdfast.report.reproduce import Request, reproduce
 from holdfast.storage import record
 from holdfast.training.loop import silent

@@ -29,9 +29,9 @@ from holdfast.auditing.schedule import Move
 from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
+from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look
+from holdfast.experiments.audit_column import audited
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.report import Audit, Figure, Study, Table, Workplace, fill, look
-from holdfast.report.audited import audited
 from holdfast.report.reproduce import read_tables, render
 from holdfast.report.sheet import to_json
 from holdfast.storage import record

@@ -13,7 +13,7 @@ from typing import Any
 
 import holdfast
 from holdfast.errors import MissingData, require
-from holdfast.report.paper import Paper
+from holdfast.experiments.paper import Paper
 
 NAME = "recipes"
 

@@ -13,10 +13,10 @@ from holdfast import Run, load, train
 from holdfast.attacks import FGSM
 from holdfast.data import CropFlip
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.experiments import Transfer, run_table
+from holdfast.experiments.run_table import Workplace
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import laid_out
-from holdfast.report import Transfer, filled
-from holdfast.report.filled import Workplace
 from holdfast.training.dependencies import Lineage
 from holdfast.training.run import build as fresh_network
 from holdfast.training.setup import begin
@@ -138,17 +138,17 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
 ) -> None:
     run = Run(model="cifar-resnet-8", data="made-up:3x8x8", limit=16, epochs=1, batch=8)
     place = Workplace(tmp_path)
-    assert lies(train(run, filled.run_folder(run, place)), torch.contiguous_format)
-    lineage = Lineage({run: filled.run_folder(run, place)}, SHAPE, 10, torch.device("cpu"))
+    assert lies(train(run, run_table.run_folder(run, place)), torch.contiguous_format)
+    lineage = Lineage({run: run_table.run_folder(run, place)}, SHAPE, 10, torch.device("cpu"))
     assert lies(lineage.network(run), LAST)
-    test_set, other = filled.images_of(run, 4, place), replace(run, seed=1)
+    test_set, other = run_table.images_of(run, 4, place), replace(run, seed=1)
     seen: list[nn.Module] = []
 
     def watched(cell: Cell, networks: Mapping[str, nn.Module], *rest: Any, **options: Any) -> Outcomes:
         seen.extend(networks.values())
         return outcomes(cell, networks, *rest, **options)
 
-    monkeypatch.setattr(filled, "outcomes", watched)
-    filled.evaluate(run, filled.network(run, test_set, place), Transfer(other, FGSM()), 0, test_set, place)
+    monkeypatch.setattr(run_table, "outcomes", watched)
+    run_table.evaluate(run, run_table.network(run, test_set, place), Transfer(other, FGSM()), 0, test_set, place)
     assert len(seen) == 2
     assert all(lies(network, LAST) for network in seen)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from holdfast.attacks import FGSM, PGD
+from holdfast.experiments import Filled, Table
 from holdfast.methods import AT, TRADES
-from holdfast.report import Filled, Table
 from holdfast.threats import Linf
 from holdfast.training.run import Run
 

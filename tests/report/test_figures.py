@@ -7,7 +7,8 @@ import matplotlib as mpl
 import pytest
 
 from holdfast.errors import BadValue
-from holdfast.report import Filled, curve, overview
+from holdfast.experiments import Filled
+from holdfast.report import curve, overview
 from holdfast.report.figures import COLOURS, MARKERS, _ends, _numbers, spread
 
 from .conftest import NASTY

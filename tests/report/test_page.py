@@ -8,7 +8,8 @@ from torch import nn
 
 from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
-from holdfast.report import Filled, Pictures, page, picture
+from holdfast.experiments import Filled
+from holdfast.report import Pictures, page, picture
 from holdfast.storage import record
 
 from .conftest import NASTY

@@ -12,9 +12,10 @@ from holdfast import ImageSet, analysis
 from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
-from holdfast.report import Figure, Looked, Scale, Study, Workplace, look, page, panels, sheet_of_figure, to_json
-from holdfast.report.figure import scaled
-from holdfast.report.looked import WORDS
+from holdfast.experiments import Figure, Looked, Scale, Study, Workplace, look
+from holdfast.experiments.figure import scaled
+from holdfast.experiments.run_figure import WORDS
+from holdfast.report import page, panels, sheet_of_figure, to_json
 from holdfast.storage import record
 from holdfast.training.optimization import SGD
 from holdfast.training.run import Run

@@ -1,7 +1,8 @@
 import json
 from dataclasses import replace
 
-from holdfast.report import Filled, sheet, to_json, to_latex, to_markdown, to_text
+from holdfast.experiments import Filled
+from holdfast.report import sheet, to_json, to_latex, to_markdown, to_text
 
 from .conftest import NASTY
 

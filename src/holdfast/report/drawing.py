@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from holdfast.experiments.run_figure import Looked
+from holdfast.experiments.run_table import Filled
 from holdfast.report.figures import curve, overview
-from holdfast.report.filled import Filled
-from holdfast.report.looked import Looked
 from holdfast.report.panels import panels
 
 

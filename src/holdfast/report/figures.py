@@ -14,8 +14,8 @@ from typing import Any
 
 from holdfast import metrics
 from holdfast.errors import BadValue, require
-from holdfast.report.filled import WORST, Filled
-from holdfast.report.table import Column
+from holdfast.experiments.run_table import WORST, Filled
+from holdfast.experiments.table import Column
 from holdfast.training.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")

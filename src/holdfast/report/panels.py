@@ -5,8 +5,8 @@ import textwrap
 from typing import Any
 
 from holdfast.analysis import Series
+from holdfast.experiments.run_figure import Looked
 from holdfast.report.figures import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
-from holdfast.report.looked import Looked
 
 ACROSS = 3
 """Panels in a row."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast import metrics
-from holdfast.report.filled import WORST, Filled
-from holdfast.report.looked import Looked
-from holdfast.report.table import Audit
+from holdfast.experiments.run_figure import Looked
+from holdfast.experiments.run_table import WORST, Filled
+from holdfast.experiments.table import Audit
 from holdfast.storage import record
 
 DIVERGED = "diverged"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from holdfast.analysis import Analysis
-from holdfast.report.table import Scale, shortened
+from holdfast.experiments.table import Scale, shortened
 from holdfast.training.run import Run
 
 

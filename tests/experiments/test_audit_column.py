@@ -12,9 +12,10 @@ from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.errors import BadRecord
 from holdfast.evaluation import Cell, outcomes
+from holdfast.experiments import Audit, Filled, Scale, Table, Workplace, fill
+from holdfast.experiments.audit_column import audited
 from holdfast.metrics import accuracy, correct
-from holdfast.report import Audit, Filled, Scale, Table, Workplace, fill, sheet
-from holdfast.report.audited import audited
+from holdfast.report import sheet
 from holdfast.storage import record
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
@@ -31,7 +32,7 @@ def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.M
     assert accuracy(found.rows) == pytest.approx(report.robust_accuracy)
     assert torch.equal(~correct(found.rows), report.broken)
     assert found.doubts == tuple(doubt.name for doubt in report.doubts)
-    monkeypatch.setattr("holdfast.report.audited.audit", None)
+    monkeypatch.setattr("holdfast.experiments.audit_column.audit", None)
     again = audited(COLUMN, model, data, 3, tmp_path, silent)
     assert torch.equal(again.rows.logits, found.rows.logits)
     assert again.doubts == found.doubts

@@ -13,9 +13,9 @@ from holdfast.data import ImageSet, data_root
 from holdfast.devices import conditions as measured_on
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.experiments.audit_column import audited
+from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.models.memory_format import laid_out
-from holdfast.report.audited import audited
-from holdfast.report.table import Audit, Table, Transfer
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, loaded, silent, train

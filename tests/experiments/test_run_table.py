@@ -6,10 +6,11 @@ import pytest
 
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
+from holdfast.experiments import Filled, Scale, Table, Transfer, Workplace, fill
+from holdfast.experiments.table import shortened
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
-from holdfast.report import Filled, Scale, Table, Transfer, Workplace, curve, fill
+from holdfast.report import curve
 from holdfast.report.figures import turned
-from holdfast.report.table import shortened
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
 from holdfast.training.optimization import SGD, Adam, Steps

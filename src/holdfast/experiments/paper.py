@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.attacks import Attack
-from holdfast.report.figure import Figure
-from holdfast.report.table import Scale, Table
+from holdfast.experiments.figure import Figure
+from holdfast.experiments.table import Scale, Table
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from holdfast.auditing import audit
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
-from holdfast.report.table import Audit
+from holdfast.experiments.table import Audit
 from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once

@@ -9,8 +9,8 @@ from holdfast.analysis import Seen
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
-from holdfast.report.figure import Figure, Study
-from holdfast.report.filled import Workplace, conditions, images_of, network
+from holdfast.experiments.figure import Figure, Study
+from holdfast.experiments.run_table import Workplace, conditions, images_of, network
 from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once

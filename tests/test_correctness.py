@@ -14,8 +14,8 @@ from holdfast.analysis.one_step import SoftmaxArguments
 from holdfast.analysis.saturation import error
 from holdfast.attacks import FGSM
 from holdfast.attacks.attack import succeeded
+from holdfast.cli.export import export
 from holdfast.correctness import is_correct
-from holdfast.export import export
 from holdfast.methods import Guarded, Memory
 from holdfast.objectives import Towards, cross_entropy, difference, margin
 from holdfast.report.pictures import picture

@@ -8,8 +8,8 @@ import torch
 
 from holdfast import Linf, load, metrics, models
 from holdfast.attacks import PGD
+from holdfast.cli.reproduction import Request, reproduce
 from holdfast.evaluation import Cell, outcomes
-from holdfast.report.reproduce import Request, reproduce
 from holdfast.storage import record
 from holdfast.training.loop import silent
 from recipes import PAPERS

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from holdfast import Run
+from holdfast.cli.reproduction import Request, reproduce
 from holdfast.experiments import Figure, Filled, Paper, Table
 from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
-from holdfast.report.reproduce import Request, reproduce
 from holdfast.storage import record
 from holdfast.training.loop import silent
 from recipes import PAPERS

@@ -26,13 +26,13 @@ from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.auditing.engine import Subject, run_moves
 from holdfast.auditing.schedule import Move
+from holdfast.cli.reproduction import read_tables, render
 from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
 from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look
 from holdfast.experiments.audit_column import audited
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.report.reproduce import read_tables, render
 from holdfast.report.sheet import to_json
 from holdfast.storage import record
 from holdfast.training import loop

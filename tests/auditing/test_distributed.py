@@ -12,7 +12,7 @@ from torch import nn
 
 from holdfast import Linf, audit
 from holdfast.errors import UsageError
-from tests.command.test_audit import LINEAR, QUICK, audited, result
+from tests.cli.test_audit import LINEAR, QUICK, audited, result
 
 
 def test_the_batch_does_not_change_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +29,7 @@ def test_two_processes_find_what_one_does(precision: str, tmp_path: Path, capsys
     words = (LINEAR, *QUICK, "--batch", "7", "--precision", precision)
     alone = audited(capsys, tmp_path / "alone", *words)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, "-m", "holdfast.cli", "audit", *words, "--folder", str(tmp_path / "two"), "--json"]
+    command = [*torchrun, "-m", "holdfast", "audit", *words, "--folder", str(tmp_path / "two"), "--json"]
     told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert told.returncode == 0, told.stderr
     together = json.loads(told.stdout)
@@ -42,7 +42,7 @@ def test_two_processes_find_what_one_does(precision: str, tmp_path: Path, capsys
 @pytest.mark.slow
 def test_the_first_process_alone_prints_and_decides(tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, "-m", "holdfast.cli", "audit"]
+    command = [*torchrun, "-m", "holdfast", "audit"]
     words = [LINEAR, *QUICK, "--batch", "7", "--folder", str(tmp_path / "a"), "--require", "0.99"]
     low = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=300)
     assert low.returncode == 1  # torchrun's own, for any status but 0

@@ -7,7 +7,7 @@ import torch
 
 from holdfast.auditing.launched import launched, speaks
 from holdfast.errors import HoldfastError, UsageError
-from tests.command.test_audit import LINEAR, QUICK, said
+from tests.cli.test_audit import LINEAR, QUICK, said
 
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 

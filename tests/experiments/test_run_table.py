@@ -119,7 +119,7 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
 
 
 def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
-    from holdfast.report.reproduce import read_tables
+    from holdfast.cli.reproduction import read_tables
     from holdfast.report.sheet import to_json
     from holdfast.storage import record
 

@@ -8,8 +8,8 @@ import pytest
 
 from holdfast import L1, L2, Linf
 from holdfast.attacks import ALMA, DDN, FGSM, PGD, FeatureDistortion
-from holdfast.choices import against, chosen_run
 from holdfast.cli import main
+from holdfast.cli.compose import against, chosen_run
 from holdfast.errors import UsageError
 from holdfast.methods import AT, TRADES, Guarded, SIMAdv
 from holdfast.objectives import divergence

@@ -22,7 +22,7 @@ from holdfast.models import build
 from holdfast.passes import Passes, counting
 from holdfast.storage import record
 from holdfast.storage.files import alone
-from tests.command.saying import said
+from tests.cli.saying import said
 
 HERE = Path(__file__).parent
 LINEAR, ROUGH = f"{HERE / 'tiny.py'}:linear", f"{HERE / 'tiny.py'}:rough"
@@ -172,7 +172,7 @@ def test_an_interruption_is_status_130_and_says_how_to_go_on(
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("holdfast.cli_audit.audit", interrupt)
+    monkeypatch.setattr("holdfast.cli.audit.audit", interrupt)
     status, _, err = said(capsys, "audit", LINEAR, *QUICK, "--folder", tmp_path)
     assert status == 130
     assert "--resume goes on from here" in err
@@ -182,7 +182,7 @@ def test_a_killed_audit_goes_on_to_the_same_report(
     done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = (LINEAR, *QUICK)
-    command = [sys.executable, "-m", "holdfast.cli", "audit", *words, "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "holdfast", "audit", *words, "--folder", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         for line in child.stderr:

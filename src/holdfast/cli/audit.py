@@ -14,17 +14,17 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import torch
 
-from holdfast.audit_request import Audit, Named, named
 from holdfast.auditing import audit
 from holdfast.auditing.comparison import compare
 from holdfast.auditing.launched import launched, speaks, together
 from holdfast.auditing.report_json import Origin, as_json, comparison_as_json
+from holdfast.cli.audit_request import Audit, Named, named
+from holdfast.cli.parse import parse
+from holdfast.cli.progress import Teller
 from holdfast.devices import conditions
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import name_of
-from holdfast.options import parse
 from holdfast.printable import printable
-from holdfast.progress import Teller
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.storage import record
 from holdfast.storage.files import alone

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli import main
+from holdfast.cli.progress import Teller
+from holdfast.cli.terminal import usable_streams
 from holdfast.printable import printable
-from holdfast.progress import Teller
 from holdfast.shipped_papers import papers
-from holdfast.terminal import usable_streams
-from tests.command.saying import said
+from tests.cli.saying import said
 
 SHORT = ("train", "standard", "--limit", "32", "--epochs", "1", "--folder")
 

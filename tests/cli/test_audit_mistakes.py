@@ -7,8 +7,8 @@ import pytest
 from holdfast import Run
 from holdfast.models import build
 from holdfast.storage import record
-from tests.command.saying import said
-from tests.command.test_audit import HERE, LINEAR, QUICK
+from tests.cli.saying import said
+from tests.cli.test_audit import HERE, LINEAR, QUICK
 
 MISTAKES = [
     ((), "needs a network"),

@@ -9,12 +9,12 @@ import pytest
 
 from holdfast import Start
 from holdfast.attacks import FGSM
-from holdfast.choices import attack_kinds, chosen_run
-from holdfast.cli import VERBS, main
+from holdfast.cli.compose import attack_kinds, chosen_run
+from holdfast.cli.parse import in_decimals
+from holdfast.cli.verbs import VERBS, main
 from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
-from holdfast.options import in_decimals
 from holdfast.training.networks import read_run
-from tests.command.saying import said
+from tests.cli.saying import said
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,7 +111,7 @@ def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_installed_command_runs() -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "holdfast.cli", "list", "methods"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "holdfast", "list", "methods"], capture_output=True, text=True, check=True
     )
     assert "TRADES" in told.stdout
 

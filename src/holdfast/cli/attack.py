@@ -8,14 +8,14 @@ from pathlib import Path
 from torch import nn
 
 from holdfast import attacks
-from holdfast.choices import against, attack_kinds, known
+from holdfast.cli.compose import against, attack_kinds, known
+from holdfast.cli.export import export, judge_of
+from holdfast.cli.parse import first_word, parse
+from holdfast.cli.progress import Teller
 from holdfast.data import load
 from holdfast.errors import UsageError, require
-from holdfast.export import export, judge_of
 from holdfast.models.weights import assumed
-from holdfast.options import first_word, parse
 from holdfast.printable import printable
-from holdfast.progress import Teller
 from holdfast.threats import NORMS
 from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.training.run import device_of

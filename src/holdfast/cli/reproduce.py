@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import tyro
 
+from holdfast.cli.parse import first_word, parse
+from holdfast.cli.progress import Teller
+from holdfast.cli.reproduction import Request, read_tables, render, reproduce
 from holdfast.errors import UsageError
-from holdfast.options import first_word, parse
-from holdfast.progress import Teller
 from holdfast.report.drawing import drawings
-from holdfast.report.reproduce import Request, read_tables, render, reproduce
 from holdfast.shipped_papers import papers
 from holdfast.storage import record
 

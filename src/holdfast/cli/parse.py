@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import tyro
 
+from holdfast.cli.terminal import wide_enough
 from holdfast.data.request import expanded
 from holdfast.errors import UnknownName, UsageError
-from holdfast.terminal import wide_enough
 
 Options = TypeVar("Options")
 

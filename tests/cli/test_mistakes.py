@@ -12,7 +12,7 @@ import torch
 from holdfast import CropFlip, Run
 from holdfast.models import build
 from holdfast.storage import record
-from tests.command.saying import said
+from tests.cli.saying import said
 
 MISTAKES = [
     ((), "usage"),
@@ -102,7 +102,7 @@ def test_what_stops_a_command_is_one_line(
     def stopped(*args: object, **words: object) -> None:
         raise stop
 
-    monkeypatch.setattr("holdfast.cli.train", stopped)
+    monkeypatch.setattr("holdfast.cli.verbs.train", stopped)
     status, _, err = said(capsys, "train", "standard")
     assert status == expected
     assert words in err
@@ -111,7 +111,7 @@ def test_what_stops_a_command_is_one_line(
 
 def test_a_mistake_on_a_terminal_is_one_plain_line() -> None:
     here, there = pty.openpty()
-    words = [sys.executable, "-m", "holdfast.cli", "train", "AT", "--optimzer.lr", "0.1"]
+    words = [sys.executable, "-m", "holdfast", "train", "AT", "--optimzer.lr", "0.1"]
     ends = {"stdin": there, "stdout": there, "stderr": there}
     found = subprocess.run(words, env=os.environ | {"TERM": "xterm-256color"}, check=False, **ends)
     said = os.read(here, 10_000).decode()
@@ -135,7 +135,7 @@ def test_a_fault_inside_somebodys_network_is_one_line_that_says_where(
 
 
 def test_a_reader_that_has_read_enough_is_not_complained_of() -> None:
-    words = [sys.executable, "-m", "holdfast.cli", "list"]
+    words = [sys.executable, "-m", "holdfast", "list"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
         assert listing.stdout is not None
         assert listing.stderr is not None

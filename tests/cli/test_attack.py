@@ -12,7 +12,7 @@ from holdfast.models import build
 from holdfast.passes import counting
 from holdfast.storage import record
 from tests import limited
-from tests.command.saying import said
+from tests.cli.saying import said
 
 
 def test_attack_writes_images_that_stay_in_the_ball(

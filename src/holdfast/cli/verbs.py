@@ -16,20 +16,20 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from holdfast.choices import attack_kinds, chosen_run, method_kinds, with_others
-from holdfast.cli_attack import run_attack
-from holdfast.cli_audit import run_audit
-from holdfast.cli_papers import run_report, run_reproduce
+from holdfast.cli.attack import run_attack
+from holdfast.cli.audit import run_audit
+from holdfast.cli.compose import attack_kinds, chosen_run, method_kinds, with_others
+from holdfast.cli.parse import first_word, parse
+from holdfast.cli.progress import Teller
+from holdfast.cli.reproduce import run_report, run_reproduce
+from holdfast.cli.terminal import flushed, silence, usable_streams
 from holdfast.data import SOURCES
 from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
 from holdfast.models.from_file import blamed
-from holdfast.options import first_word, parse
 from holdfast.printable import printable
-from holdfast.progress import Teller
 from holdfast.shipped_papers import papers
 from holdfast.storage import record
-from holdfast.terminal import flushed, silence, usable_streams
 from holdfast.training.loop import train
 from holdfast.training.networks import read_run
 from holdfast.training.run import Run, Start
@@ -197,7 +197,3 @@ def told(fault: BaseException, verb: str = "") -> tuple[int, str]:
 
 def _line(kind: object) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,10 +11,10 @@ from torch import nn
 from holdfast.auditing.launched import speaks, together
 from holdfast.auditing.schedule import moves_of
 from holdfast.auditing.surrogate import known_precision
-from holdfast.choices import known
+from holdfast.cli.compose import known
+from holdfast.cli.export import judge_of
 from holdfast.data import ImageSet, load
 from holdfast.errors import UsageError, require
-from holdfast.export import judge_of
 from holdfast.models.weights import Normalisation, assumed
 from holdfast.threats import NORMS, Threat
 from holdfast.training.networks import centered, given_to, network, read_run, weights_alone

@@ -12,8 +12,7 @@ ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("types", "errors"),
     ("fields", "rng", "passes", "devices"),
-    ("threats", "correctness", "storage"),
-    ("objectives", "printable"),
+    ("threats", "objectives", "storage"),
     ("models", "data"),
     ("attacks",),
     ("evaluation",),
@@ -22,12 +21,11 @@ LEVELS = (
     ("auditing", "analysis"),
     ("experiments",),
     ("report",),
-    ("shipped_papers",),
+    ("papers",),
     ("cli",),
-    ("__main__",),
 )
 HEIGHT = {name: height for height, level in enumerate(LEVELS) for name in level}
-FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.name[0] != "_")
 
 
 def part(path: Path) -> str:

@@ -10,9 +10,9 @@ from holdfast import Linf, load, metrics, models
 from holdfast.attacks import PGD
 from holdfast.cli.reproduction import Request, reproduce
 from holdfast.evaluation import Cell, outcomes
+from holdfast.papers import PAPERS
 from holdfast.storage import record
 from holdfast.training.loop import silent
-from recipes import PAPERS
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "reproduce": (("demo", "--table", "9"), ("cl", "--scale", "tiny"), ("sim", "--figure", "99", "--seeds", "0")),
     "report": (("../trained",), (".", "--format", "markdown", "--out", "x"), ("../trained", "--figures", "f")),
-    "list": ((), ("attacks",), ("recipes",), ("data",)),
+    "list": ((), ("attacks",), ("papers",), ("data",)),
     "purify": (("x",),),
 }
 VALUES = (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from holdfast.correctness import is_correct
 from holdfast.evaluation import Outcomes
+from holdfast.objectives import is_correct
 from holdfast.types import Flags
 
 

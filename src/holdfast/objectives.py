@@ -10,7 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import require
-from holdfast.types import Labels, Logits, Objective, Outputs, PerImage, Takes
+from holdfast.types import Flags, Labels, Logits, Objective, Outputs, PerImage, Takes
+
+
+def is_correct(logits: Logits, labels: Labels, top: int = 1) -> Flags:
+    """Say for each image whether its label is among the `top` highest logits: the only definition of right.
+
+    A class as likely as the label counts as before it, and so does NaN: a robust accuracy is an upper bound, and
+    neither a tie nor NaN holds.
+    """
+    true = logits.gather(1, labels[:, None])
+    return (logits < true).sum(1) >= logits.shape[1] - top
 
 
 def cross_entropy(logits: Logits, labels: Labels) -> PerImage:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.correctness import is_correct
+from holdfast.objectives import is_correct
 from holdfast.threats import Threat
 
 NORMS: dict[type[Threat], float] = {L0: 0.0, L1: 1.0, L2: 2.0, Linf: math.inf}

@@ -14,9 +14,8 @@ from holdfast.attacks.apgd import schedule
 from holdfast.attacks.apgd_l1 import balls
 from holdfast.attacks.climbing import evaluate
 from holdfast.attacks.watched import Watched
-from holdfast.correctness import is_correct
 from holdfast.errors import BadValue
-from holdfast.objectives import cross_entropy, dlr, targeted_dlr
+from holdfast.objectives import cross_entropy, dlr, is_correct, targeted_dlr
 from holdfast.passes import counting
 from holdfast.rng import Stream
 from holdfast.threats import Threat

@@ -15,8 +15,8 @@ from holdfast.auditing import engine, published
 from holdfast.auditing.autoattack import adversarial
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.report import Report
-from holdfast.correctness import is_correct
 from holdfast.errors import BadRecord, BadValue, UnknownName, UsageError
+from holdfast.objectives import is_correct
 from holdfast.passes import counting
 from holdfast.rng import fresh
 from holdfast.threats import Threat

@@ -10,8 +10,7 @@ import pytest
 from holdfast.cli import main
 from holdfast.cli.progress import Teller
 from holdfast.cli.terminal import usable_streams
-from holdfast.printable import printable
-from holdfast.shipped_papers import papers
+from holdfast.errors import printable
 from tests.cli.saying import said
 
 SHORT = ("train", "standard", "--limit", "32", "--epochs", "1", "--folder")
@@ -100,24 +99,3 @@ def test_what_is_told_does_not_move_the_bar(monkeypatch: pytest.MonkeyPatch) -> 
     tell(0, 1, "goes on")
     assert tell.bar is not None
     assert (tell.bar.tasks[0].completed, tell.bar.tasks[0].total) == (3, 8)
-
-
-def test_a_strangers_recipes_are_neither_run_nor_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "__init__.py").write_text("mine = 3\n")
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "recipes"}
-    monkeypatch.syspath_prepend(tmp_path)
-    papers.cache_clear()
-    try:
-        assert {"cl", "cascade", "demo", "sim"} <= papers().keys()
-        import recipes
-
-        assert recipes.mine == 3
-        papers.cache_clear()
-        assert {"cl", "cascade", "demo", "sim"} <= papers().keys()
-        assert sys.modules["recipes"] is recipes
-    finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "recipes"]:
-            sys.modules.pop(name)
-        sys.modules.update(kept)
-        papers.cache_clear()

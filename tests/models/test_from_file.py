@@ -9,8 +9,8 @@ import torch
 
 from holdfast.errors import UsageError
 from holdfast.models import build, from_file
-from holdfast.models.from_file import BESIDE
 from holdfast.storage.behaviour import installed
+from holdfast.storage.python_file import BESIDE
 
 CODE = """
 import torch
@@ -88,8 +88,8 @@ def test_a_file_that_leaves_or_says_much_is_one_line(line: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("{file}", "a network in a file is named 'path/to/file.py:function'"),
-        ("{file}:", "a network in a file is named"),
+        ("{file}", "a function in a file is named 'path/to/file.py:function'"),
+        ("{file}:", "a function in a file is named"),
         ("{file}x:network", "there is no Python file"),
         ("{folder}/none.py:network", "there is no Python file .*none.py"),
         ("{file}:netwrk", "no function is called 'netwrk'; did you mean 'network'"),

@@ -15,13 +15,12 @@ from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.attacks import FGSM, Attack, RandomSign, StepLL
 from holdfast.attacks.attack import at_rest, input_gradient, with_seed
 from holdfast.attacks.watched import Watched
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
-from holdfast.objectives import cross_entropy
+from holdfast.objectives import cross_entropy, is_correct
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, PerImage
 

@@ -14,10 +14,10 @@ from torch import nn
 from holdfast.analysis.analysis import Analysis, Seen, Series
 from holdfast.attacks import Attack
 from holdfast.attacks.presets import bim
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.evaluation import judge
+from holdfast.objectives import is_correct
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Labels
 

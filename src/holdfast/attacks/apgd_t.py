@@ -9,8 +9,7 @@ from holdfast.attacks.apgd import APGD
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
-from holdfast.correctness import is_correct
-from holdfast.objectives import targeted_dlr
+from holdfast.objectives import is_correct, targeted_dlr
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat
 from holdfast.types import Images, Targets

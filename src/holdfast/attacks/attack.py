@@ -15,10 +15,9 @@ from torch import Tensor
 
 from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
-from holdfast.correctness import is_correct
 from holdfast.errors import BadValue, ModelFault, require
 from holdfast.fields import check_fields, shown
-from holdfast.objectives import Towards, targets_of
+from holdfast.objectives import Towards, is_correct, targets_of
 from holdfast.rng import Stream
 from holdfast.storage.behaviour import modules_behind
 from holdfast.threats import L0, L1, L2, Linf, Threat

@@ -20,9 +20,8 @@ from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
-from holdfast.correctness import is_correct
 from holdfast.errors import require
-from holdfast.objectives import Towards, difference, margin, of_margin
+from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Images, Index, Labels, Objective, PerImage, Targets

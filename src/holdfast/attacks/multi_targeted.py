@@ -14,8 +14,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
-from holdfast.correctness import is_correct
-from holdfast.objectives import difference
+from holdfast.objectives import difference, is_correct
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Targets

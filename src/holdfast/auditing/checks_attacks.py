@@ -15,9 +15,8 @@ from holdfast.attacks import APGD, FGSM, ODI, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.report import Finding, above, finding, not_applicable
-from holdfast.correctness import is_correct
 from holdfast.evaluation import judge
-from holdfast.objectives import cross_entropy, margin
+from holdfast.objectives import cross_entropy, is_correct, margin
 from holdfast.passes import spend
 from holdfast.threats import L0, L1, L2, Threat
 from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, PerImage, Rows

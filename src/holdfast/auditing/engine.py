@@ -23,11 +23,10 @@ from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.nearness import slope
 from holdfast.auditing.report import Stage
-from holdfast.correctness import is_correct
 from holdfast.errors import NoGradient, UsageError, require
 from holdfast.evaluation import exact_products, judge
 from holdfast.metrics import share_of
-from holdfast.objectives import margin
+from holdfast.objectives import is_correct, margin
 from holdfast.passes import counting, spend
 from holdfast.rng import fresh
 from holdfast.storage import record

@@ -13,9 +13,8 @@ from holdfast.cli.export import export, judge_of
 from holdfast.cli.parse import first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.data import load
-from holdfast.errors import UsageError, require
+from holdfast.errors import UsageError, printable, require
 from holdfast.models.weights import assumed
-from holdfast.printable import printable
 from holdfast.threats import NORMS
 from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
 from holdfast.training.run import device_of

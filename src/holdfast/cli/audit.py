@@ -22,9 +22,8 @@ from holdfast.cli.audit_request import Audit, Named, named
 from holdfast.cli.parse import parse
 from holdfast.cli.progress import Teller
 from holdfast.devices import conditions
-from holdfast.errors import UsageError, require
+from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
-from holdfast.printable import printable
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.storage import record
 from holdfast.storage.files import alone

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks import Attack
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.data.written_images import check_place, to_bytes, write
 from holdfast.errors import NotWritten, UsageError, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
 from holdfast.models.weights import Normalisation
+from holdfast.objectives import is_correct
 from holdfast.passes import counting
 from holdfast.training.loop import Tell
 from holdfast.training.networks import centered, network, read_run

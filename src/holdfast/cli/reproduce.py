@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import tyro
 
+from holdfast.cli.papers import known_papers, paper_called
 from holdfast.cli.parse import first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.reproduction import Request, read_tables, render, reproduce
 from holdfast.errors import UsageError
 from holdfast.report.drawing import drawings
-from holdfast.shipped_papers import papers
 from holdfast.storage import record
 
 
@@ -48,11 +48,12 @@ class Report:
 
 
 def run_reproduce(args: Sequence[str]) -> int:
-    """holdfast reproduce PAPER [options]."""
-    name, rest = first_word(args, "reproduce PAPER", papers())
+    """holdfast reproduce PAPER [options], or FILE.py:PAPER for one of your own."""
+    outside = args[:1] if ":" in "".join(args[:1]) else []
+    name, rest = first_word(args, "reproduce PAPER", {**known_papers(), **dict.fromkeys(outside, "")})
     options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
     request = Request(
-        papers()[name], options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
+        paper_called(name), options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
         options.device, options.data_root, options.download,
     )  # fmt: skip
     with Teller(quiet=options.json) as tell:

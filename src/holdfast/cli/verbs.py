@@ -19,17 +19,16 @@ import tyro
 from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
 from holdfast.cli.compose import attack_kinds, chosen_run, method_kinds, with_others
+from holdfast.cli.papers import known_papers
 from holdfast.cli.parse import first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.reproduce import run_report, run_reproduce
 from holdfast.cli.terminal import flushed, silence, usable_streams
 from holdfast.data import SOURCES
-from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, require
+from holdfast.errors import HoldfastError, TrainingDiverged, UnknownName, UsageError, printable, require
 from holdfast.models import ARCHITECTURES
-from holdfast.models.from_file import blamed
-from holdfast.printable import printable
-from holdfast.shipped_papers import papers
 from holdfast.storage import record
+from holdfast.storage.python_file import blamed
 from holdfast.training.loop import train
 from holdfast.training.networks import read_run
 from holdfast.training.run import Run, Start
@@ -91,13 +90,13 @@ def run_train(args: Sequence[str]) -> int:
 
 
 def run_list(args: Sequence[str]) -> int:
-    """holdfast list [attacks | methods | models | data | recipes]."""
+    """holdfast list [attacks | methods | models | data | papers]."""
     kinds: Mapping[str, Mapping[str, str]] = {
         "attacks": {name: _line(kind) for name, kind in attack_kinds().items()},
         "methods": {name: _line(kind) for name, kind in method_kinds().items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
-        "recipes": {name: paper.title for name, paper in papers().items()} if args[:1] in ([], ["recipes"]) else {},
+        "papers": known_papers(),
     }
     if args and args[0] in ("-h", "--help"):
         print(f"usage: holdfast list [{' | '.join(kinds)}]")
@@ -129,9 +128,9 @@ VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "attack": (run_attack, "write attacked images: holdfast attack ATTACK [NORM] NETWORK [options]"),
     "audit": (run_audit, "how robust is a network really, or which of two: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
-    "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER [options]"),
+    "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER, or FILE.py:PAPER, [options]"),
     "report": (run_report, "print tables again: holdfast report FOLDER [options]"),
-    "list": (run_list, "attacks, methods, models, data, recipes, a line each"),
+    "list": (run_list, "attacks, methods, models, data, papers, a line each"),
 }
 
 

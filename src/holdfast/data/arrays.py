@@ -18,8 +18,7 @@ from torch import Tensor
 
 from holdfast.data.image_set import ImageSet
 from holdfast.data.request import Request, expanded
-from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require
-from holdfast.printable import printable
+from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, printable, require
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:

@@ -18,8 +18,7 @@ import torch
 from holdfast.data.image_set import ImageSet
 from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular
 from holdfast.data.request import Request, expanded
-from holdfast.errors import BadImages, BadValue, MissingData, require
-from holdfast.printable import printable
+from holdfast.errors import BadImages, BadValue, MissingData, printable, require
 
 LAYOUT = "train/CLASS/*.png|jpg|jpeg and test/CLASS/*.png|jpg|jpeg"
 SPLITS = ("train", "test")

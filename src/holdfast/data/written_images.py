@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.data import ImageSet
-from holdfast.errors import HoldfastError, NotWritten, UsageError
-from holdfast.printable import printable
+from holdfast.errors import HoldfastError, NotWritten, UsageError, printable
 from holdfast.storage.files import whole
 
 LONGEST = 100

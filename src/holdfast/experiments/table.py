@@ -28,7 +28,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Audit:
-    """A column that holds the strongest honest statement about each network: what `holdfast.auditing` cannot break."""
+    """A column that holds the strongest honest statement about each network: what `holdfast.audit` cannot break."""
 
     threat: Threat
     effort: str = "standard"

@@ -13,11 +13,11 @@ from torch import nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.attacks.presets import fast
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.at import AT
 from holdfast.methods.method import Finished, Memory, Method, Update, predict
+from holdfast.objectives import is_correct
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
+from holdfast.objectives import is_correct
 from holdfast.report.figures import Canvas, canvas
 from holdfast.types import Images, Labels
 

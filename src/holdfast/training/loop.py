@@ -19,12 +19,12 @@ from torch import nn
 
 from holdfast import data
 from holdfast.attacks.attack import at_rest
-from holdfast.correctness import is_correct
 from holdfast.data import ImageSet, load
 from holdfast.data.stamp import stamp
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.fields import check_type
 from holdfast.methods.method import Origin, check_terms
+from holdfast.objectives import is_correct
 from holdfast.rng import fresh, number
 from holdfast.storage import record
 from holdfast.storage.files import alone, wait

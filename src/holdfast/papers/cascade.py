@@ -17,9 +17,8 @@ from holdfast.attacks import FGSM, RandomSign
 from holdfast.experiments import Audit, Figure, Paper, Scale, Study, Table, Transfer
 from holdfast.experiments.table import Column, Published
 from holdfast.methods import UnifiedEmbedding
-from holdfast.training.run import Run
-from recipes.cascade_printed import PRINTED
-from recipes.cascade_runs import (
+from holdfast.papers.cascade_printed import PRINTED
+from holdfast.papers.cascade_runs import (
     EARLY,
     EARLY_SCALES,
     LATER,
@@ -41,6 +40,7 @@ from recipes.cascade_runs import (
     short,
     threat,
 )
+from holdfast.training.run import Run
 
 ATTACKS = ("step_ll", "step_FGSM", "iter_ll", "iter_FGSM")
 TERMS = ("batch",)

@@ -15,9 +15,7 @@ from holdfast.experiments import Audit, Figure, Paper, Study, Table
 from holdfast.experiments.table import Column, Published
 from holdfast.methods import ATDA, SIMAdv
 from holdfast.methods.method import Method
-from holdfast.threats import Linf
-from holdfast.training.run import Run
-from recipes.sim_runs import (
+from holdfast.papers.sim_runs import (
     CIFAR,
     FASHION,
     MNIST,
@@ -30,6 +28,8 @@ from recipes.sim_runs import (
     by_weight,
     scales,
 )
+from holdfast.threats import Linf
+from holdfast.training.run import Run
 
 
 def columns(threat: Linf, n1: int, steps: int) -> dict[str, Column]:

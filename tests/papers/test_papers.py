@@ -13,10 +13,10 @@ from holdfast import Run
 from holdfast.cli.reproduction import Request, reproduce
 from holdfast.experiments import Figure, Filled, Paper, Table
 from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
+from holdfast.papers import PAPERS
+from holdfast.papers.cascade_runs import NETS
 from holdfast.storage import record
 from holdfast.training.loop import silent
-from recipes import PAPERS
-from recipes.cascade_runs import NETS
 
 TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")

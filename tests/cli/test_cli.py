@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import Start
+from holdfast import Start, __version__
 from holdfast.attacks import FGSM
 from holdfast.cli.compose import attack_kinds, chosen_run
 from holdfast.cli.parse import in_decimals
@@ -22,6 +22,10 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     assert all(verb in out for verb in VERBS)
     assert set(VERBS) == {"train", "attack", "audit", "purify", "reproduce", "report", "list"}
+
+
+def test_the_version_is_the_one_that_the_package_states(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "--version") == (0, f"holdfast {__version__}\n", "")
 
 
 @pytest.mark.parametrize("verb", ["train", "attack", "audit", "reproduce"])

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
+from holdfast import __version__
 from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
 from holdfast.cli.compose import attack_kinds, chosen_run, method_kinds, with_others
@@ -165,6 +166,9 @@ def answered(words: Sequence[str]) -> int:
         print("usage: holdfast VERB ...   (holdfast VERB --help says more)\n")
         print("\n".join(f"  {verb:<10} {line}" for verb, (_, line) in VERBS.items()))
         return 0 if words else 2
+    if words[0] == "--version":
+        print(f"holdfast {__version__}")
+        return 0
     if words[0] not in VERBS:
         raise UnknownName("verb", words[0], VERBS)
     return VERBS[words[0]][0](words[1:])

@@ -24,7 +24,7 @@ from holdfast.storage import record
 from holdfast.storage.files import alone
 from tests.cli.saying import said
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "auditing"
 LINEAR, ROUGH = f"{HERE / 'tiny.py'}:linear", f"{HERE / 'tiny.py'}:rough"
 QUICK = ("--effort", "fast", "--threat.eps", "0.05", "--limit", "20")
 

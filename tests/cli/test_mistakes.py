@@ -102,7 +102,7 @@ def test_what_stops_a_command_is_one_line(
     def stopped(*args: object, **words: object) -> None:
         raise stop
 
-    monkeypatch.setattr("holdfast.cli.verbs.train", stopped)
+    monkeypatch.setattr("holdfast.cli.train.train", stopped)
     status, _, err = said(capsys, "train", "standard")
     assert status == expected
     assert words in err

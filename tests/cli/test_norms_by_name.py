@@ -40,7 +40,7 @@ def test_a_norm_without_a_place_is_refused(names: list[str]) -> None:
 
 
 def test_methods_of_one_norm_refuse_another_where_no_type_checker_runs() -> None:
-    said = refusals("from holdfast.choices import chosen_run; chosen_run(it)", "['FreeAT', 'L2'], ['NFGSM', 'L1']")
+    said = refusals("from holdfast.cli.compose import chosen_run; chosen_run(it)", "['FreeAT', 'L2'], ['NFGSM', 'L1']")
     assert said == [
         "FreeAT is defined for Linf, not L2(eps=0.5)",
         "NFGSM is defined for Linf, not L1(eps=12.0, share=0.01)",

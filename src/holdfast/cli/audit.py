@@ -18,9 +18,10 @@ from holdfast.auditing import audit
 from holdfast.auditing.comparison import compare
 from holdfast.auditing.launched import launched, speaks, together
 from holdfast.auditing.report_json import Origin, as_json, comparison_as_json
-from holdfast.cli.audit_request import Audit, Named, named
+from holdfast.cli.audit_request import Audit
 from holdfast.cli.parse import parse
 from holdfast.cli.progress import Teller
+from holdfast.cli.resolve import Named, resolved, tell_assumed
 from holdfast.devices import conditions
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
@@ -43,6 +44,8 @@ def run_audit(args: Sequence[str]) -> int:
     names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
     options = parse(Audit, "audit NETWORK [OTHER]", args[len(names) :], Audit())
     require(1 <= len(names) <= 2, USAGE, UsageError)
+    other = options.other_model
+    require(other is None or len(names) == 2, f"--other-model {other}: there is no other network", UsageError)
     threat = options.checked()
     command = printable(shlex.join(["holdfast", "audit", *args]))
     # What a person's own file prints would break the one object that --json promises.
@@ -50,9 +53,8 @@ def run_audit(args: Sequence[str]) -> int:
     with launched(device_of(options.device)) as device:
         try:
             with aside:
-                subjects = [each.to(device) for each in named(options, names)]
-                for words in filter(None, (each.assumed for each in subjects)) if speaks() else ():
-                    print(f"holdfast: {printable(words)}", file=sys.stderr)
+                subjects = [each.to(device) for each in resolved(options.given, names, options.other_model)]
+                tell_assumed(subjects)
             with kept_alone(options):
                 with aside:
                     audits = attacked(options, subjects, threat, command)

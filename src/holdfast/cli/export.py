@@ -11,14 +11,12 @@ from torch import Tensor, nn
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
 from holdfast.data.written_images import check_place, to_bytes, write
-from holdfast.errors import NotWritten, UsageError, require
+from holdfast.errors import NotWritten
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
-from holdfast.models.weights import Normalisation
 from holdfast.objectives import is_correct
 from holdfast.passes import counting
 from holdfast.training.loop import Tell
-from holdfast.training.networks import centered, network, read_run
 
 
 def export(
@@ -50,31 +48,6 @@ def export(
     except NotWritten as fault:  # what was found out is not lost with the images
         raise NotWritten(f"{fault}; {said}") from fault
     return f"{said}; written to {out}"
-
-
-def judge_of(
-    name: str,
-    architecture: str | None,
-    whole: ImageSet,
-    images: ImageSet,
-    pretrained: bool = False,
-    download: bool = False,
-    normalisation: Normalisation | None = None,
-) -> nn.Module:
-    """Return the network that judges images made on another one; the last three are those of `networks.network`.
-
-    Raises:
-        UsageError: it sees another part of the `whole` pictures than the attacked network, or there is no such network.
-    """
-    if Path(name).is_dir():
-        augment = read_run(Path(name)).augment
-        seen = whole if augment is None else centered(whole, augment)
-        require(
-            seen.shape == images.shape,
-            f"{name} was trained to see images of shape {seen.shape}, the attacked ones have {images.shape}",
-            UsageError,
-        )
-    return network(name, architecture, images.shape, len(images.classes), pretrained, download, normalisation)
 
 
 def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import tyro
 
@@ -16,6 +16,8 @@ from holdfast.data.request import expanded
 from holdfast.errors import UnknownName, UsageError
 
 Options = TypeVar("Options")
+Flat = tyro.conf.arg(name="")
+"""A field whose own fields become options without its name before them."""
 
 
 def first_word(args: Sequence[str], form: str, known: Mapping[str, object]) -> tuple[str, Sequence[str]]:
@@ -43,20 +45,23 @@ def parse(options: type[Options], prog: str, args: Sequence[str], default: Optio
         with contextlib.redirect_stderr(said), wide_enough():
             config = (tyro.conf.AvoidSubcommands,)
             found = tyro.cli(options, prog=f"holdfast {prog}", args=args, config=config, default=default)
-        return at_home(found)
+        return cast(Options, at_home(found))
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise UsageError(_one_line(said.getvalue())) from stop
 
 
-def at_home(options: Options) -> Options:
+def at_home(options: Any) -> Any:
     """Return the options with the homes that ~ and ~NAME mean in their paths: a shell leaves `--out=~/x` as it is."""
-    assert is_dataclass(options)
+    if isinstance(options, Path):
+        return expanded(options) if str(options).startswith("~") else options
+    if not is_dataclass(options) or isinstance(options, type):
+        return options
     given = {field.name: getattr(options, field.name) for field in fields(options)}
-    meant = {name: path for name, path in given.items() if isinstance(path, Path) and str(path).startswith("~")}
-    changed: Options = replace(options, **{name: expanded(path) for name, path in meant.items()})  # type: ignore[type-var]
-    return changed
+    meant = {name: at_home(value) for name, value in given.items()}
+    changes = {name: value for name, value in meant.items() if value is not given[name]}
+    return replace(options, **changes) if changes else options
 
 
 def in_decimals(args: Sequence[str]) -> list[str]:

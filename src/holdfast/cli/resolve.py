@@ -1,0 +1,117 @@
+"""From the names on a command line to networks at rest and the images that they see, for every verb that takes them."""
+
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast.auditing.launched import speaks, together
+from holdfast.data import ImageSet, load
+from holdfast.errors import UsageError, printable, require
+from holdfast.models.weights import Normalisation, assumed
+from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
+from holdfast.training.run import isolated, reseed
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where networks and images come from."""
+
+    data: str | None = None
+    """A data set; the one that the network was trained on, or digits, where none is given."""
+    limit: int | None = None
+    """This many images only; a smaller set is part of a larger one."""
+    model: str | None = None
+    """The architecture, where the network is a .safetensors file."""
+    mean: tuple[float, ...] = ()
+    """The normalisation of a .safetensors file that holds none: what is taken from the pixels, one number or one a
+    channel (0 and a deviation of 1: none). That of its architecture is assumed where none is given."""
+    std: tuple[float, ...] = ()
+    """The deviations that go with --mean."""
+    pretrained: bool = True
+    """Take timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
+    data_root: Path | None = None
+    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    download: bool = False
+    """Fetch the data set, or the public weights, if they are missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A network by the name that it was given, and the images that it sees."""
+
+    name: str
+    model: nn.Module
+    source: str
+    data: ImageSet
+    assumed: str | None = None
+    """What was assumed of the network because nobody said it."""
+
+    def to(self, device: torch.device) -> "Named":
+        """Return them on a device."""
+        return replace(self, model=self.model.to(device), data=self.data.to(device))
+
+
+def resolved(given: Sources, names: Sequence[str], other_model: str | None = None) -> list[Named]:
+    """Return the networks of these names, all with the first one's images.
+
+    `other_model` is the architecture of all but the first; that of the first where none is given.
+
+    Raises:
+        UsageError: nothing answers to a name, or a run sees another part of the pictures than the first network.
+    """
+    source, whole = images_for(names[0], given)
+    data = seen_by(names[0], whole)
+    normalisation = given_to(names, given.mean, given.std)
+    found = []
+    for place, name in enumerate(names):
+        architecture = given.model
+        if place > 0:
+            check_sees(name, whole, data)
+            architecture = other_model or (given.model if weights_alone(name) else None)
+        model = built(given, name, architecture, data, normalisation)
+        words = assumed(name, model) if normalisation is None and weights_alone(name) else None
+        found.append(Named(name, model, source, data, words))
+    return found
+
+
+def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
+    """Return the test images that are asked for, or that the network was trained beside, and their name."""
+    source = given.data or (read_run(Path(name)).data if Path(name).is_dir() else "digits")
+    if not speaks():
+        logging.getLogger("holdfast").setLevel(logging.ERROR)  # what is told beside the work, the first tells
+        together()  # the first process downloads what is missing
+    whole = load(source, "test", root=given.data_root, download=given.download, limit=given.limit)
+    if speaks():
+        together()
+    return source, whole
+
+
+def seen_by(name: str, whole: ImageSet) -> ImageSet:
+    """Return the images as the network sees them: a run that was trained on crops, their centers."""
+    augment = read_run(Path(name)).augment if Path(name).is_dir() else None
+    return whole if augment is None else centered(whole, augment)
+
+
+def check_sees(name: str, whole: ImageSet, data: ImageSet) -> None:
+    """Refuse a run that sees another part of the pictures than the images show."""
+    shape = seen_by(name, whole).shape
+    words = f"{name} was trained to see images of shape {shape}, the attacked ones have {data.shape}"
+    require(shape == data.shape, words, UsageError)
+
+
+def built(given: Sources, name: str, architecture: str | None, data: ImageSet, norm: Normalisation | None) -> nn.Module:
+    """Return a network at rest; where its weights are drawn, they are the same in every process and at every call."""
+    with isolated(torch.device("cpu")):
+        reseed(torch.device("cpu"), 0)
+        return network(name, architecture, data.shape, len(data.classes), given.pretrained, given.download, norm)
+
+
+def tell_assumed(networks: Iterable[Named]) -> None:
+    """Say which normalisation was assumed of networks whose files do not say it."""
+    for words in filter(None, (each.assumed for each in networks)) if speaks() else ():
+        print(f"holdfast: {printable(words)}", file=sys.stderr)

@@ -1,0 +1,62 @@
+"""holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip]: train a network."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from holdfast.cli.compose import chosen_run, method_kinds, with_others
+from holdfast.cli.parse import Flat, first_word, parse
+from holdfast.cli.progress import Teller
+from holdfast.errors import UsageError, require
+from holdfast.storage import record
+from holdfast.training.loop import train
+from holdfast.training.networks import read_run
+from holdfast.training.run import Run, Start
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network; the same command again goes on where it stopped."""
+
+    run: Annotated[Run, Flat]
+    folder: Path | None = None
+    """Where the run is kept; runs/FINGERPRINT where none is given."""
+    begin: Path | None = None
+    """The folder of another run, beside this one's, at whose end this one begins."""
+    takes: Literal["weights", "optimizer", "position"] = "weights"
+    """What is taken over from it: with its weights what its optimizer keeps, with both its place in the schedule."""
+    others: tuple[Path, ...] = ()
+    """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, Kurakin and
+    UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
+    device: str = "cpu"
+    data_root: Path | None = None
+    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    download: bool = False
+    """Fetch the data set if it is missing."""
+
+    def __call__(self) -> int:
+        """Train and say where the network is."""
+        require(self.begin is not None or self.takes == "weights", f"--takes {self.takes} without --begin", UsageError)
+        run = self.whole()
+        folder = self.folder or Path("runs") / record.fingerprint(run)
+        for other in filter(None, (self.begin, *self.others)):
+            words = f"{other} does not lie beside {folder}, where the runs that a run names are looked for"
+            require(other.resolve().parent == folder.resolve().parent, words, UsageError)
+        with Teller() as tell:
+            train(run, folder, device=self.device, data_root=self.data_root, download=self.download, tell=tell)
+        print(folder)
+        return 0
+
+    def whole(self) -> Run:
+        """Return the run with those that it names."""
+        run = with_others(self.run, [read_run(other) for other in self.others])
+        return run if self.begin is None else replace(run, start=Start(read_run(self.begin), self.takes))
+
+
+def run_train(args: Sequence[str]) -> int:
+    """holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
+    first_word(args, "train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip]", method_kinds())
+    names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
+    return parse(Train, f"train {' '.join(names)}", args[len(names) :], Train(chosen_run(names)))()

@@ -37,9 +37,10 @@ from holdfast.passes import counting
 from holdfast.storage import record
 
 TRUSTED = 24
-"""How many of the images that the cascade leaves standing are shown to AutoAttack."""
-HARD = 2.0
-"""A network of which AutoAttack breaks so many points more is hard for the cascade, whatever the checks say of it."""
+"""How many of the images that the first step of `standard` leaves are shown to AutoAttack."""
+HARD = 2
+"""A network of which AutoAttack breaks so many of the images it is shown is hard for the audit's attacks, whatever the
+checks say of it: one of 24 is what an audit may leave by chance."""
 NO_ACCUSATION = "too few images"
 """A doubt about the data, not about the network."""
 
@@ -79,7 +80,7 @@ def main() -> None:
             if (chosen.only and member.name not in chosen.only) or member.name in chosen.without:
                 continue
             row = measured(member, kind, chosen)
-            hard = kind == "honest" and row.get("trusted", {"points": 0})["points"] > HARD
+            hard = kind == "honest" and row.get("trusted", {"broken": 0})["broken"] >= HARD
             rows.append({"kind": "hard" if hard else kind, "half": half(place), **row})
             print(line(rows[-1]), flush=True)
     print(table(rows))
@@ -176,7 +177,7 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
 
 
 def trusted(member: Member, folder: Path, path: Path) -> Row:
-    """Return how many of the images that the cascade leaves the whole of AutoAttack breaks, of those it was shown."""
+    """Return how many of the images that these attacks leave the whole of AutoAttack breaks, of those it was shown."""
     subject = subject_of(member, folder)
     found, _ = attacked(subject, member, path)
     left = found.standing()
@@ -190,7 +191,7 @@ def trusted(member: Member, folder: Path, path: Path) -> Row:
 
 
 def beneath(folder: Path) -> float:
-    """Return what the cascade leaves of the network beneath the masks."""
+    """Return what these attacks leave of the network beneath the masks."""
     found, _ = attacked(subject_of(BENEATH, folder), BENEATH, folder / "beneath.pt")
     return share_of(found.broken_by == STANDS)
 

@@ -57,7 +57,7 @@ def interrupted(subject: Subject) -> Finding:
 TINY = 1e-30
 """A gradient whose largest entry is below this counts as none: nothing scales it up again."""
 ZERO = 0.04
-"""Share of the images without a gradient: 1.6 % at most on honest networks, 6 % at least on those that have steps."""
+"""Share of the images without a gradient: 1.6 % at most on honest networks, 4.7 % at least on those that have steps."""
 LOOKS = 4
 """Random points of an image's ball at which the answer is another, unless the network is constant there."""
 

@@ -15,7 +15,8 @@ from holdfast.methods import AT, TRADES, Standard
 from holdfast.models import Normalized
 from holdfast.objectives import SmoothedCrossEntropy, divergence
 from holdfast.training.networks import network
-from holdfast.training.optimization import SGD, Triangle
+from holdfast.training.optimizers import SGD
+from holdfast.training.schedules import Triangle
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import holdfast as hf
 from holdfast.attacks import PGD, Attack
 from holdfast.methods import AT
 from holdfast.storage import record
-from holdfast.training.optimization import Triangle
+from holdfast.training.schedules import Triangle
 
 TRAINING = hf.Run(
     AT(PGD(hf.Linf(0.15), 10)), "benchmarks/parity_network.py:narrow", "digits", epochs=40, schedule=Triangle()

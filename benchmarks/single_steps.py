@@ -13,12 +13,12 @@ from torch import nn
 from holdfast import ImageSet, Linf, Run, models
 from holdfast.attacks import FGSM, RFGSM
 from holdfast.attacks.presets import bim, fast, madry
+from holdfast.devices import isolated
 from holdfast.methods import AT, ATDA, NFGSM, FreeAT, GradAlign, Guarded, Memory, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
 from holdfast.training.dependencies import Lineage
 from holdfast.training.loop import one_step
-from holdfast.training.optimization import SGD
-from holdfast.training.run import isolated
+from holdfast.training.optimizers import SGD
 from holdfast.training.state import State, Updates
 
 SHAPES = {"resnet-18": ((3, 32, 32), 50_000), "lenet": ((1, 28, 28), 60_000)}

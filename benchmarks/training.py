@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from holdfast import Linf, Run, models
 from holdfast.attacks import PGD
+from holdfast.devices import isolated
 from holdfast.methods import AT
 from holdfast.models.memory_format import laid_out
 from holdfast.training.loop import one_step
-from holdfast.training.optimization import SGD
-from holdfast.training.run import isolated
+from holdfast.training.optimizers import SGD
 from holdfast.training.state import State, Updates
 from holdfast.types import Batch
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
 from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
+from holdfast.devices import exact_products
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
-from holdfast.evaluation import exact_products, read_outcomes
+from holdfast.evaluation import read_outcomes
 from holdfast.storage import record
 
 

@@ -36,9 +36,10 @@ from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
 from holdfast.report.sheet import to_json
 from holdfast.storage import record
 from holdfast.training import loop
+from holdfast.training.folder import seconds_of
 from holdfast.training.networks import network
-from holdfast.training.optimization import SGD
-from holdfast.training.run import Start, seconds_of
+from holdfast.training.optimizers import SGD
+from holdfast.training.run import Start
 
 COLUMNS = ["clear line", "same result", "another file named", "silent", "traceback", "died", "hang"]
 BAD = ("silent", "traceback", "died", "hang")

@@ -28,7 +28,7 @@ from holdfast.auditing import engine
 from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, Saved, SIMAdv, UnifiedEmbedding
 from holdfast.storage import record
 from holdfast.training import loop
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.training.run import Start
 
 COLUMNS = ["same", "other", "refused", "traceback", "died", "hang", "left over"]

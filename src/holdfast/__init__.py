@@ -8,7 +8,9 @@ from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.training.loop import train
+from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.run import Run, Start
+from holdfast.training.schedules import Constant, Cosine, Levels, Steps, Triangle
 
 __version__ = "0.1.0"
 
@@ -16,20 +18,28 @@ __all__ = [
     "L0",
     "L1",
     "L2",
+    "SGD",
+    "Adam",
+    "AdamW",
     "AutoAttack",
     "Cell",
     "Comparison",
+    "Constant",
+    "Cosine",
     "CropFlip",
     "Doubt",
     "HoldfastError",
     "ImageSet",
+    "Levels",
     "Linf",
     "Normalized",
     "Outcomes",
     "Report",
     "Run",
     "Start",
+    "Steps",
     "Threat",
+    "Triangle",
     "attacks",
     "audit",
     "capture",

@@ -1,8 +1,12 @@
-"""On what a number was measured: it stands beside every number that is written down."""
+"""The device that computes: by its name, with its random state apart, in exact float32, and in words."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
+from holdfast.errors import BadValue, shown
 
 
 def conditions(device: str | torch.device) -> dict[str, str]:
@@ -15,3 +19,51 @@ def conditions(device: str | torch.device) -> dict[str, str]:
         "hardware": f"{hardware} ({platform.machine()})",
         "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """Return the device of that name, if this machine has it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        there = "cpu and cuda" if torch.cuda.is_available() else "cpu only"
+        raise BadValue(f"device {shown(name)} cannot be used here; this machine has {there}") from error
+    return device
+
+
+def reseed(device: torch.device, seed: int) -> None:
+    """Seed the generators that a network on this device draws from (dropout, fresh weights), and no other."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+@contextmanager
+def isolated(device: torch.device) -> Iterator[None]:
+    """Leave the caller's random state as it was; let convolutions round as float32 does, by the same kernels always."""
+    devices = [device] if device.type == "cuda" else []
+    kernels = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.random.fork_rng(devices), kernels:
+        yield
+
+
+@contextmanager
+def exact_products(device: torch.device) -> Iterator[None]:
+    """Let a device multiply in float32, whatever its owner allows for speed.
+
+    Unasked the convolutions of CUDA round to 10 bits, and asked for less precision a processor that multiplies bfloat16
+    rounds to 8: that breaks near ties, and hides small margins from a search.
+    """
+    backend = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
+    convolutions = torch.backends.cudnn if device.type == "cuda" else torch.backends.mkldnn
+    kernels = (convolutions.conv, backend.matmul)
+    before = [kernel.fp32_precision for kernel in kernels]
+    try:
+        for kernel in kernels:
+            kernel.fp32_precision = "ieee"
+        yield
+    finally:
+        for kernel, precision in zip(kernels, before, strict=True):
+            kernel.fp32_precision = precision

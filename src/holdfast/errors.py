@@ -99,3 +99,11 @@ def _escaped(letter: str) -> str:
     # The operating system's bytes that are not UTF-8 come as surrogates from U+DC80 on (PEP 383).
     byte = ord(letter) - 0xDC00
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else letter.encode("unicode_escape").decode("ascii")
+
+
+def shown(given: object) -> str:
+    """Return a value on one line, shortened; a class that was not called is named as one."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."

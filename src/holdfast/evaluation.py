@@ -5,8 +5,8 @@ names. What is on disk under a cell's fingerprint is read back, never computed a
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.attacks.watched import ask, check_answer, check_labels
 from holdfast.data import ImageSet
+from holdfast.devices import exact_products
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
 from holdfast.storage import record
@@ -128,26 +129,6 @@ def judge(model: Network, images: Images) -> Tensor:
             f"the network answered NaN or infinity for image {bad[0]} of the batch, one of {len(bad)} such images"
         )
     return logits
-
-
-@contextmanager
-def exact_products(device: torch.device) -> Iterator[None]:
-    """Let a device multiply in float32, whatever its owner allows for speed.
-
-    Unasked the convolutions of CUDA round to 10 bits, and asked for less precision a processor that multiplies bfloat16
-    rounds to 8: that breaks near ties, and hides small margins from a search.
-    """
-    backend = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
-    convolutions = torch.backends.cudnn if device.type == "cuda" else torch.backends.mkldnn
-    kernels = (convolutions.conv, backend.matmul)
-    before = [kernel.fp32_precision for kernel in kernels]
-    try:
-        for kernel in kernels:
-            kernel.fp32_precision = "ieee"
-        yield
-    finally:
-        for kernel, precision in zip(kernels, before, strict=True):
-            kernel.fp32_precision = precision
 
 
 def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet, batch: int) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin
 
-from holdfast.errors import BadValue, HoldfastError, require
+from holdfast.errors import BadValue, HoldfastError, require, shown
 
 WORDS: dict[Any, str] = {
     int: "a whole number", float: "a number", bool: "True or False", str: "a text", types.NoneType: "None",
@@ -85,14 +85,6 @@ def said(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return f"a tuple, each of it {said(get_args(hint)[0])}"
     return WORDS.get(hint) or f"of the type {getattr(hint, '__name__', hint)}"
-
-
-def shown(given: object) -> str:
-    """Return a value on one line, shortened; a class that was not called is named as one."""
-    if isinstance(given, type):
-        return f"the class {given.__name__}"
-    text = " ".join(repr(given).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 @cache

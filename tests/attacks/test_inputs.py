@@ -144,8 +144,8 @@ def test_what_is_no_tensor_network_or_number_is_one_line() -> None:
         lambda: hf.attacks.PGD(threat, seed=None), lambda: hf.attacks.PGD(threat, step_size="a"),
         lambda: hf.attacks.PGD(threat, restarts=True), lambda: hf.attacks.PGD(threat, objective="margin"),
         lambda: hf.attacks.Square(threat, queries=1e3), lambda: hf.attacks.PGD(None),
-        lambda: hf.optimization.SGD(lr="0.1"), lambda: hf.optimization.SGD(lr=None),
-        lambda: hf.optimization.Steps(at=75),
+        lambda: hf.SGD(lr="0.1"), lambda: hf.SGD(lr=None),
+        lambda: hf.Steps(at=75),
         lambda: hf.methods.TRADES(beta="6"), lambda: hf.methods.Guarded(every=2.5), lambda: hf.data.CropFlip(pad=1.5),
     ]"""
     setting = (

@@ -8,7 +8,8 @@ import torch
 import holdfast as hf
 from holdfast.attacks import PGD
 from holdfast.methods import AT
-from holdfast.training.optimization import SGD, Triangle
+from holdfast.training.optimizers import SGD
+from holdfast.training.schedules import Triangle
 
 COUNT = 60
 

@@ -13,8 +13,9 @@ from holdfast.report import curve
 from holdfast.report.figures import turned
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
-from holdfast.training.optimization import SGD, Adam, Steps
+from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import Run, Start
+from holdfast.training.schedules import Steps
 
 TABLE = Table(
     "Table",

@@ -22,7 +22,7 @@ from holdfast.methods.mixed_batch import mixed
 from holdfast.passes import counting
 from holdfast.storage import record
 from holdfast.training.dependencies import Lineage
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.types import Batch
 from tests.conftest import Small
 from tests.limited import file_size

@@ -14,7 +14,8 @@ from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
 from holdfast.methods import Method
 from holdfast.storage import record
-from holdfast.training.optimization import SGD, Triangle
+from holdfast.training.optimizers import SGD
+from holdfast.training.schedules import Triangle
 from tests.conftest import published
 
 from .killed import kill_at

@@ -12,7 +12,7 @@ from holdfast.data import made_up_images
 from holdfast.methods import EAT, Memory, MixedAT
 from holdfast.rng import fresh
 from holdfast.storage import record
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.types import Batch
 
 from .single_steps import Recorder

@@ -13,7 +13,7 @@ from holdfast.errors import BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.storage import record
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=3, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")

@@ -8,7 +8,7 @@ import pytest
 from holdfast import Linf, Run
 from holdfast.attacks import PGD
 from holdfast.methods import AT, Guarded, Method, SIMAdv
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 
 from .resuming import lines, stop_and_resume
 

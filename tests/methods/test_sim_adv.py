@@ -16,7 +16,7 @@ from holdfast.objectives import cross_entropy
 from holdfast.passes import counting
 from holdfast.storage import record
 from holdfast.training.dependencies import Lineage
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.types import Batch, View
 
 from .single_steps import Line, epoch

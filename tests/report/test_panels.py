@@ -17,7 +17,7 @@ from holdfast.experiments.figure import scaled
 from holdfast.experiments.run_figure import WORDS
 from holdfast.report import page, panels, sheet_of_figure, to_json
 from holdfast.storage import record
-from holdfast.training.optimization import SGD
+from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run
 
 from .conftest import NASTY

@@ -19,8 +19,9 @@ from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
 from holdfast.storage import record
-from holdfast.training.optimization import AdamW, Steps
+from holdfast.training.optimizers import AdamW
 from holdfast.training.registry import KINDS
+from holdfast.training.schedules import Steps
 
 RUN = Run(
     methods.TRADES(PGD(Linf(0.1), steps=3, objective=objectives.divergence), beta=2.5),

@@ -14,8 +14,9 @@ from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
 from holdfast.storage import record
 from holdfast.training.dependencies import origins, seeded, with_origins
-from holdfast.training.optimization import SGD, Adam, Levels, Schedule, Steps
+from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import build
+from holdfast.training.schedules import Levels, Schedule, Steps
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=2, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")

@@ -15,14 +15,16 @@ from torch import nn
 
 from holdfast import Linf, Run, Start, attacks, methods, train
 from holdfast.data import CropFlip, load
+from holdfast.devices import isolated
 from holdfast.errors import BadRecord, BadValue, MissingData, NotWritten, TrainingDiverged, UnknownName
 from holdfast.methods import LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.storage import record
 from holdfast.storage.files import alone
+from holdfast.training.folder import seconds_of
 from holdfast.training.networks import read_run
-from holdfast.training.optimization import SGD, Adam, AdamW, Constant, Cosine, Steps, Triangle
-from holdfast.training.run import isolated, seconds_of
+from holdfast.training.optimizers import SGD, Adam, AdamW
+from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
 from holdfast.training.state import State
 from holdfast.types import Batch, Terms
 from tests.limited import file_size

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
-from holdfast.errors import BadValue, ModelFault, require
-from holdfast.fields import check_fields, shown
+from holdfast.errors import BadValue, ModelFault, require, shown
+from holdfast.fields import check_fields
 from holdfast.objectives import Towards, is_correct, targets_of
 from holdfast.rng import Stream
 from holdfast.storage.behaviour import modules_behind

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from holdfast.errors import BadImages, BadLabels, HoldfastError, UsageError, require
-from holdfast.fields import check_count, check_type, shown
+from holdfast.errors import BadImages, BadLabels, HoldfastError, UsageError, require, shown
+from holdfast.fields import check_count, check_type
 from holdfast.types import Images, Labels, Network, Takes, Targets
 
 ROUNDING = 1e-6

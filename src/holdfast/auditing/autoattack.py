@@ -20,13 +20,13 @@ from holdfast.attacks.inputs import auditable, check_network
 from holdfast.attacks.watched import check_labels
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.engine_state import STANDS, Progress
+from holdfast.devices import device_of
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.fields import check_type
 from holdfast.metrics import share_of
 from holdfast.objectives import dlr, is_correct
 from holdfast.threats import L1, L2, Linf, Threat
-from holdfast.training.run import device_of
 from holdfast.types import Images, Labels, Logits, Network
 
 DRAWS = 20

@@ -23,8 +23,9 @@ from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.nearness import slope
 from holdfast.auditing.report import Stage
+from holdfast.devices import exact_products
 from holdfast.errors import NoGradient, UsageError, require
-from holdfast.evaluation import exact_products, judge
+from holdfast.evaluation import judge
 from holdfast.metrics import share_of
 from holdfast.objectives import is_correct, margin
 from holdfast.passes import counting, spend

@@ -11,8 +11,8 @@ import torch
 
 from holdfast.attacks.attack import at_rest, input_gradient
 from holdfast.attacks.watched import Watched
+from holdfast.devices import exact_products
 from holdfast.errors import NoGradient
-from holdfast.evaluation import exact_products
 from holdfast.objectives import margin
 from holdfast.threats import Threat
 from holdfast.types import Images, Labels, Network, PerImage

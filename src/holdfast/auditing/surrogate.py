@@ -16,8 +16,8 @@ from holdfast.auditing.surrogate_bfloat16 import InBfloat16
 from holdfast.auditing.surrogate_folding import BATCH_NORMS, apply, changes
 from holdfast.auditing.surrogate_likeness import EXACT, ROUNDED, Reference, ask, compare
 from holdfast.auditing.surrogate_steadiness import generators_put_back, unsteady
+from holdfast.devices import exact_products
 from holdfast.errors import UnknownName, reason
-from holdfast.evaluation import exact_products
 from holdfast.models.memory_format import channels_last
 from holdfast.types import Images, Network
 

@@ -11,9 +11,9 @@ from holdfast.cli.export import export
 from holdfast.cli.parse import Flat, first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Sources, resolved, tell_assumed
+from holdfast.devices import device_of
 from holdfast.errors import UsageError, require
 from holdfast.threats import NORMS
-from holdfast.training.run import device_of
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,13 @@ from holdfast.cli.audit_request import Audit
 from holdfast.cli.parse import parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
-from holdfast.devices import conditions
+from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.threats import Threat
-from holdfast.training.run import device_of
 
 USAGE = (
     "holdfast audit needs a network, or two: a run's folder, a .safetensors file with --model, timm:NAME, "

@@ -9,10 +9,10 @@ from holdfast import attacks, methods
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.threats import NORMS, Threat
-from holdfast.training import optimization
+from holdfast.training import optimizers, schedules
 from holdfast.training.run import Run
 
-PLACES = (optimization.Optimizer, optimization.Schedule, CropFlip, methods.Method, Threat)
+PLACES = (optimizers.Optimizer, schedules.Schedule, CropFlip, methods.Method, Threat)
 """Kinds of which a run has one; whatever is none of them is an attack."""
 
 
@@ -30,8 +30,8 @@ def method_kinds() -> Mapping[str, type[methods.Method]]:
 
 def part_kinds() -> Mapping[str, type[Any]]:
     """Return everything that a run is made of, besides its method, by name."""
-    kinds = [kind for kind in vars(optimization).values() if isinstance(kind, type)]
-    moving = (optimization.Optimizer, optimization.Schedule)
+    kinds = [kind for kind in (vars(optimizers) | vars(schedules)).values() if isinstance(kind, type)]
+    moving = (optimizers.Optimizer, schedules.Schedule)
     movers = {kind.__name__: kind for kind in kinds if issubclass(kind, moving) and kind not in moving}
     return {**movers, **attack_kinds(), **NORMS, "CropFlip": CropFlip}
 
@@ -62,9 +62,9 @@ def chosen_run(names: Sequence[str]) -> Run:
 
 
 def _with_part(run: Run, kind: type[Any]) -> Run:
-    if issubclass(kind, optimization.Optimizer):
+    if issubclass(kind, optimizers.Optimizer):
         return replace(run, optimizer=kind())
-    if issubclass(kind, optimization.Schedule):
+    if issubclass(kind, schedules.Schedule):
         return replace(run, schedule=kind())
     if issubclass(kind, CropFlip):
         return replace(run, augment=kind())

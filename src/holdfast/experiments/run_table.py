@@ -11,6 +11,7 @@ from holdfast import metrics
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet, data_root
 from holdfast.devices import conditions as measured_on
+from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments.audit_column import audited
@@ -18,9 +19,10 @@ from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.models.memory_format import laid_out
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded
+from holdfast.training.folder import seconds_of
 from holdfast.training.loop import Tell, loaded, silent, train
 from holdfast.training.networks import centered
-from holdfast.training.run import Run, device_of, seconds_of
+from holdfast.training.run import Run
 
 WORST = "worst case"
 

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from holdfast.attacks import Attack
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
-from holdfast.training.optimization import Levels, Optimizer, Schedule, Steps
+from holdfast.training.optimizers import Optimizer
 from holdfast.training.run import Run
+from holdfast.training.schedules import Levels, Schedule, Steps
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
 """row -> column -> (mean, standard deviation), in percent, as the paper prints them."""

@@ -10,8 +10,9 @@ from holdfast.experiments import Scale
 from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
 from holdfast.methods.mixed_batch import Crafts
 from holdfast.threats import Linf
-from holdfast.training.optimization import SGD, Levels, Steps
+from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run, Start
+from holdfast.training.schedules import Levels, Steps
 
 
 def threat(eps: int) -> Linf:

@@ -13,8 +13,9 @@ from holdfast.experiments.table import Published
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
 from holdfast.threats import L2, Linf
-from holdfast.training.optimization import AdamW, Triangle
+from holdfast.training.optimizers import AdamW
 from holdfast.training.run import Run
+from holdfast.training.schedules import Triangle
 
 THREAT = Linf(0.31)
 FAST = FGSM(THREAT)

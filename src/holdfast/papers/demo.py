@@ -7,8 +7,9 @@ from holdfast.experiments import Paper, Scale, Table
 from holdfast.methods import AT, CL, TRADES, Standard
 from holdfast.objectives import distance, divergence
 from holdfast.threats import Linf
-from holdfast.training.optimization import SGD, Triangle
+from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run
+from holdfast.training.schedules import Triangle
 
 THREAT = Linf(0.15)
 INNER = PGD(THREAT, steps=5)

@@ -10,7 +10,7 @@ from holdfast.experiments import Scale
 from holdfast.methods import AT, ATDA, EAT, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
 from holdfast.threats import Linf
-from holdfast.training.optimization import Adam
+from holdfast.training.optimizers import Adam
 from holdfast.training.run import Run
 
 SLOW, QUICK = Adam(lr=1e-4), Adam(lr=1e-3)

@@ -17,7 +17,8 @@ from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.models.memory_format import laid_out
 from holdfast.storage import record
-from holdfast.training.run import Run, seen_shape, trained_model, weights_of
+from holdfast.training.folder import trained_model, weights_of
+from holdfast.training.run import Run, seen_shape
 from holdfast.training.state import State
 
 

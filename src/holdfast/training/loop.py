@@ -21,6 +21,7 @@ from holdfast import data
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet, load
 from holdfast.data.stamp import stamp
+from holdfast.devices import device_of, isolated, reseed
 from holdfast.errors import ModelFault, TrainingDiverged, require
 from holdfast.fields import check_type
 from holdfast.methods.method import Origin, check_terms
@@ -30,16 +31,8 @@ from holdfast.storage import record
 from holdfast.storage.files import alone, wait
 from holdfast.training.checkpoint import resume, save
 from holdfast.training.dependencies import Lineage, folder_of, origins
-from holdfast.training.run import (
-    Run,
-    check_folder,
-    check_hope,
-    check_same,
-    device_of,
-    isolated,
-    reseed,
-    trained_model,
-)
+from holdfast.training.folder import check_folder, check_hope, check_same, trained_model
+from holdfast.training.run import Run
 from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
 from holdfast.types import Batch, Terms

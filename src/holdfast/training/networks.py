@@ -13,8 +13,9 @@ from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage import record
+from holdfast.training.folder import trained_model
 from holdfast.training.registry import KINDS
-from holdfast.training.run import Run, trained_model
+from holdfast.training.run import Run
 
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}

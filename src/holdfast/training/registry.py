@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast import attacks, methods, objectives, threats
 from holdfast.data import CropFlip
-from holdfast.training import optimization
+from holdfast.training import optimizers, schedules
 from holdfast.training.run import Run, Start
 
 
@@ -21,7 +21,8 @@ def named(module: Any) -> dict[str, Any]:
 KINDS: Mapping[str, Any] = {
     **named(threats),
     **named(objectives),
-    **named(optimization),
+    **named(optimizers),
+    **named(schedules),
     **named(attacks),
     **named(methods),
     "CropFlip": CropFlip,

@@ -3,12 +3,13 @@
 from torch import nn
 
 from holdfast.data import ImageSet
+from holdfast.devices import reseed
 from holdfast.errors import require
 from holdfast.models.memory_format import laid_out
 from holdfast.rng import fresh, number
 from holdfast.storage import record
 from holdfast.training.dependencies import Lineage, take_place, take_weights
-from holdfast.training.run import Run, build, reseed, seen_shape
+from holdfast.training.run import Run, build, seen_shape
 from holdfast.training.state import State
 
 

@@ -91,7 +91,7 @@ def ready() -> None:
     """Load what any trial needs, so that no child has to."""
     torch.set_num_threads(1)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1).step()
-    for module in ("matplotlib.pyplot", "sklearn.datasets", "holdfast.cli"):
+    for module in ("matplotlib.pyplot", "holdfast.cli"):
         __import__(module)
     with torch.autocast("cpu", torch.bfloat16):
         torch.nn.Conv2d(1, 2, 3)(torch.rand(1, 1, 8, 8))

@@ -1,16 +1,20 @@
 """Names of sources, the sources without files, the limit, and what is said when a name or file is wrong."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 import holdfast.data
 from holdfast.data import SOURCES, load
 from holdfast.data.request import data_root
 from holdfast.data.sources import KINDS, KNOWN
 from holdfast.errors import BadValue, MissingData, UnknownName
+from holdfast.evaluation import name_of
 
 FILES = {"cifar10": "cifar-10-batches-py", "fashion-mnist": "raw", "mnist": "raw", "svhn": "", "tiny-imagenet": "200"}
 
@@ -35,6 +39,23 @@ def test_digits_are_embedded_and_divided_for_good() -> None:
     assert test.labels.bincount().min() >= 48
     assert test.labels.bincount().max() <= 51
     assert test.labels[:10].tolist() == [0, 1, 4, 5, 8, 5, 6, 5, 9, 9]
+    # Outcomes on disk are named by these.
+    assert (name_of(train), name_of(test)) == ("ee9995f40ae7", "9ebaa8aaba0c")
+
+
+def test_the_embedded_digits_are_those_of_scikit_learn() -> None:
+    found = load_digits()
+    numbers = range(len(found.target))
+    parts = train_test_split(numbers, test_size=500, stratify=found.target, random_state=0)
+    for split, chosen in zip(("train", "test"), map(sorted, parts), strict=True):
+        embedded = load("digits", split)
+        assert torch.equal(embedded.images[:, 0] * 16, torch.from_numpy(found.images[chosen]).float())
+        assert torch.equal(embedded.labels, torch.from_numpy(found.target[chosen]))
+
+
+def test_digits_need_no_other_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert len(load("digits", "train")) == 1297
 
 
 def test_made_up_images_are_fixed_and_learnable() -> None:

@@ -10,7 +10,7 @@ from holdfast.errors import BadImages, BadLabels, UnknownName, require
 
 SOURCES = {
     "cifar10": "CIFAR-10: 60,000 colour images 3x32x32, 10 classes of things and animals",
-    "digits": "scikit-learn's handwritten digits: 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
+    "digits": "handwritten digits (UCI): 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
     "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
     "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",

@@ -286,3 +286,14 @@ def test_mean_and_deviation_over_seeds() -> None:
 def test_calibration_of_a_certain_network_is_its_error() -> None:
     certain = Outcomes(100 * LOGITS, ROWS.labels, ROWS.distance)
     assert metrics.calibration_error(certain) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_calibration_is_the_gap_of_each_bin_weighed_by_its_images() -> None:
+    # 0.61 and 0.65 share a bin of fifteen, 0.9 and 1 have bins of their own.
+    confidence = torch.tensor([0.61, 0.65, 0.9, 0.9, 0.9, 1.0])
+    right = torch.tensor([True, False, True, True, False, True])
+    logits = torch.stack([confidence, 1 - confidence], dim=1).clamp_min(1e-30).log()
+    rows = Outcomes(logits, (~right).long(), torch.zeros(6))
+    gaps = 2 * abs(0.5 - 0.63) + 3 * abs(2 / 3 - 0.9) + 0
+    assert metrics.calibration_error(rows) == pytest.approx(gaps / 6)
+    assert math.isnan(metrics.calibration_error(Outcomes(logits[:0], rows.labels[:0], rows.distance[:0])))

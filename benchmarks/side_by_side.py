@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from holdfast import __version__
+
 Row = dict[str, Any]
 """What was measured of one contender."""
 FLOOR = "floor"
@@ -105,7 +107,8 @@ def machine(device: str) -> dict[str, str]:
         "threads": f"threads {torch.get_num_threads()}, cores {os.cpu_count()}",
         "bfloat16": f"bfloat16 {bfloat16}",
         "python": f"Python {platform.python_version()}",
-        **{name: f"{name} {version(name)}" for name in ("torch", "holdfast", "torchattacks", "foolbox")},
+        **{name: f"{name} {version(name)}" for name in ("torch", "torchattacks", "foolbox")},
+        "holdfast": f"holdfast {__version__}",
     }
 
 

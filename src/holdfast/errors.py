@@ -8,6 +8,7 @@ HoldfastError
 │   ├── BadLabels          labels of the wrong type, number or range
 │   ├── MissingData        a data set that is not where it should be
 │   ├── BadRecord          a run, checkpoint or outcome that cannot be read
+│   ├── MissingExtra       an extra of the distribution that is not installed
 │   └── NotWritten         a file that cannot be written: the disk is full, or it is not allowed
 ├── ModelFault             the network answered with something no attack can judge (NaN, a wrong shape)
 │   └── NoGradient         it cannot be differentiated towards its images
@@ -55,6 +56,10 @@ class MissingData(UsageError):
 
 class BadRecord(UsageError):
     """A run, checkpoint or outcome that cannot be read."""
+
+
+class MissingExtra(UsageError):
+    """An extra of the distribution that is not installed."""
 
 
 class NotWritten(UsageError):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import BadValue, MissingData, UnknownName, UsageError
+from holdfast.errors import BadValue, MissingData, MissingExtra, UnknownName, UsageError
 from holdfast.models import Adapted, ImageNetResNet, adapt, build, capture, from_timm, from_torchvision, layer_names
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
@@ -80,7 +80,7 @@ def test_timm(images: Tensor) -> None:
 
 def test_timm_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(UsageError, match=r"timm is not installed: python -m pip install 'holdfast\[timm\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'holdfast-robust\[timm\]'"):
         from_timm("resnet18")
 
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import nn
 
@@ -40,6 +41,9 @@ class Seen:
 @dataclass(frozen=True)
 class Analysis(ABC):
     """A way to look at one network."""
+
+    extras: ClassVar[tuple[str, ...]] = ()
+    """The extras of the distribution that it needs."""
 
     def __post_init__(self) -> None:
         """Refuse fields of another type than the declared one."""

@@ -6,6 +6,7 @@ images mix is also counted, by nearest neighbours, in the layer's own space.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
+from holdfast.extras import need
 from holdfast.models import capture
 from holdfast.types import Flags, Images
 
@@ -27,6 +29,7 @@ BATCH = 250
 class Embedding(Analysis):
     """The clean images of one class, those of the others, and the attacked ones of that class, on one map."""
 
+    extras: ClassVar[tuple[str, ...]] = ("analysis",)
     attack: Attack = FGSM()
     layer: str = "penultimate"
     """A named layer; the paper does not say which one it maps."""
@@ -42,6 +45,7 @@ class Embedding(Analysis):
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Choose a class at random, attack its images, and map all of them."""
+        need(*self.extras)
         present = data.labels.bincount().nonzero()[:, 0]
         chosen = present[int(permutation(len(present), "targets", seed)[0])]
         target, attack = data.labels == chosen, with_seed(self.attack, seed)

@@ -25,6 +25,7 @@ from holdfast.cli.resolve import Named, resolved, tell_assumed
 from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
+from holdfast.extras import have, remedy
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.storage import record
 from holdfast.storage.files import alone
@@ -54,6 +55,7 @@ def run_audit(args: Sequence[str]) -> int:
             with aside:
                 subjects = [each.to(device) for each in resolved(options.given, names, options.other_model)]
                 tell_assumed(subjects)
+            tell_without_page()
             with kept_alone(options):
                 with aside:
                     audits = attacked(options, subjects, threat, command)
@@ -63,6 +65,12 @@ def run_audit(args: Sequence[str]) -> int:
             if speaks():
                 print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
             return 130
+
+
+def tell_without_page() -> None:
+    """Say, where no page can be made, which extra makes one."""
+    if speaks() and not have("report"):
+        print(f"holdfast: writes report.json, and no page: for one, {remedy('report')}", file=sys.stderr)
 
 
 @contextmanager
@@ -111,7 +119,11 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
         "first": objects[0], "second": objects[1], "comparison": comparison_as_json(comparison)
     }  # fmt: skip
     record.write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
-    record.write_text(options.folder / "report.html", audit_page(audits, comparison))
+    page = options.folder / "report.html"
+    if have("report"):
+        record.write_text(page, audit_page(audits, comparison))
+    else:
+        page.unlink(missing_ok=True)  # of an earlier audit
     if options.json:
         print(json.dumps(whole, allow_nan=False))
     else:
@@ -119,7 +131,7 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
             "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
         ]
         said += [str(comparison)] if comparison is not None else []
-        print("\n\n".join([*said, f"report: {options.folder / 'report.html'}"]))
+        print("\n\n".join([*said, f"report: {page if have('report') else page.with_suffix('.json')}"]))
     return status(options, audits)
 
 

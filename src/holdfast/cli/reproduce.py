@@ -12,6 +12,8 @@ from holdfast.cli.parse import first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.reproduction import Request, read_tables, render, reproduce
 from holdfast.errors import UsageError
+from holdfast.experiments.figure import Figure
+from holdfast.extras import need
 from holdfast.report.drawing import drawings
 from holdfast.storage import record
 
@@ -56,6 +58,7 @@ def run_reproduce(args: Sequence[str]) -> int:
         paper_called(name), options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
         options.device, options.data_root, options.download,
     )  # fmt: skip
+    need("report", *(extra for each in request.chosen().values() if isinstance(each, Figure) for extra in each.extras))
     with Teller(quiet=options.json) as tell:
         page, filled = reproduce(request, tell)
     print(render(filled, "json" if options.json else "text"))
@@ -71,6 +74,8 @@ def run_report(args: Sequence[str]) -> int:
     if not args or args[0].startswith("-"):
         raise UsageError("holdfast report needs the folder that holdfast reproduce wrote to")
     options = parse(Report, "report FOLDER", args[1:], Report())
+    if options.form == "html" or options.figures is not None:
+        need("report")
     measured = read_tables(Path(args[0]))
     if options.figures is not None:
         for name, svg in drawings(measured).items():

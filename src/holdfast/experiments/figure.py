@@ -37,6 +37,13 @@ class Figure:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     """Scales of this figure that stand in for those of its paper."""
 
+    @property
+    def extras(self) -> set[str]:
+        """The extras of the distribution that its analyses need."""
+        return {
+            extra for studies in self.panels.values() for study in studies.values() for extra in study.analysis.extras
+        }
+
 
 def scaled(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> Figure:
     """Return the figure as a machine of that scale runs it, from the first of these seeds if any are given."""

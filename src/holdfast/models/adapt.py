@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from holdfast.errors import MissingData, UnknownName, UsageError, reason, require
+from holdfast.extras import need
 from holdfast.models.normalized import Normalized, Statistics
 from holdfast.models.pretrained import FAULTS, timm_file, torchvision_weights
 from holdfast.types import Images, Outputs
@@ -53,10 +54,8 @@ def adapt(
 
 def from_timm(name: str, classes: int | None = None, pretrained: bool = False, download: bool = False) -> Adapted:
     """Return one of timm's networks; its blocks are called block1, block2, …"""
-    try:
-        import timm
-    except ImportError as fault:
-        raise UsageError("timm is not installed: python -m pip install 'holdfast[timm]'") from fault
+    need("timm")
+    import timm
 
     if not timm.is_model(name):
         raise UnknownName("timm model", name, _nearest(name, timm.list_models()))

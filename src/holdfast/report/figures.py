@@ -16,6 +16,7 @@ from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.experiments.run_table import WORST, Filled
 from holdfast.experiments.table import Column
+from holdfast.extras import need
 from holdfast.training.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
@@ -91,6 +92,7 @@ def overview(filled: Filled) -> str:
 @contextmanager
 def canvas(width: float, height: float, dpi: int = 100) -> Iterator[Canvas]:
     """Give an empty figure of this size in inches, whatever the caller's own settings of matplotlib are."""
+    need("report")
     from matplotlib import style
     from matplotlib.figure import Figure
 

@@ -3,9 +3,12 @@
 import base64
 from importlib import resources
 
+from holdfast.extras import need
+
 
 def rendered(name: str, **shown: object) -> str:
     """Return the template of this name with what it shows: plain text and numbers, which it escapes."""
+    need("report")
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     quiet = Environment(

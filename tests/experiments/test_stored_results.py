@@ -1,0 +1,18 @@
+"""What version 0.1.0 wrote is read and printed as it was then."""
+
+from pathlib import Path
+
+from holdfast.cli.reproduction import read_tables, render
+from holdfast.report import to_json
+
+STORED = Path(__file__).parent / "stored"
+"""Two tables, a sweep and a figure of panels, with an audit, a black box and printed numbers."""
+
+
+def test_stored_results_are_printed_as_they_were() -> None:
+    assert render(read_tables(STORED), "text") + "\n" == (STORED / "printed.txt").read_text(encoding="utf-8")
+
+
+def test_stored_results_are_written_as_they_were() -> None:
+    kept = [path.read_text(encoding="utf-8") for path in sorted((STORED / "tables").glob("*.json"))]
+    assert [to_json(each) for each in read_tables(STORED)] == kept

@@ -15,9 +15,9 @@ from holdfast.analysis.saturation import error
 from holdfast.attacks import FGSM
 from holdfast.attacks.attack import succeeded
 from holdfast.cli.export import export
+from holdfast.experiments import picture
 from holdfast.methods import Guarded, Memory
 from holdfast.objectives import Towards, cross_entropy, difference, is_correct, margin
-from holdfast.report.pictures import picture
 from holdfast.training.loop import measure
 from holdfast.training.run import Run
 from holdfast.training.state import State

@@ -14,9 +14,10 @@ from holdfast.auditing.comparison import compare
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.report import Check
 from holdfast.auditing.report_json import Origin, as_json
+from holdfast.experiments.attacked_images import pictures_of
 from holdfast.passes import Spent
 from holdfast.report.audit_page import Audited, audit_page
-from holdfast.report.survivors import course, looked_at, pictures_of, survivors
+from holdfast.report.survivors import course, survivors
 
 from .conftest import NASTY
 from .test_page import Reader
@@ -46,7 +47,8 @@ def audit_of(name: str, fates: list[int], *checks: Check) -> Audited:
     report = Report(Linf(0.1), "fast", 4, images, torch.tensor(fates), stages, checks, NASTY, margins, best)
     command = f"holdfast audit '{name}' --seed 4"
     origin = Origin(name, "abc", "digits, test", "def", 250, command, {"hardware": "2 CPU threads"})
-    return Audited(report, origin, model, ImageSet(images, labels, ("0", "<b>one</b>", "2")))
+    data = ImageSet(images, labels, ("0", "<b>one</b>", "2"))
+    return Audited(report, origin, pictures_of(report, model, data))
 
 
 @pytest.fixture
@@ -139,18 +141,6 @@ def test_two_networks_are_set_beside_each_other() -> None:
     assert f"{found.verdict}." in words
     assert "+8.33 points" in words
     assert f"both stand only old only new neither {found.both} {found.first_only} 0 {found.neither}" in words
-
-
-def test_the_most_fragile_and_the_most_stubborn_are_shown(doubted: Audited) -> None:
-    shown = {kind: rows.tolist() for kind, rows in looked_at(doubted.report).items()}
-    assert shown == {"first to fall": [7, 6, 8, 5], "barely standing": [1, 3, 2], "most stubborn": [4, 0]}
-    seen = pictures_of(doubted.report, doubted.model, doubted.data)
-    assert torch.equal(seen["first to fall"].images, doubted.data.images[[7, 6, 8, 5]])
-    assert doubted.report.best is not None
-    near = seen["barely standing"]
-    assert torch.equal(near.attacked, doubted.report.best[[1, 3, 2]])
-    assert torch.equal(near.after, doubted.model(near.attacked).argmax(1))
-    assert torch.equal(near.labels, doubted.data.labels[[1, 3, 2]])
 
 
 @pytest.mark.parametrize("fates", [[STANDS] * 12, [1] * 12, [CLEAN] * 12], ids=["all stand", "none", "never right"])

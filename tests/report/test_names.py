@@ -20,3 +20,13 @@ def test_what_draws_is_imported_only_where_it_draws(file: Path) -> None:
     modules = [node.module or "" for node in top if isinstance(node, ast.ImportFrom)]
     modules += [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
     assert not {"matplotlib", "jinja2", "PIL"} & {module.split(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_renders_attacks_judges_and_trains_nothing(file: Path) -> None:
+    nodes = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    modules = [node.module or "" for node in nodes]
+    modules += [f"{node.module}.{alias.name}" for node in nodes for alias in node.names]
+    assert not {"attacks", "evaluation", "methods", "models", "training"} & {
+        module.split(".")[1] for module in modules if module.startswith("holdfast.")
+    }

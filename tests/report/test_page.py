@@ -8,8 +8,8 @@ from torch import nn
 
 from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
-from holdfast.experiments import Filled
-from holdfast.report import Pictures, page, picture
+from holdfast.experiments import Filled, Pictures, picture
+from holdfast.report import page
 from holdfast.storage import record
 
 from .conftest import NASTY
@@ -103,5 +103,5 @@ def test_the_page_can_be_heard(read: Reader) -> None:
 
 def test_an_empty_page_and_an_empty_gallery_are_pages_too() -> None:
     none = torch.zeros(0, dtype=torch.int64)
-    nothing = Pictures("nothing", torch.zeros(0, 1, 8, 8), torch.zeros(0, 1, 8, 8), none, none, none, ("a", "b"))
+    nothing = Pictures("nothing", torch.zeros(0, 1, 8, 8), torch.zeros(0, 1, 8, 8), none, none, ("a", "b"))
     assert "nothing to attack" in page("Empty", [], [nothing])

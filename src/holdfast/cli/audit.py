@@ -25,6 +25,7 @@ from holdfast.cli.resolve import Named, resolved, tell_assumed
 from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
+from holdfast.experiments.attacked_images import pictures_of
 from holdfast.extras import have, remedy
 from holdfast.report.audit_page import Audited, apart, audit_page
 from holdfast.storage import record
@@ -106,7 +107,7 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
             of_what = (printable(each.name), weights, source, name_of(each.data))
             origin = Origin(*of_what, options.batch, command, measured, each.assumed)
-            audits.append(Audited(report, origin, each.model, each.data))
+            audits.append(Audited(report, origin, pictures_of(report, each.model, each.data)))
     return audits
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from holdfast.errors import BadRecord, MissingData, UnknownName, require
 from holdfast.experiments import run_table as filling
+from holdfast.experiments.attacked_images import Pictures, picture
 from holdfast.experiments.figure import Figure, scaled
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.run_figure import WORDS, Looked, look
 from holdfast.experiments.run_table import Filled, Workplace, fill
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
 from holdfast.report.page import page
-from holdfast.report.pictures import Pictures, picture
 from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded

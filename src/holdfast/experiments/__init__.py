@@ -1,5 +1,6 @@
 """A paper's tables and figures as values, and filling them in: what is trained, attacked and measured."""
 
+from holdfast.experiments.attacked_images import Pictures, picture
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.run_figure import Looked, look
@@ -12,6 +13,7 @@ __all__ = [
     "Filled",
     "Looked",
     "Paper",
+    "Pictures",
     "Scale",
     "Study",
     "Table",
@@ -19,4 +21,5 @@ __all__ = [
     "Workplace",
     "fill",
     "look",
+    "picture",
 ]

@@ -4,11 +4,10 @@ from holdfast.report.drawing import drawing
 from holdfast.report.figures import curve, overview
 from holdfast.report.page import page
 from holdfast.report.panels import panels
-from holdfast.report.pictures import Pictures, gallery, picture
+from holdfast.report.pictures import gallery
 from holdfast.report.sheet import Sheet, sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
 
 __all__ = [
-    "Pictures",
     "Sheet",
     "curve",
     "drawing",
@@ -16,7 +15,6 @@ __all__ = [
     "overview",
     "page",
     "panels",
-    "picture",
     "sheet",
     "sheet_of_figure",
     "to_json",

@@ -9,12 +9,12 @@ from holdfast.auditing.checks_registry import criterion_of
 from holdfast.auditing.comparison import Comparison
 from holdfast.auditing.report import Check
 from holdfast.auditing.report_json import Origin
-from holdfast.data import ImageSet
+from holdfast.experiments.attacked_images import Pictures, looked_at
 from holdfast.report.pictures import gallery
-from holdfast.report.survivors import course, looked_at, pictures_of, survivors
+from holdfast.report.survivors import course, survivors
 from holdfast.report.template import data_uri, rendered
 from holdfast.storage import record
-from holdfast.types import Network, Rows
+from holdfast.types import Rows
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
@@ -27,12 +27,12 @@ TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class Audited:
-    """A report, with the network and the images that it is about, on one device."""
+    """A report, and what a page shows of it."""
 
     report: Report
     origin: Origin
-    model: Network
-    data: ImageSet
+    pictures: Mapping[str, Pictures]
+    """By kind, of those that `looked_at` names."""
 
 
 def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None) -> str:
@@ -132,7 +132,7 @@ def _galleries(audited: Audited) -> list[Shown]:
             "gain": f"{pictures.gain:.3g}",
             "readings": pictures.readings,
         }
-        for kind, pictures in pictures_of(report, audited.model, audited.data).items()
+        for kind, pictures in audited.pictures.items()
     ]
 
 

@@ -17,7 +17,6 @@ from holdfast.errors import BadValue, require
 from holdfast.experiments.run_table import WORST, Filled
 from holdfast.experiments.table import Column
 from holdfast.extras import need
-from holdfast.training.run import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""
@@ -65,7 +64,7 @@ def turned(filled: Filled) -> Filled:
         column: {row: cells[column] for row, cells in table.published.items() if column in cells}
         for column in table.columns
     }
-    rows: dict[str, Run] = dict.fromkeys(table.columns, some_run)
+    rows = dict.fromkeys(table.columns, some_run)
     columns: dict[str, Column] = dict.fromkeys(table.rows, None)
     return replace(
         filled, values=values, table=replace(table, rows=rows, columns=columns, published=published, shown_as="curve")

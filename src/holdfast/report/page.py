@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from holdfast.experiments.attacked_images import Pictures
 from holdfast.experiments.run_figure import Looked
 from holdfast.experiments.run_table import Filled
 from holdfast.metrics import mean_std
 from holdfast.report.drawing import drawing
 from holdfast.report.figures import band_words
-from holdfast.report.pictures import Pictures, gallery
+from holdfast.report.pictures import gallery
 from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
 from holdfast.report.template import data_uri, rendered
 from holdfast.storage import record

@@ -1,25 +1,17 @@
-"""What an attack did to a few images, to be looked at: the original, the attacked image, the change between them."""
+"""A grid of what an attack did to a few images: the originals, the attacked images, the change between them."""
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from holdfast.attacks import Attack
-from holdfast.attacks.attack import with_seed
-from holdfast.data import ImageSet
-from holdfast.data.order import permutation
-from holdfast.errors import BadValue, require
-from holdfast.evaluation import judge
-from holdfast.objectives import is_correct
+from holdfast.errors import BadValue
+from holdfast.experiments.attacked_images import Pictures
 from holdfast.report.figures import Canvas, canvas
-from holdfast.types import Images, Labels
+from holdfast.types import Images
 
-LOOKED_AT = 500
-"""Images among which the pictures are chosen; a look at a whole test set would show nothing more."""
 DPI = 200
 SIDE = 240
 """How large an image is drawn, about, in pixels."""
@@ -28,64 +20,6 @@ GAP, MARGIN, LINE = 20, 150, 30
 LONGEST = 18
 """Letters that fit above an image."""
 WRONG, RIGHT = "#b3001b", "#1b6e20"
-
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """A few images that a network gets right, and what it made of them after an attack."""
-
-    name: str
-    images: Images
-    attacked: Images
-    labels: Labels
-    before: Labels
-    """The class that the network saw in each image."""
-    after: Labels
-    """The class that it saw in the attacked one."""
-    classes: tuple[str, ...]
-
-    @property
-    def fooled(self) -> int:
-        """How many of them the network gets wrong after the attack."""
-        return int((self.after != self.labels).sum())
-
-    @property
-    def gain(self) -> float:
-        """What multiplies the changes when they are shown, so that the largest of them is black or white."""
-        largest = float((self.attacked - self.images).abs().max()) if len(self.images) else 0.0
-        return 0.5 / largest if largest > 0 else 1.0
-
-    @property
-    def readings(self) -> list[tuple[str, str]]:
-        """What the network saw, before and after, image by image."""
-        seen = zip(self.before.tolist(), self.after.tolist(), strict=True)
-        return [(self.classes[before], self.classes[after]) for before, after in seen]
-
-
-def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: int = 8, seed: int = 0) -> Pictures:
-    """Return up to `count` images that the network gets right, attacked; of each class one, before a class has two.
-
-    The seed decides which images are looked at, and where the attack starts.
-    """
-    require(count >= 1, f"count = {count}, not 1 or more")
-    looked_at = permutation(len(data), "pictures", seed)[:LOOKED_AT].to(data.device)
-    right = [is_correct(judge(model, part.images), part.labels) for part in data.batches(100, looked_at)]
-    chosen = _choice(looked_at[torch.cat(right)], data.labels, count)
-    images, labels = data.take(chosen), data.labels[chosen]
-    attacked = with_seed(attack, seed)(model, images, labels)
-    after = judge(model, attacked).argmax(1) if len(chosen) else labels
-    labels = labels.cpu()
-    return Pictures(name, images.cpu(), attacked.cpu(), labels, labels, after.cpu(), data.classes)
-
-
-def _choice(candidates: Tensor, labels: Tensor, count: int) -> Tensor:
-    """Return `count` of the candidates, the first of every class before any second, sorted by class."""
-    if len(candidates) == 0:
-        return candidates
-    theirs = labels[candidates]
-    rank = torch.nn.functional.one_hot(theirs).cumsum(0).gather(1, theirs[:, None])[:, 0]
-    chosen = candidates[rank.argsort(stable=True)[:count]]
-    return chosen[labels[chosen].argsort(stable=True)]
 
 
 def gallery(pictures: Pictures) -> str:

@@ -1,22 +1,11 @@
 """How the share of images that stand fell while an audit spent its passes, and which of its images to look at."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from holdfast.auditing import Report
-from holdfast.auditing.engine_state import CLEAN, STANDS
-from holdfast.data import ImageSet
-from holdfast.evaluation import judge
 from holdfast.metrics import interval
 from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, plain, svg_of
-from holdfast.report.pictures import Pictures
-from holdfast.types import Network, Rows
-
-SHOWN = 8
-"""Images of a kind that are shown."""
 
 
 def survivors(reports: Mapping[str, Report]) -> str:
@@ -60,31 +49,3 @@ def _draw(axes: Axes, report: Report, number: int, named: bool) -> Any:
         place = {"xytext": (3, 6), "textcoords": "offset points", "annotation_clip": False}
         axes.annotate(word, (across, up), rotation=35, fontsize=7.5, va="bottom", rotation_mode="anchor", **place)
     return line
-
-
-def looked_at(report: Report) -> dict[str, Rows]:
-    """Return the images to look at by kind: the first to fall, those that barely stand, those that stand best."""
-    nearness = torch.zeros(len(report.broken_by)) if report.margin is None else report.margin.cpu()
-    by_stage, order = report.broken_by.cpu(), nearness.argsort(descending=True, stable=True)
-    fallen = order[by_stage[order] > CLEAN]
-    standing = order[by_stage[order] == STANDS]
-    half = math.ceil(len(standing) / 2)
-    return {
-        "first to fall": fallen[by_stage[fallen].argsort(stable=True)][:SHOWN],
-        "barely standing": standing[:half][:SHOWN],
-        "most stubborn": standing[half:].flip(0)[:SHOWN],
-    }
-
-
-def pictures_of(report: Report, model: Network, data: ImageSet) -> dict[str, Pictures]:
-    """Return what the attacks did to these images: their breaks, or the points that came nearest to one."""
-    shown = {}
-    points = report.adversarial if report.best is None else report.best
-    for kind, rows in looked_at(report).items():
-        if len(rows) == 0:
-            continue
-        rows = rows.to(data.device)
-        images, labels, attacked = data.take(rows), data.labels[rows], points.to(data.device)[rows]
-        after = judge(model, attacked).argmax(1).cpu()
-        shown[kind] = Pictures(kind, images.cpu(), attacked.cpu(), labels.cpu(), labels.cpu(), after, data.classes)
-    return shown

@@ -8,16 +8,15 @@ import torch
 
 from holdfast import Linf, load, metrics, models
 from holdfast.attacks import PGD
-from holdfast.cli.reproduction import Request, reproduce
 from holdfast.evaluation import Cell, outcomes
+from holdfast.experiments import Wanted, Workplace, reproduce
 from holdfast.papers import PAPERS
 from holdfast.storage import record
-from holdfast.training.loop import silent
 
 
 @pytest.mark.slow
 def test_the_demo_shows_defended_rows_that_hold(tmp_path: Path) -> None:
-    _, filled = reproduce(Request(PAPERS["demo"], scale="full", folder=tmp_path), silent)
+    filled = reproduce(PAPERS["demo"], Wanted(scale="full"), Workplace(tmp_path)).results
     table = next(each for each in filled if each.table.shown_as == "table")
     worst = {row: values["worst case"][0] for row, values in table.values.items()}
     clean = {row: values["clean"][0] for row, values in table.values.items()}

@@ -26,14 +26,14 @@ from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.auditing.engine import Subject, run_moves
 from holdfast.auditing.schedule import Move
-from holdfast.cli.reproduction import read_tables, render
 from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
-from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look
+from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look, read_results
 from holdfast.experiments.audit_column import audited
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.report.sheet import to_json
+from holdfast.report import to_json
+from holdfast.report.formats import render
 from holdfast.storage import record
 from holdfast.training import loop
 from holdfast.training.folder import seconds_of
@@ -131,7 +131,7 @@ def looked(folder: Path) -> str:
 
 def tables(folder: Path) -> str:
     """Print the tables of a folder, in whatever order."""
-    return "\n".join(sorted(render([table], "text") for table in read_tables(folder)))
+    return "\n".join(sorted(render([table], "text") for table in read_results(folder)))
 
 
 def model() -> torch.nn.Module:

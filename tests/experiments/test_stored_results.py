@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from holdfast.cli.reproduction import read_tables, render
+from holdfast.experiments import read_results
 from holdfast.report import to_json
+from holdfast.report.formats import render
 
 STORED = Path(__file__).parent / "stored"
 """Two tables, a sweep and a figure of panels, with an audit, a black box and printed numbers."""
 
 
 def test_stored_results_are_printed_as_they_were() -> None:
-    assert render(read_tables(STORED), "text") + "\n" == (STORED / "printed.txt").read_text(encoding="utf-8")
+    assert render(read_results(STORED), "text") + "\n" == (STORED / "printed.txt").read_text(encoding="utf-8")
 
 
 def test_stored_results_are_written_as_they_were() -> None:
     kept = [path.read_text(encoding="utf-8") for path in sorted((STORED / "tables").glob("*.json"))]
-    assert [to_json(each) for each in read_tables(STORED)] == kept
+    assert [to_json(each) for each in read_results(STORED)] == kept

@@ -13,8 +13,7 @@ from holdfast import Run, load, train
 from holdfast.attacks import FGSM
 from holdfast.data import CropFlip
 from holdfast.evaluation import Cell, Outcomes, outcomes
-from holdfast.experiments import Transfer, run_table
-from holdfast.experiments.run_table import Workplace
+from holdfast.experiments import Transfer, Workplace, run_table
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import laid_out
 from holdfast.training.dependencies import Lineage

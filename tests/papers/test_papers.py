@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from holdfast import Run
-from holdfast.cli.reproduction import Request, reproduce
-from holdfast.experiments import Figure, Filled, Paper, Table
+from holdfast.experiments import Figure, Filled, Paper, Table, Wanted, Workplace, reproduce
 from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
 from holdfast.papers.cascade_runs import NETS
+from holdfast.report import page
 from holdfast.storage import record
-from holdfast.training.loop import silent
 
 TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")
@@ -104,10 +103,10 @@ WHOLE = [pytest.param(paper, id=f"{name}-whole", marks=pytest.mark.slow) for nam
 
 @pytest.mark.parametrize("paper", [*SMOKE, *WHOLE])
 def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
-    page, filled = reproduce(Request(paper, scale="smoke", folder=tmp_path), silent)
-    assert len(filled) == len(paper.tables) + len(paper.figures)
-    text = unescape(page.read_text())
-    for each in filled:
+    done = reproduce(paper, Wanted(scale="smoke"), Workplace(tmp_path))
+    assert len(done.results) == len(paper.tables) + len(paper.figures)
+    text = unescape(page(done.title, done.results, done.pictures))
+    for each in done.results:
         assert each.count > 0
         if isinstance(each, Filled):
             assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)

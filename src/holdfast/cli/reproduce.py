@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 import tyro
 
 from holdfast.cli.papers import known_papers, paper_called
-from holdfast.cli.parse import first_word, parse
+from holdfast.cli.parse import Flat, first_word, parse
 from holdfast.cli.progress import Teller
-from holdfast.cli.reproduction import Request, read_tables, render, reproduce
 from holdfast.errors import UsageError
-from holdfast.experiments.figure import Figure
+from holdfast.experiments import Figure, Wanted, Workplace, read_results, reproduce
 from holdfast.extras import need
+from holdfast.report import page
 from holdfast.report.drawing import drawings
+from holdfast.report.formats import render
 from holdfast.storage import record
 
 
@@ -22,18 +23,8 @@ from holdfast.storage import record
 class Reproduce:
     """Run a paper's tables and figures: train what is missing, evaluate what is missing, print ours beside theirs."""
 
-    table: tuple[str, ...] = ()
-    """Numbers of tables; all tables and figures where neither is given."""
-    figure: tuple[str, ...] = ()
-    scale: str | None = None
-    """smoke (made-up or embedded data, a minute or two), short, or full (the paper's own size)."""
-    seeds: tuple[int, ...] = ()
-    folder: Path = Path("runs/papers")
-    device: str = "cpu"
-    data: str | None = None
-    """Another data set than the paper's, for every row."""
-    data_root: Path | None = None
-    download: bool = False
+    wanted: Annotated[Wanted, Flat] = Wanted()
+    place: Annotated[Workplace, Flat] = Workplace()
     json: bool = False
     """Print one JSON object and nothing else."""
 
@@ -54,16 +45,16 @@ def run_reproduce(args: Sequence[str]) -> int:
     outside = args[:1] if ":" in "".join(args[:1]) else []
     name, rest = first_word(args, "reproduce PAPER", {**known_papers(), **dict.fromkeys(outside, "")})
     options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
-    request = Request(
-        paper_called(name), options.table, options.figure, options.scale, options.seeds, options.data, options.folder,
-        options.device, options.data_root, options.download,
-    )  # fmt: skip
-    need("report", *(extra for each in request.chosen().values() if isinstance(each, Figure) for extra in each.extras))
+    paper = paper_called(name)
+    figures = [each for each in options.wanted.of(paper).values() if isinstance(each, Figure)]
+    need("report", *(extra for each in figures for extra in each.extras))
     with Teller(quiet=options.json) as tell:
-        page, filled = reproduce(request, tell)
-    print(render(filled, "json" if options.json else "text"))
+        done = reproduce(paper, options.wanted, options.place, tell)
+    path = options.place.folder / "report.html"
+    record.write_text(path, page(done.title, done.results, done.pictures))
+    print(render(done.results, "json" if options.json else "text"))
     if not options.json:
-        print(f"\nreport: {page}")
+        print(f"\nreport: {path}")
     return 0
 
 
@@ -76,7 +67,7 @@ def run_report(args: Sequence[str]) -> int:
     options = parse(Report, "report FOLDER", args[1:], Report())
     if options.form == "html" or options.figures is not None:
         need("report")
-    measured = read_tables(Path(args[0]))
+    measured = read_results(Path(args[0]))
     if options.figures is not None:
         for name, svg in drawings(measured).items():
             record.write_text(options.figures / name, svg)

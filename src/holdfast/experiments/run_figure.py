@@ -10,11 +10,13 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.figure import Figure, Study
-from holdfast.experiments.run_table import Workplace, conditions, images_of, network
+from holdfast.experiments.run_table import conditions, images_of, network
+from holdfast.experiments.workplace import Workplace
 from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
 from holdfast.training.dependencies import seeded
+from holdfast.training.loop import Tell, silent
 from holdfast.training.registry import KINDS, named
 
 WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}
@@ -42,7 +44,7 @@ class Looked:
                 yield ", ".join(word for word in (study, name) if word), series
 
 
-def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
+def look(name: str, figure: Figure, scale: str, place: Workplace, tell: Tell = silent) -> Looked:
     """Return the figure with what is seen; what is in the folder already is not looked for again."""
     seen: dict[str, dict[str, Seen]] = {}
     counts = []
@@ -51,22 +53,22 @@ def look(name: str, figure: Figure, scale: str, place: Workplace) -> Looked:
         for label, study in studies.items():
             data = images_of(study.run, figure.test_limit, place)
             counts.append(study.analysis.shown(data))
-            seen[panel][label] = _seen(study, figure.seed, data, place)
+            seen[panel][label] = _seen(study, figure.seed, data, place, tell)
     runs = [study.run for studies in figure.panels.values() for study in studies.values()]
     return Looked(name, figure, scale, seen, min(counts), conditions(place.device, runs))
 
 
-def _seen(study: Study, seed: int, data: ImageSet, place: Workplace) -> Seen:
+def _seen(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tell) -> Seen:
     try:
-        model = network(seeded(study.run, seed), data, place)
+        model = network(seeded(study.run, seed), data, place, tell)
     except TrainingDiverged as error:
-        place.tell(0, 1, str(error))
+        tell(0, 1, str(error))
         return Seen({}, {"training diverged": 1.0})
     name = record.fingerprint([study.analysis, seed, name_of(data), identity(model)])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
-        place.tell(0, 1, f"looking by {record.brief(study.analysis)}")
+        tell(0, 1, f"looking by {record.brief(study.analysis)}")
         record.write_json(path, {"name": name, "seen": study.analysis(model, data, seed)})
 
     once(path, make)

@@ -16,6 +16,7 @@ from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.table import Audit, Table, Transfer
+from holdfast.experiments.workplace import Workplace
 from holdfast.models.memory_format import laid_out
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded
@@ -45,18 +46,7 @@ class Filled:
     """row -> what its audits doubt, by name."""
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """Where tables are filled: folders, device, data."""
-
-    folder: Path
-    device: str = "cpu"
-    data_root: Path | None = None
-    download: bool = False
-    tell: Tell = silent
-
-
-def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
+def fill(name: str, table: Table, scale: str, place: Workplace, tell: Tell = silent) -> Filled:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
@@ -67,7 +57,7 @@ def fill(name: str, table: Table, scale: str, place: Workplace) -> Filled:
         for seed in table.seeds:
             test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            measured.append(measure(run, seed, table, test_set, place))
+            measured.append(measure(run, seed, table, test_set, place, tell))
         values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
         doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
         folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
@@ -82,18 +72,18 @@ def run_folder(run: Run, place: Workplace) -> Path:
     return place.folder / "runs" / record.fingerprint(run)
 
 
-def network(run: Run, data: ImageSet, place: Workplace) -> nn.Module:
+def network(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> nn.Module:
     """Return the trained network of a run, laid out for images like these."""
     folder = run_folder(run, place)
     if not (folder / "model.safetensors").exists():
-        place.tell(0, 1, f"training {record.brief(run)}")
+        tell(0, 1, f"training {record.brief(run)}")
     trained = train(
         run,
         folder,
         device=place.device,
         data_root=place.data_root,
         download=place.download,
-        tell=place.tell,
+        tell=tell,
     )
     return laid_out(trained, data.shape)
 
@@ -107,7 +97,7 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 
 
 def measure(
-    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace
+    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
 
@@ -115,22 +105,22 @@ def measure(
     """
     row, run = run, seeded(run, seed)
     try:
-        model = network(run, data, place)
+        model = network(run, data, place, tell)
     except TrainingDiverged as error:
-        place.tell(0, 1, str(error))
+        tell(0, 1, str(error))
         return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
-        place.tell(0, 1, f"{record.fingerprint(run)} under {name}")
+        tell(0, 1, f"{record.fingerprint(run)} under {name}")
         if isinstance(column, Audit):
-            found = audited(column, model, data, seed, place.folder / "audits", place.tell)
+            found = audited(column, model, data, seed, place.folder / "audits", tell)
             rows[name], doubts = found.rows, doubts + found.doubts
         else:
             try:
-                rows[name] = evaluate(run, model, column, seed, data, place)
+                rows[name] = evaluate(run, model, column, seed, data, place, tell)
             except TrainingDiverged as error:  # of the network that the images are made against
-                place.tell(0, 1, str(error))
+                tell(0, 1, str(error))
     values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
     return values | ({WORST: worst(row, table, rows)} if table.worst else {}), doubts
 
@@ -146,7 +136,13 @@ def worst(row: Run, table: Table, rows: Mapping[str, Outcomes]) -> float:
 
 
 def evaluate(
-    run: Run, model: nn.Module, column: Attack | Transfer | None, seed: int, data: ImageSet, place: Workplace
+    run: Run,
+    model: nn.Module,
+    column: Attack | Transfer | None,
+    seed: int,
+    data: ImageSet,
+    place: Workplace,
+    tell: Tell = silent,
 ) -> Outcomes:
     """Return what the network of a run answers to a column's images, made against itself or against another's."""
     judged = attacked = record.fingerprint(run)
@@ -154,9 +150,9 @@ def evaluate(
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
         attacked = record.fingerprint(source)
-        networks = {attacked: network(source, data, place), judged: model}
+        networks = {attacked: network(source, data, place, tell), judged: model}
     cell = Cell(judged, attacked, attack, seed)
-    return outcomes(cell, networks, data, place.folder / "outcomes", tell=place.tell)
+    return outcomes(cell, networks, data, place.folder / "outcomes", tell=tell)
 
 
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:

@@ -1,0 +1,105 @@
+"""What is wanted of a paper, filled: which tables and figures, at which scale, and what was measured for each."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from holdfast.errors import UnknownName
+from holdfast.experiments.attacked_images import Pictures, picture
+from holdfast.experiments.figure import Figure, scaled
+from holdfast.experiments.paper import Paper
+from holdfast.experiments.run_figure import Looked, look
+from holdfast.experiments.run_table import Filled, fill, images_of, network
+from holdfast.experiments.stored_results import keep
+from holdfast.experiments.table import Scale, Table
+from holdfast.experiments.workplace import Workplace
+from holdfast.storage import record
+from holdfast.training.dependencies import seeded
+from holdfast.training.loop import Tell, silent
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a paper is wanted."""
+
+    table: tuple[str, ...] = ()
+    """Numbers of tables; all tables and figures where neither is given."""
+    figure: tuple[str, ...] = ()
+    scale: str | None = None
+    """smoke (made-up or embedded data, a minute or two), short, or full (the paper's own size); the paper's first
+    where none is given."""
+    seeds: tuple[int, ...] = ()
+    data: str | None = None
+    """Another data set than the paper's, for every row."""
+
+    def of(self, paper: Paper) -> dict[str, Table | Figure]:
+        """Return the tables and figures that are wanted, at their scale, by name.
+
+        Raises:
+            UnknownName: the paper has no such table, figure or scale.
+        """
+        everything = not self.table and not self.figure
+        tables = {
+            f"table {n}": self._scaled(paper, n, paper.tables, "table")
+            for n in (paper.tables if everything else self.table)
+        }
+        figures = {
+            f"figure {n}": self._scaled(paper, n, paper.figures, "figure")
+            for n in (paper.figures if everything else self.figure)
+        }
+        return {**tables, **figures}
+
+    def scale_of(self, paper: Paper) -> str:
+        """Return the name of the scale."""
+        return self.scale or next(iter(paper.scales))
+
+    def _scaled(self, paper: Paper, number: str, known: Any, kind: str) -> Table | Figure:
+        if number not in known:
+            raise UnknownName(f"{kind} of {paper.name}", number, known)
+        shown: Table | Figure = known[number]
+        scales = {**paper.scales, **shown.scales}
+        if self.scale_of(paper) not in scales:
+            raise UnknownName("scale", self.scale_of(paper), scales)
+        scale: Scale = scales[self.scale_of(paper)]
+        if self.data is not None:
+            scale = replace(scale, data=self.data)
+        return scaled(shown, scale, self.seeds) if isinstance(shown, Figure) else scale.table(shown, self.seeds or None)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What was measured for a paper."""
+
+    title: str
+    results: tuple[Filled | Looked, ...]
+    pictures: tuple[Pictures, ...]
+    """Attacked images of every row of the first table, where the paper says which attack to show."""
+
+
+def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silent) -> Reproduction:
+    """Fill what is wanted of a paper; each result is kept in the workplace's folder as soon as it is there."""
+    scale = wanted.scale_of(paper)
+    results: list[Filled | Looked] = []
+    for name, shown in wanted.of(paper).items():
+        said = f"{paper.name} {name}"
+        result = (
+            look(said, shown, scale, place, tell)
+            if isinstance(shown, Figure)
+            else fill(said, shown, scale, place, tell)
+        )
+        file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{record.fingerprint(shown)[:6]}"
+        keep(result, place.folder, file)
+        results.append(result)
+    tables = [each.table for each in results if isinstance(each, Filled)]
+    pictures = _pictures(paper, tables[0], place, tell) if tables else ()
+    return Reproduction(f"{paper.title} ({scale})", tuple(results), pictures)
+
+
+def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple[Pictures, ...]:
+    if paper.pictures is None:
+        return ()
+    shown = []
+    for row, run in table.rows.items():
+        one = seeded(run, table.seeds[0])
+        data = images_of(one, table.test_limit, place)
+        shown.append(picture(row, network(one, data, place, tell), paper.pictures, data))
+    return tuple(shown)

@@ -38,14 +38,27 @@ QUICK = ("--limit", "8")
 LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "train": (
         ("standard", *QUICK, "--epochs", "1", "--batch", "4", "--folder", "run"),
-        ("AT", "FGSM", "L2", "AdamW", "Triangle", "CropFlip", *QUICK, "--epochs", "1", "--folder", "run"),
+        ("AT", "--attack", "FGSM", "--norm", "L2", "--optimizer", "AdamW", *QUICK, "--epochs", "1", "--folder", "run"),
+        ("AT", "--schedule", "cosine", "--augment", "crop-flip", *QUICK, "--epochs", "1", "--folder", "run"),
         ("TRADES", *QUICK, "--epochs", "1", "--method.attack.steps", "1", "--seed", "3"),
         ("EAT", *QUICK, "--epochs", "1", "--others", "../trained", "--folder", "run"),
         ("standard", *QUICK, "--steps", "2", "--begin", "../trained", "--takes", "optimizer", "--optimizer.lr", "0.1"),
     ),
     "attack": (
         ("FGSM", "../trained", *QUICK, "--out", "a.npz"),
-        ("PGD", "L2", "net.py:net", *QUICK, "--attack.steps", "2", "--attack.threat.eps", "0.5", "--out", "pictures"),
+        (
+            "PGD",
+            "net.py:net",
+            "--norm",
+            "L2",
+            *QUICK,
+            "--attack.steps",
+            "2",
+            "--attack.threat.eps",
+            "0.5",
+            "--out",
+            "p",
+        ),
         ("OnePixel", "net.py:net", "--limit", "1", "--attack.steps", "1", "--out", "a.npz"),
         ("DeepFool", "net.py:net", *QUICK, "--data", "digits", "--attack.steps", "2"),
         ("FGSM", "../plain.safetensors", "--model", "lenet", *QUICK, "--judge", "../trained"),
@@ -71,10 +84,11 @@ VALUES = (
 )  # fmt: skip
 OPTIONS = {
     "train": "--data --model --seed --batch --limit --device --folder --optimizer.lr --data-root --begin "
-        "--others --takes --precision --method.attack.threat.eps --held-out --optimizer.momentum",
+        "--others --takes --precision --attack --norm --optimizer --schedule "
+        "--augment --guards --method.attack.threat.eps --held-out --optimizer.momentum",
     "attack": "--data --model --batch --limit --device --out --judge --judge-model --mean --std --data-root "
-        "--attack.threat.eps --attack.seed --attack.step-size --attack.factor",
-    "audit": "--data --model --batch --limit --device --folder --effort --threat.norm --threat.eps --require "
+        "--norm --attack.threat.eps --attack.seed --attack.step-size --attack.factor",
+    "audit": "--data --model --batch --limit --device --folder --effort --norm --threat.norm --threat.eps --require "
         "--seed --mean --std --other-model --resume --precision --data-root",
     "reproduce": "--table --figure --scale --seeds --device --data --folder",
     "report": "--format --out --figures",

@@ -125,6 +125,14 @@ def test_a_gate_that_is_passed_names_what_the_checks_doubt(done: Done, capsys: p
     assert "as robust as required, but read these checks: too few images" in err
 
 
+def test_a_norm_is_named_by_a_long_option_or_by_a_short_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (LINEAR, "--effort", "fast", "--limit", "3", "--threat.eps", "3")
+    long = audited(capsys, tmp_path / "long", *words, "--threat.norm", "l0")
+    short = audited(capsys, tmp_path / "short", *words, "--norm", "L0")
+    assert result(long) == result(short)
+    assert long["threat"] == {"kind": "L0", "eps": 3}
+
+
 def test_a_share_that_a_person_types_is_reached() -> None:
     fate = torch.tensor([-1] * 9 + [1] * 11)
     assert Report(Linf(), "fast", 0, torch.rand(20, 1, 2, 2), fate, ()).robust_accuracy >= 0.45

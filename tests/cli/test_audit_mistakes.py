@@ -35,6 +35,7 @@ MISTAKES = [
     (("{linear}", "--limit", "few"), "--limit"),
     (("{linear}", "--effort", "standrad"), "did you mean 'standard'"),
     (("{linear}", "--threat.norm", "l3"), "no norm is called 'l3'"),
+    (("{linear}", "--norm", "l3"), "no norm is called 'l3'"),
     (("{linear}", "--threat.eps", "8"), "did you mean 8/255?"),
     (("{linear}", "--threat.eps", "-1"), "a radius is 0 or more"),
     (("{linear}", "--threat.eps", "much"), "--threat.eps"),

@@ -1,6 +1,7 @@
 """The command line as a person meets it: help, lists, trainings by the names of their parts, and papers."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from holdfast import Start, __version__
 from holdfast.attacks import FGSM
-from holdfast.cli.compose import attack_kinds, chosen_run
+from holdfast.cli.compose import chosen_run
 from holdfast.cli.parse import in_decimals
+from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
 from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
 from holdfast.training.networks import read_run
@@ -36,12 +38,24 @@ def test_help_of_a_verb_names_what_it_takes(verb: str, capsys: pytest.CaptureFix
     assert f"usage: holdfast {verb}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [("train", "AT"), ("attack", "PGD"), ("audit",)], ids=" ".join)
+def test_help_lists_what_a_part_may_be(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    out = re.sub(r"[\s│]", "", capsys.readouterr().out)
+    for part in PARTS if words[0] == "train" else ("norm",):
+        assert f"--{part}{{{','.join(PARTS[part])}}}" in out
+
+
 def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "list")
     assert status == 0
     for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
         assert word in out
-    assert said(capsys, "list", "attacks")[1].count("\n") == 1 + len(attack_kinds())
+    assert said(capsys, "list", "attacks")[1].count("\n") == 1 + len(ATTACKS)
 
 
 def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,14 +68,17 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
     words = (
         "train",
         "trades",
-        "fgsm",
-        "adamw",
+        "--schedule",
         "triangle",
-        "cropflip",
+        "--augment=CropFlip",
         "--optimizer.lr",
         "0.002",
         "--augment.pad",
         "1",
+        "--attack",
+        "fgsm",
+        "--optimizer",
+        "adamw",
     )
     assert said(capsys, *words, "--epochs", "1", "--limit", "64", "--folder", tmp_path)[0] == 0
     described = json.loads((tmp_path / "run.json").read_text())
@@ -73,8 +90,8 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_guard_takes_the_names_of_what_it_guards() -> None:
-    assert chosen_run(["guarded", "simadv"]).method == Guarded(SIMAdv())
-    assert chosen_run(["Guarded", "AT", "FGSM"]).method == Guarded(AT(FGSM(AT().attack.threat)))
+    assert chosen_run("guarded", ["--guards", "simadv"]).method == Guarded(SIMAdv())
+    assert chosen_run("Guarded", ["--attack", "FGSM", "--guards", "AT"]).method == Guarded(AT(FGSM(AT().attack.threat)))
 
 
 def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,19 +1,22 @@
-"""holdfast attack ATTACK [NORM] NETWORK: attack a network and write the attacked images."""
+"""holdfast attack ATTACK NETWORK: attack a network and write the attacked images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from holdfast import attacks
-from holdfast.cli.compose import against, attack_kinds, known
+from holdfast.cli.compose import against
 from holdfast.cli.export import export
-from holdfast.cli.parse import Flat, first_word, parse
+from holdfast.cli.parse import Flat, first_word, leading, parse
+from holdfast.cli.parts import ATTACKS, AttackParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Sources, resolved, tell_assumed
 from holdfast.devices import device_of
 from holdfast.errors import UsageError, require
 from holdfast.threats import NORMS
+
+USAGE = "needs one network: a run's folder, a .safetensors file, timm:NAME, torchvision:NAME or FILE.py:FUNCTION"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Attack:
     """Attack a network and write the attacked images."""
 
     attack: attacks.Attack
+    parts: Annotated[AttackParts, Flat]
     given: Annotated[Sources, Flat] = field(default_factory=Sources)
     out: Path = Path("attacked.npz")
     """An .npz file, or a folder for PNG pictures."""
@@ -44,26 +48,20 @@ class Attack:
 
 
 def run_attack(args: Sequence[str]) -> int:
-    """holdfast attack ATTACK [NORM] NETWORK [options]."""
+    """holdfast attack ATTACK NETWORK [options]."""
     meant = [word.lower() for word in args[:1]]
     require(meant != ["autoattack"], "AutoAttack is an audit: holdfast audit NETWORK --effort autoattack", UsageError)
-    name, rest = first_word(args, "attack ATTACK [NORM] NETWORK", attack_kinds())
-    kind: Callable[[], attacks.Attack] = known(attack_kinds(), "attack", name)
-    attack, words = kind(), f"attack {name} [{' | '.join(NORMS)}] NETWORK"
-    if begins_with_norm(rest):
-        attack, rest = against(attack, known(NORMS, "norm", rest[0])), rest[1:]
-    if not rest or rest[0].startswith("-"):
-        if rest and rest[0] in ("-h", "--help"):
-            parse(Attack, words, rest, Attack(attack))
-        raise UsageError(
-            f"holdfast attack {name} needs a network: a run's folder, a .safetensors file, timm:NAME, "
-            "torchvision:NAME or FILE.py:FUNCTION"
-        )
-    return parse(Attack, words, rest[1:], Attack(attack))(rest[0])
+    name, rest = first_word(args, "attack ATTACK NETWORK", ATTACKS)
+    norms = named_parts(rest, ["norm"])
+    attack = against(ATTACKS[name](), norms["norm"]) if norms else ATTACKS[name]()
+    networks, default = leading(rest), Attack(attack, AttackParts())
+    refuse_unnamed([word for word in networks if is_norm(word, networks)], f"attack {name}", ["norm"])
+    options = parse(Attack, f"attack {name} NETWORK", rest[len(networks) :], default)
+    require(len(networks) == 1, f"holdfast attack {name} {USAGE}, not {len(networks)} words", UsageError)
+    return options(networks[0])
 
 
-def begins_with_norm(words: Sequence[str]) -> bool:
-    """Say whether a norm comes first, not a network in a folder of that name."""
-    alone = len(words) == 1 or (len(words) > 1 and words[1].startswith("-"))
-    named = bool(words) and words[0].lower() in {norm.lower() for norm in NORMS}
-    return named and not (alone and Path(words[0]).is_dir())
+def is_norm(word: str, words: Sequence[str]) -> bool:
+    """Say whether one of the words names a norm, not a network in a folder of that name."""
+    alone = len(words) == 1 and Path(word).exists()
+    return word.lower() in {norm.lower() for norm in NORMS} and not alone

@@ -5,7 +5,6 @@ holdfast.cli audit ...` shares the work between processes; the report is the sam
 status that is not 0.
 """
 
-import itertools
 import json
 import shlex
 import sys
@@ -19,7 +18,7 @@ from holdfast.auditing.comparison import compare
 from holdfast.auditing.launched import launched, speaks, together
 from holdfast.auditing.report_json import Origin, as_json, comparison_as_json
 from holdfast.cli.audit_request import Audit
-from holdfast.cli.parse import parse
+from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
 from holdfast.devices import conditions, device_of
@@ -42,7 +41,7 @@ LOWER = 3
 
 def run_audit(args: Sequence[str]) -> int:
     """holdfast audit NETWORK [OTHER] [options]."""
-    names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
+    names = leading(args)
     options = parse(Audit, "audit NETWORK [OTHER]", args[len(names) :], Audit())
     require(1 <= len(names) <= 2, USAGE, UsageError)
     other = options.other_model

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import tyro
+
 from holdfast.auditing.schedule import moves_of
 from holdfast.auditing.surrogate import known_precision
-from holdfast.cli.compose import known
 from holdfast.cli.parse import Flat
+from holdfast.cli.parts import known
 from holdfast.cli.resolve import Sources
 from holdfast.errors import require
 from holdfast.threats import NORMS, Threat
@@ -17,8 +19,7 @@ from holdfast.threats import NORMS, Threat
 class Ball:
     """What the attacker may change."""
 
-    norm: str = "linf"
-    """linf, l2, l1 or l0."""
+    norm: Annotated[str, tyro.conf.arg(aliases=("--norm",), metavar="{" + ",".join(NORMS) + "}")] = "Linf"
     eps: float | None = None
     """In pixels of [0, 1], in l0 a number of values; the norm's usual one (8/255, 0.5, 12, 20) where none is given."""
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.cli.compose import attack_kinds, method_kinds
 from holdfast.cli.papers import known_papers
+from holdfast.cli.parts import ATTACKS, METHODS
 from holdfast.data import SOURCES
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
@@ -12,8 +12,8 @@ from holdfast.models import ARCHITECTURES
 def run_list(args: Sequence[str]) -> int:
     """holdfast list [attacks | methods | models | data | papers]."""
     kinds: Mapping[str, Mapping[str, str]] = {
-        "attacks": {name: _line(kind) for name, kind in attack_kinds().items()},
-        "methods": {name: _line(kind) for name, kind in method_kinds().items()},
+        "attacks": {name: _line(kind) for name, kind in ATTACKS.items()},
+        "methods": {name: _line(kind) for name, kind in METHODS.items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
         "papers": known_papers(),

@@ -38,6 +38,11 @@ def first_word(args: Sequence[str], form: str, known: Mapping[str, object]) -> t
     return names[args[0].lower()], args[1:]
 
 
+def leading(words: Sequence[str]) -> list[str]:
+    """Return the words before the first option."""
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+
+
 def parse(options: type[Options], prog: str, args: Sequence[str], default: Options) -> Options:
     """Return the options that the words say; a mistake becomes one line."""
     said, args = io.StringIO(), in_decimals(args)
@@ -80,4 +85,5 @@ def _one_line(panel: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", panel)  # on a terminal it has colours
     words = [line.strip(" │|╭╮╰╯─\n") for line in plain.splitlines() if line.strip(" │|-─")]
     said = list(itertools.takewhile(lambda word: "helptext" not in word, filter(None, words[1:])))
-    return " ".join(said) or "the options cannot be read; --help says which there are"
+    # The forty names that an option may take say nothing of a mistake in its own name.
+    return re.sub(r" \{[^}]{60,}\}", "", " ".join(said)) or "the options cannot be read; --help says which there are"

@@ -1,13 +1,13 @@
-"""holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip]: train a network."""
+"""holdfast train METHOD: train a network, with parts that options name."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from holdfast.cli.compose import chosen_run, method_kinds, with_others
-from holdfast.cli.parse import Flat, first_word, parse
+from holdfast.cli.compose import chosen_run, with_others
+from holdfast.cli.parse import Flat, first_word, leading, parse
+from holdfast.cli.parts import METHODS, RunParts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.errors import UsageError, require
 from holdfast.storage import record
@@ -20,6 +20,7 @@ from holdfast.training.run import Run, Start
 class Train:
     """Train a network; the same command again goes on where it stopped."""
 
+    parts: Annotated[RunParts, Flat]
     run: Annotated[Run, Flat]
     folder: Path | None = None
     """Where the run is kept; runs/FINGERPRINT where none is given."""
@@ -56,7 +57,7 @@ class Train:
 
 
 def run_train(args: Sequence[str]) -> int:
-    """holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]."""
-    first_word(args, "train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip]", method_kinds())
-    names = list(itertools.takewhile(lambda word: not word.startswith("-"), args))
-    return parse(Train, f"train {' '.join(names)}", args[len(names) :], Train(chosen_run(names)))()
+    """holdfast train METHOD [options]."""
+    method, rest = first_word(args, "train METHOD", METHODS)
+    refuse_unnamed(leading(rest), f"train {method}")
+    return parse(Train, f"train {method}", rest, Train(RunParts(), chosen_run(method, rest)))()

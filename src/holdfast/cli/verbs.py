@@ -40,11 +40,8 @@ def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
 
 
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "train": (
-        run_train,
-        "train a network: holdfast train METHOD [ATTACK] [NORM] [OPTIMIZER] [SCHEDULE] [CropFlip] [options]",
-    ),
-    "attack": (run_attack, "write attacked images: holdfast attack ATTACK [NORM] NETWORK [options]"),
+    "train": (run_train, "train a network: holdfast train METHOD [--attack PGD --norm L2 and other options]"),
+    "attack": (run_attack, "write attacked images: holdfast attack ATTACK NETWORK [options]"),
     "audit": (run_audit, "how robust is a network really, or which of two: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
     "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER, or FILE.py:PAPER, [options]"),

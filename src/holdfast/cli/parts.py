@@ -1,0 +1,113 @@
+"""The parts of a run and of an attack, each named by an option: --attack PGD --norm L2 --optimizer AdamW."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import tyro
+
+from holdfast import attacks, methods
+from holdfast.data import CropFlip
+from holdfast.errors import UnknownName, UsageError, require
+from holdfast.threats import NORMS
+from holdfast.training import optimizers, schedules
+
+
+def _kinds_in(module: Any, kind: type[Any], abstract: Iterable[type[Any]]) -> Mapping[str, type[Any]]:
+    """Return the classes of one kind that can be made, by name."""
+    found = {name: each for name, each in vars(module).items() if isinstance(each, type) and issubclass(each, kind)}
+    return {name: found[name] for name in sorted(found) if found[name] not in abstract}
+
+
+ATTACKS = _kinds_in(attacks, attacks.Attack, {attacks.Attack})
+METHODS = _kinds_in(methods, methods.Method, {methods.Method, methods.LossMethod})
+OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer, {optimizers.Optimizer})
+SCHEDULES = _kinds_in(schedules, schedules.Schedule, {schedules.Schedule})
+AUGMENTATIONS: Mapping[str, type[Any]] = {"none": type(None), "crop-flip": CropFlip}
+PARTS: Mapping[str, Mapping[str, type[Any]]] = {
+    "guards": METHODS,
+    "norm": NORMS,
+    "attack": ATTACKS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augment": AUGMENTATIONS,
+}
+"""What each option may name, in the order in which a run takes its parts: a guarded method before what it trains on,
+and the norm before an attack that may be defined for that norm alone."""
+
+
+def choice(part: str) -> Any:
+    """Return what shows in --help which names an option takes."""
+    return tyro.conf.arg(metavar="{" + ",".join(PARTS[part]) + "}")
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """The parts of a run by name. `named_parts` reads them first: their own options follow from them."""
+
+    attack: Annotated[str | None, choice("attack")] = None
+    """What the method trains on; the method's own attack where none is given."""
+    norm: Annotated[str | None, choice("norm")] = None
+    """What the attacker may change, with its usual radius."""
+    optimizer: Annotated[str | None, choice("optimizer")] = None
+    """How the weights move; SGD where none is given."""
+    schedule: Annotated[str | None, choice("schedule")] = None
+    """How the learning rate changes; Constant where none is given."""
+    augment: Annotated[str | None, choice("augment")] = None
+    """How the training images are varied; not at all where none is given."""
+    guards: Annotated[str | None, choice("guards")] = None
+    """The method that Guarded trains by."""
+
+
+@dataclass(frozen=True)
+class AttackParts:
+    """The parts of an attack by name."""
+
+    norm: Annotated[str | None, choice("norm")] = None
+    """What the attacker may change, with its usual radius; the attack's own norm where none is given."""
+
+
+def named_parts(words: Sequence[str], parts: Iterable[str] = tuple(PARTS)) -> dict[str, type[Any]]:
+    """Return the kinds that the words name by the options of these parts.
+
+    Raises:
+        UnknownName: nothing has that name.
+        UsageError: a part is named twice.
+    """
+    found: dict[str, tuple[str, type[Any]]] = {}
+    for word, after in zip(words, [*words, "-"][1:], strict=True):
+        option, equals, value = word.partition("=")
+        part, name = option.removeprefix("--"), value if equals else after
+        if part == option or part not in parts or (name.startswith("-") and not equals):
+            continue
+        require(part not in found, f"give one --{part}, not two ({found.get(part, '-')[0]} and {name})", UsageError)
+        found[part] = (name, known(PARTS[part], part, name))
+    return {part: kind for part, (_, kind) in found.items()}
+
+
+def refuse_unnamed(words: Sequence[str], subject: str, parts: Iterable[str] = tuple(PARTS)) -> None:
+    """Refuse parts that stand without their option, and say how they are written."""
+    if words:
+        spelled = [spelling for word in words if (spelling := _spelling(word, parts))]
+        written = f"write {' '.join(spelled)}" if spelled else f"the options are {', '.join(f'--{p}' for p in parts)}"
+        raise UsageError(f"'{' '.join(words)}' after {subject}: parts are named by options; {written}")
+
+
+def _spelling(word: str, parts: Iterable[str]) -> str | None:
+    """Return the option and the name that are meant by a name alone, or by one like it."""
+    names = {_folded(name): f"--{part} {name}" for part in reversed(list(parts)) for name in PARTS[part]}
+    near = get_close_matches(_folded(word), names, n=1, cutoff=0.6)
+    return names[near[0]] if near else None
+
+
+def known(kinds: Mapping[str, type[Any]], what: str, name: str) -> type[Any]:
+    """Return the kind of that name, whatever its case and hyphens."""
+    by_word = {_folded(word): kind for word, kind in kinds.items()}
+    if _folded(name) not in by_word:
+        raise UnknownName(what, name, kinds)
+    return by_word[_folded(name)]
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "")

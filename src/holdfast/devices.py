@@ -1,7 +1,7 @@
 """The device that computes: by its name, with its random state apart, in exact float32, and in words."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -10,19 +10,28 @@ from holdfast.errors import BadValue, shown
 
 
 def conditions(device: str | torch.device) -> dict[str, str]:
-    """Return the hardware behind a device and the versions in use, in words."""
+    """Return the device, the hardware behind it and the versions in use, in words."""
     from holdfast import __version__
 
-    kind = torch.device(device).type
-    hardware = torch.cuda.get_device_name(device) if kind == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    device = device_of(device)
+    cuda = device.type == "cuda"
+    hardware = torch.cuda.get_device_name(device) if cuda else f"{torch.get_num_threads()} CPU threads"
     return {
+        "device": str(device),
         "hardware": f"{hardware} ({platform.machine()})",
         "versions": f"holdfast {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }
 
 
+def on_which(measured: Mapping[str, str]) -> str:
+    """Return the device and the hardware of `conditions` in a few words."""
+    return f"on {measured['device']}: {measured['hardware']}"
+
+
 def device_of(name: str | torch.device) -> torch.device:
-    """Return the device of that name, if this machine has it."""
+    """Return the device of that name, if this machine has it; "auto" is cuda where there is one, else cpu."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(0, device=device)

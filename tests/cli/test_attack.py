@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from holdfast.data import load
+from holdfast.devices import conditions, on_which
 from holdfast.models import build
 from holdfast.passes import counting
 from holdfast.storage import record
@@ -23,6 +24,7 @@ def test_attack_writes_images_that_stay_in_the_ball(
     status, told, _ = said(capsys, "attack", "pgd", folder, *words)
     assert status == 0
     assert "after rounding to 8 bits" in told
+    assert on_which(conditions("auto")) in told
     with np.load(out) as arrays:
         assert arrays["images"].shape == (40, 1, 8, 8)
         assert np.abs(arrays["images"] - arrays["original"]).max() <= 0.2 + 1e-6

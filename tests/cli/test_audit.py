@@ -103,6 +103,8 @@ def test_json_says_everything(done: Done) -> None:
     assert raised == [doubt["name"] for doubt in found["doubts"]]
     assert "too few images" in {doubt["name"] for doubt in found["doubts"]}
     assert re.search(r"holdfast .* torch .* Python", found["conditions"]["versions"])
+    assert torch.device(found["conditions"]["device"]).type in ("cpu", "cuda")
+    assert f"on {found['conditions']['device']}: {found['conditions']['hardware']}" in done.out
     assert found["command"].split()[:3] == ["holdfast", "audit", LINEAR]
 
 

@@ -12,7 +12,7 @@ from holdfast.cli.parse import Flat, first_word, leading, parse
 from holdfast.cli.parts import ATTACKS, AttackParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Sources, resolved, tell_assumed
-from holdfast.devices import device_of
+from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.threats import NORMS
 
@@ -33,7 +33,8 @@ class Attack:
     judge_model: str | None = None
     """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
     batch: int = 250
-    device: str = "cpu"
+    device: str = "auto"
+    """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
@@ -43,7 +44,8 @@ class Attack:
         tell_assumed(networks)
         model, judged = networks[0].model, networks[-1].model
         with Teller() as tell:
-            print(export(model, judged, self.attack, networks[0].data, self.out, self.batch, tell))
+            said = export(model, judged, self.attack, networks[0].data, self.out, self.batch, tell)
+        print(f"{said}; {on_which(conditions(device))}")
         return 0
 
 

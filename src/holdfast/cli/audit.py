@@ -21,7 +21,7 @@ from holdfast.cli.audit_request import Audit
 from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
-from holdfast.devices import conditions, device_of
+from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
@@ -131,7 +131,8 @@ def written(options: Audit, audits: Sequence[Audited]) -> int:
             "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
         ]
         said += [str(comparison)] if comparison is not None else []
-        print("\n\n".join([*said, f"report: {page if have('report') else page.with_suffix('.json')}"]))
+        there = on_which(audits[0].origin.conditions)
+        print("\n\n".join([*said, f"{there}\nreport: {page if have('report') else page.with_suffix('.json')}"]))
     return status(options, audits)
 
 

@@ -53,7 +53,8 @@ class Audit:
     """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
     batch: int = 250
     """How many images are attacked at once; which of them break does not depend on it."""
-    device: str = "cpu"
+    device: str = "auto"
+    """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 
     @property
     def progress(self) -> Path:

@@ -9,6 +9,7 @@ from holdfast.cli.compose import chosen_run, with_others
 from holdfast.cli.parse import Flat, first_word, leading, parse
 from holdfast.cli.parts import METHODS, RunParts, refuse_unnamed
 from holdfast.cli.progress import Teller
+from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.storage import record
 from holdfast.training.loop import train
@@ -31,7 +32,8 @@ class Train:
     others: tuple[Path, ...] = ()
     """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, Kurakin and
     UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
-    device: str = "cpu"
+    device: str = "auto"
+    """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
     """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
     download: bool = False
@@ -46,7 +48,9 @@ class Train:
             words = f"{other} does not lie beside {folder}, where the runs that a run names are looked for"
             require(other.resolve().parent == folder.resolve().parent, words, UsageError)
         with Teller() as tell:
-            train(run, folder, device=self.device, data_root=self.data_root, download=self.download, tell=tell)
+            device = device_of(self.device)
+            train(run, folder, device=device, data_root=self.data_root, download=self.download, tell=tell)
+            tell(0, 1, on_which(conditions(device)))
         print(folder)
         return 0
 

@@ -1,4 +1,4 @@
-.PHONY: help demo check test-data test-slow bench reliability docs format
+.PHONY: help demo check wheel test-data test-slow bench reliability docs format
 PYTHON ?= python3
 BIN := .venv/bin
 # Where this is set, every process compiles torch's sources anew, for longer than most of ours take.
@@ -17,11 +17,24 @@ help:            ## say what can be made
 demo: .venv/ready  ## train four networks on digits, attack them, print a table, write runs/demo/report.html
 	$(BIN)/holdfast reproduce demo --folder runs/demo
 
-check: .venv/ready ## format, lint, types, tests: what CI runs
+check: .venv/ready ## format, lint, types, tests, the wheel by itself: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(MAKE) --no-print-directory wheel
 	$(BIN)/pytest -n 2 --dist worksteal --durations 15
+
+EMPTY := dist/empty
+wheel: .venv/ready ## install the wheel with nothing but its base dependencies, and try it
+	rm -rf dist
+	$(BIN)/python -m uv build --quiet --wheel --out-dir dist
+	$(BIN)/python -m uv venv --quiet --python $(BIN)/python $(EMPTY)
+	$(BIN)/python -m uv pip install --quiet --python $(EMPTY)/bin/python --constraint requirements.txt dist/*.whl
+	PYTHONPATH= $(EMPTY)/bin/holdfast --version
+	PYTHONPATH= $(EMPTY)/bin/holdfast list > dist/list
+	PYTHONPATH= $(EMPTY)/bin/holdfast audit tests/nearest_means.py:network --threat.eps 0.1 --effort fast --limit 20 \
+		--require 0.5 --folder dist/audit
+	rm -rf dist
 
 format: .venv/ready ## mend what ruff can mend
 	$(BIN)/ruff format .

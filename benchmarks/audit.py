@@ -11,6 +11,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from audited_networks import Case, cases
@@ -62,7 +63,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
+def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """Return what one judge says of one network."""
     test = hf.load(case.data, "test", root=chosen.data_root)
     place = torch.arange(min(case.count, len(test)))
@@ -89,7 +90,7 @@ def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict:
     }
 
 
-def table(rows: list[tuple[Case, str, dict]]) -> str:
+def table(rows: list[tuple[Case, str, dict[str, Any]]]) -> str:
     """Return a line for each network and judge, as Markdown; the processor's own seconds leave other work out."""
     heads = ("network", "images", "judge", "stand", "seconds", "x less", "processor, s", "x less", "forwards",
              "backwards", "broken by both", "ours only", "theirs only", "doubts")  # fmt: skip

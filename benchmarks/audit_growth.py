@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -38,10 +39,12 @@ class Prototypes(nn.Module):
         first, second = nn.Conv2d(1, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
         for layer in (first, second):
             layer.weight.data = torch.randn(layer.weight.shape, generator=generator) / layer.weight[0].numel() ** 0.5
-            nn.init.zeros_(layer.bias)
+            layer.bias = nn.Parameter(torch.zeros(CHANNELS))
         self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.AdaptiveAvgPool2d(8), nn.Flatten())
         with torch.no_grad():
             middle = self.features(prototypes)
+        self.center: Tensor
+        self.direction: Tensor
         self.register_buffer("center", middle.mean(0))
         self.register_buffer("direction", nn.functional.normalize(middle - middle.mean(0), dim=1))
 
@@ -68,7 +71,7 @@ def ball(model: nn.Module, images: Tensor, labels: Tensor) -> hf.Linf:
     return hf.Linf(float(distance.quantile(NEAR)))
 
 
-def measured(axis: str, value: int, effort: str) -> dict:
+def measured(axis: str, value: int, effort: str) -> dict[str, Any]:
     """Return what one audit says and costs, and what a forward pass of an image does."""
     setting = USUAL | {axis: value}
     model, images, labels = made_up(setting["images"], setting["classes"], setting["size"])
@@ -112,7 +115,7 @@ def main() -> None:
         draw(rows, chosen.figure)
 
 
-def table(rows: list[dict]) -> str:
+def table(rows: list[dict[str, Any]]) -> str:
     """Return a line for each audit, as Markdown."""
     kept = ("effort", "clean", "stand", "passes an image", "processor, s", "ms an image", "ms a forward")
     lines = [f"| grows | to | {' | '.join(kept)} |", "|---" * (len(kept) + 2) + "|"]
@@ -122,7 +125,7 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: list[dict], path: Path) -> None:
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw the time of a whole audit beside a line of linear growth, a panel for each of what grows."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     for axis, panel in zip(("images", "classes", "size"), figure.subplots(1, 3), strict=True):

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from judge import judged
@@ -60,7 +61,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def ours(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+def ours(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the accuracy after each attack, the passes and the seconds of ours."""
     threat = {"Linf": hf.Linf, "L2": hf.L2, "L1": hf.L1}[chosen.norm](chosen.eps)
     say = lambda done, total, words: print(words, flush=True) if words else None  # noqa: E731
@@ -94,7 +95,7 @@ def table(folder: Path, who: str) -> str:
     return "\n".join(lines)
 
 
-def theirs(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict:
+def theirs(model: nn.Module, images: Tensor, labels: Tensor, chosen: argparse.Namespace) -> dict[str, Any]:
     """Return the same of pyautoattack."""
     return judged(model, images, labels, chosen.norm, chosen.eps)
 

@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -108,7 +109,7 @@ def measured(member: Member, kind: str, chosen: argparse.Namespace) -> Row:
     """Return what the checks and AutoAttack say of one network; what is known is read."""
     name = file_name(member.name)
     path = chosen.folder / kind / f"{name}.json"
-    row = json.loads(path.read_text()) if path.exists() else {"name": member.name, "threat": str(member.threat)}
+    row: Row = json.loads(path.read_text()) if path.exists() else {"name": member.name, "threat": str(member.threat)}
     attacks = chosen.folder / kind / f"{name}.pt"
     if "checks" not in row:
         row |= looked_at(member, chosen.folder, attacks)
@@ -164,13 +165,11 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     """Return the checks with those that were asked for made again, and those that a random network rules out."""
     subject = subject_of(member, chosen.folder)
     found, stages = attacked(subject, member, path)
-    checks.BEFORE = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
-    checks.AFTER = tuple(kind for kind in AFTER if kind.name in chosen.again)
-    try:
+    first = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
+    last = tuple(kind for kind in AFTER if kind.name in chosen.again)
+    with patch.object(checks, "BEFORE", first), patch.object(checks, "AFTER", last):
         before = look_at_model(subject, member.threat)
         made = look_at_attacks(subject, member.threat, found, stages, before, twice=True)
-    finally:
-        checks.BEFORE, checks.AFTER = BEFORE, AFTER
     new = {each.name: asdict(each) for each in made}
     added = [each for name, each in new.items() if name not in {old["name"] for old in known}]
     return [*(new.get(each["name"], each) for each in known), *added]
@@ -236,10 +235,13 @@ def share(check: str, group: list[Row]) -> str:
 
 def figures(rows: list[Row], check: str) -> tuple[str, str]:
     """Return the highest figures of the honest networks, and the raised ones' range of the masked."""
-    of = lambda kind: sorted(  # noqa: E731
-        c["figure"] for r in rows if r["kind"] == kind for c in r["checks"]
-        if c["name"] == check and c["figure"] is not None and (kind == "honest" or c["state"] == "raised")
-    )  # fmt: skip
+
+    def of(kind: str) -> list[float]:
+        return sorted(
+            c["figure"] for r in rows if r["kind"] == kind for c in r["checks"]
+            if c["name"] == check and c["figure"] is not None and (kind == "honest" or c["state"] == "raised")
+        )  # fmt: skip
+
     high, low = of("honest"), of("masked")
     return (
         ", ".join(f"{figure:.3g}" for figure in high[-3:]),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from parity_oracles import adv_lib
@@ -22,7 +23,8 @@ class Listener(logging.Handler):
 
     def __init__(self, spent: Passes) -> None:
         super().__init__()
-        self.spent, self.after, self.marks = spent, {}, [(0, 0, time.monotonic())]
+        self.spent, self.marks = spent, [(0, 0, time.monotonic())]
+        self.after: dict[str, float] = {}
 
     def emit(self, line: logging.LogRecord) -> None:
         """Note a line that states an accuracy."""
@@ -50,12 +52,12 @@ def counted(model: nn.Module) -> Iterator[Passes]:
         hook.remove()
 
 
-def judged(model: nn.Module, images: Tensor, labels: Tensor, norm: str, eps: float) -> dict:
+def judged(model: nn.Module, images: Tensor, labels: Tensor, norm: str, eps: float) -> dict[str, Any]:
     """Return which images the norm's judge breaks, with its seconds and passes."""
     return shortest(model, images, labels, eps) if norm == "L0" else autoattack(model, images, labels, norm, eps)
 
 
-def autoattack(model: nn.Module, images: Tensor, labels: Tensor, norm: str, eps: float) -> dict:
+def autoattack(model: nn.Module, images: Tensor, labels: Tensor, norm: str, eps: float) -> dict[str, Any]:
     """Return the accuracy after each attack, the passes, the seconds, and which images were broken.
 
     The standard version in float32, seed 0.
@@ -84,7 +86,7 @@ SHORTEST = {
 """Minimum-norm attacks in L0, each with the steps of its paper."""
 
 
-def shortest(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> dict:
+def shortest(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> dict[str, Any]:
     """Return what the one of the minimum-norm attacks breaks that breaks more, with its own seconds and passes."""
     found = []
     for name, attack in SHORTEST.items():

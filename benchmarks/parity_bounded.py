@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from statistics import mean, stdev
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from holdfast import L1
 from holdfast.attacks import APGD, APGDT, FABT, Attack, Square
+from holdfast.attacks.attack import with_seed
 from holdfast.objectives import cross_entropy, dlr
 from holdfast.threats import Threat
 
@@ -30,12 +31,13 @@ BUDGETS = (
 )
 
 
-class SquareEverywhere(SquareAttack):
+class SquareEverywhere(SquareAttack):  # type: ignore[misc]
     """The authors' Square with the last row and the last column among its places; theirs never draws them."""
 
     def random_int(self, low: int, high: int, shape: Sequence[int] = (1,)) -> Tensor:
         """Return a place from `low` to `high`, both included."""
-        return super().random_int(low, high + 1, shape)
+        place: Tensor = super().random_int(low, high + 1, shape)
+        return place
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Row:
         seeds = range(setting.seeds if contest.draws else 1)
 
         def ours(seed: int) -> list[bool]:
-            attack = replace(contest.ours, seed=seed) if contest.draws else contest.ours
+            attack = with_seed(contest.ours, seed) if contest.draws else contest.ours
             return broken(setting, contest, attack(network, images, labels))
 
         def theirs(seed: int) -> list[bool]:

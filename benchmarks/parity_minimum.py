@@ -112,10 +112,10 @@ def fab() -> Iterator[Race]:
         yield Race(words, free, "adv-lib", "FAB", by_adv_lib(adv_lib.fab, norm=ORDERS[kind], n_iter=20))
         if kind is not L1:
             yield Race(words, free, "torchattacks", "FAB", by_torchattacks(torchattacks.FAB, far, steps=20))
-        free, words = FABT(kind(math.inf), steps=20), "9 x 20 steps"
-        yield Race(words, free, "pyautoattack", "FAB-T", fab_t_to_the_end(kind(math.inf), 20))
+        towards, words = FABT(kind(math.inf), steps=20), "9 x 20 steps"
+        yield Race(words, towards, "pyautoattack", "FAB-T", fab_t_to_the_end(kind(math.inf), 20))
         theirs = by_adv_lib(adv_lib.fab, norm=ORDERS[kind], n_iter=20, targeted_restarts=True)
-        yield Race(words, free, "adv-lib", "FAB-T", theirs)
+        yield Race(words, towards, "adv-lib", "FAB-T", theirs)
 
 
 def alma() -> Iterator[Race]:

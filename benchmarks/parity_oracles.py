@@ -26,7 +26,7 @@ from holdfast.threats import Threat
 # adv-lib's loggers import a plotting server that nothing here uses: an empty module stands in where there is none.
 if "visdom" not in sys.modules:
     sys.modules["visdom"] = ModuleType("visdom")
-    sys.modules["visdom"].Visdom = type("Visdom", (), {})
+    vars(sys.modules["visdom"])["Visdom"] = type("Visdom", (), {})
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # distutils, which it compares versions with
     from adv_lib import attacks as adv_lib
@@ -59,12 +59,14 @@ def attacked(way: Way, network: nn.Module, images: Tensor, labels: Tensor, seed:
         return way(copy.deepcopy(network), images.clone(), labels.clone(), seed).detach()
 
 
-def by_pyautoattack(kind: type, threat: Threat, **options: Any) -> Way:
+def by_pyautoattack(kind: Callable[..., Any], threat: Threat, **options: Any) -> Way:
     """Return an attack of pyautoattack's classes."""
     norm = type(threat).__name__
 
     def way(network: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
-        return kind(network, norm=norm, eps=threat.eps, seed=seed, device="cpu", **options).perturb(images, labels)
+        attack = kind(network, norm=norm, eps=threat.eps, seed=seed, device="cpu", **options)
+        found: Tensor = attack.perturb(images, labels)
+        return found
 
     return way
 
@@ -84,7 +86,8 @@ def plain_torchattacks(kind: type, *arguments: Any, least_likely: bool = False, 
         attack = kind(network, *arguments, **options)
         if least_likely:
             attack.set_mode_targeted_least_likely(quiet=True)
-        return attack(images, labels)
+        found: Tensor = attack(images, labels)
+        return found
 
     return way
 
@@ -112,7 +115,8 @@ def fmn_mended(steps: int) -> Way:
 
     def way(network: nn.Module, images: Tensor, labels: Tensor, _: int) -> Tensor:
         with patch.object(fast_minimum_norm, "l2_projection_", lambda **given: projection(*given.values())):
-            return adv_lib.fmn(network, images, labels, norm=2, steps=steps)
+            found: Tensor = adv_lib.fmn(network, images, labels, norm=2, steps=steps)
+        return found
 
     return way
 
@@ -123,7 +127,8 @@ def by_foolbox(attack: Any, eps: float | None) -> Way:
     def way(network: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
         torch.manual_seed(seed)
         model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
-        return attack(model, images, labels, epsilons=eps)[1]
+        found: Tensor = attack(model, images, labels, epsilons=eps)[1]
+        return found
 
     return way
 
@@ -134,7 +139,8 @@ def apgd_from(threat: Threat, loss: str, start: Tensor) -> Way:
     def way(network: nn.Module, images: Tensor, labels: Tensor, _: int) -> Tensor:
         judge = APGDAttack(network, norm=type(threat).__name__, eps=threat.eps, loss=loss, device="cpu", logger=SILENT)
         judge.init_hyperparam(images)
-        return judge.attack_single_run(images, labels, x_init=start.clone())[0]
+        found: Tensor = judge.attack_single_run(images, labels, x_init=start.clone())[0]
+        return found
 
     return way
 

@@ -35,6 +35,7 @@ class Uneven(nn.Module):
     def __init__(self, side: int) -> None:
         super().__init__()
         drawn = torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(0))
+        self.gain: Tensor
         self.register_buffer("gain", 10 ** (-ORDERS_OF_MAGNITUDE * drawn))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torchattacks
@@ -86,7 +87,7 @@ def one_step_and_many() -> Iterator[Pair]:
     """Return the gradient attacks inside a ball."""
     linf, l2 = Linf(LINF), L2(L_2)
     torch_linf, torch_l2 = (LINF, LINF_STEP, STEPS), (L_2, L_2_STEP, STEPS)
-    box_linf, box_l2 = ({"abs_stepsize": step, "steps": STEPS} for step in (LINF_STEP, L_2_STEP))
+    box_linf, box_l2 = (dict[str, Any]({"abs_stepsize": step, "steps": STEPS}) for step in (LINF_STEP, L_2_STEP))
     resting = {"random_start": False}
     yield Pair(FGSM(linf), "torchattacks", plain_torchattacks(torchattacks.FGSM, LINF))
     yield Pair(FGSM(linf), "foolbox", by_foolbox(foolbox.LinfFastGradientAttack(), LINF))
@@ -163,7 +164,10 @@ def measured(setting: Setting, kept: Kept, pair: Pair) -> dict[str, list[float]]
         apart = {"ours": (ours - theirs), "itself": (again - theirs)}
         return {name: change.abs().flatten(1).amax(1)[held[0] & held[1]].tolist() for name, change in apart.items()}
 
-    return kept.get(f"same {pair.words or name_of(pair.ours)} {pair.library} {setting.ours}", work)
+    found: dict[str, list[float]] = kept.get(
+        f"same {pair.words or name_of(pair.ours)} {pair.library} {setting.ours}", work
+    )
+    return found
 
 
 def own_signs(images: Tensor) -> Tensor:
@@ -194,13 +198,13 @@ class WithoutLastLook(Attack):
 
     def run(self, model: Watched, images: Tensor, targets: Tensor, start: Tensor | None, stream: Stream) -> Tensor:
         """Run ours, shown the label instead of the network's answer after the last step."""
-        looks = iter(range(self.steps + 1))  # at the images, and at the point of each step
+        looks = iter(range(vars(self)["steps"] + 1))  # at the images, and at the point of each step
 
         def seen(x: Tensor) -> Tensor:
             logits = model(x)
             return logits if next(looks, None) is not None else torch.zeros_like(logits).scatter(1, targets[:, None], 1)
 
-        return super().run(Watched(seen, targets), images, targets, start, stream)
+        return super().run(Watched(seen, targets), images, targets, start, stream)  # type: ignore[safe-super]
 
 
 class PublishedDDN(WithoutLastLook, DDN):

@@ -22,9 +22,8 @@ from holdfast.methods import AT
 from holdfast.storage import record
 from holdfast.training.schedules import Triangle
 
-TRAINING = hf.Run(
-    AT(PGD(hf.Linf(0.15), 10)), "benchmarks/parity_network.py:narrow", "digits", epochs=40, schedule=Triangle()
-)
+METHOD = AT(PGD(hf.Linf(0.15), 10))
+TRAINING = hf.Run(METHOD, "benchmarks/parity_network.py:narrow", "digits", epochs=40, schedule=Triangle())
 """Trained to its end: stopped early, at a constant rate, the last bit of a rounding decides how good the network is."""
 THREATS = (hf.Linf(52 / 256), hf.L2(0.65), hf.L1(1.2))
 """Where about half of the images stand on it."""
@@ -55,7 +54,8 @@ class Setting:
     @torch.no_grad()
     def wrong(self, x: Tensor) -> Tensor:
         """Say which images the network gets wrong."""
-        return self.network(x).argmax(1) != self.labels
+        answers: Tensor = self.network(x).argmax(1)
+        return answers != self.labels
 
     def fingerprint(self) -> str:
         """Return a name for all that the others' results depend on."""
@@ -67,7 +67,7 @@ class Setting:
         """Return what the numbers belong to, in one paragraph."""
         found = ", ".join(f"{name} {number}" for name, number in versions().items())
         accuracy = 100 * len(self.images) / self.size
-        trained = f"PGD-10, {ball(TRAINING.method.attack.threat)}, the rate a triangle up to {TRAINING.optimizer.lr}"
+        trained = f"PGD-10, {ball(METHOD.attack.threat)}, the rate a triangle up to {TRAINING.optimizer.lr}"
         return (
             f"digits-net of width 12 after {TRAINING.epochs} epochs of adversarial training ({trained}) on the "
             f"embedded digits, seed {TRAINING.seed}: {accuracy:.2f} % right of the first {self.size} test images. "

@@ -8,6 +8,7 @@ on whether the processor multiplies bfloat16 itself; the time does.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from audit import arguments
@@ -42,7 +43,7 @@ def main() -> None:
     print("; ".join(machine(chosen.device).values()))
 
 
-def pictures(case: Case, root: object) -> tuple[Tensor, Tensor]:
+def pictures(case: Case, root: Path | None) -> tuple[Tensor, Tensor]:
     """Return a thousand test images or more: of digits, which has fewer, the training images too."""
     parts = ("test", "train") if case.data == "digits" else ("test",)
     sets = [hf.load(case.data, part, root=root) for part in parts]

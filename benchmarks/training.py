@@ -87,7 +87,7 @@ def our_step(
     laid_out(network, SHAPES[name])
     method = AT(PGD(Linf(EPS), STEPS, STEP))
     run = Run(method, model=name, batch=len(batch.images), optimizer=OPTIMIZER, precision=precision)
-    memory = method.remember(network, None, None)  # AT keeps nothing of the training set
+    memory = method.remember(network, None, None)  # type: ignore[arg-type]  # AT keeps nothing of the training set
     networks = method.trained(network, memory)
     state = State(network, memory, networks, {"model": OPTIMIZER.of(network.parameters())})
     update = Updates(state.networks, state.optimizers)

@@ -28,7 +28,7 @@ def thermometer(levels: int) -> Callable[[Tensor], Tensor]:
 def cosines(side: int = 8) -> Tensor:
     """Return the matrix of the discrete cosine transform that JPEG makes of a block."""
     places = torch.arange(side)
-    matrix = torch.cos(torch.pi * (places[None] + 0.5) * places[:, None] / side) * (2 / side) ** 0.5
+    matrix: Tensor = torch.cos(torch.pi * (places[None] + 0.5) * places[:, None] / side) * (2 / side) ** 0.5
     matrix[0] /= 2**0.5
     return matrix
 

@@ -51,7 +51,7 @@ def test_rho_begins_at_the_clean_error() -> None:
     misread = ImageSet(data.images, torch.tensor([0, 0, 0, 1]), data.classes)  # the last is wrong from the start
     for looking in (BallSaturation(Linf(0.2), counts=(0, 30)), PathSaturation(Linf(0.2), n1=10, counts=(0, 30))):
         seen = looking(Threshold(), misread, 0)
-        assert seen.series[""].y == (pytest.approx(1 / 3), 1.0)
+        assert seen.series[""].y == pytest.approx((1 / 3, 1.0))
         assert seen.numbers["error at the end"] == 0.75
 
 

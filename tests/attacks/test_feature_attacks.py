@@ -141,7 +141,7 @@ def plain_sinkhorn(C: list[list[Tensor]], through: bool = True) -> tuple[Tensor,
             break
     T = [[torch.exp((u[i] + v[j] - C[i][j]) / 0.01) for j in range(n)] for i in range(n)]
     kept = [[move if through else move.detach() for move in row] for row in T]
-    return sum(kept[i][j] * C[i][j] for i in range(n) for j in range(n)), taken
+    return sum((kept[i][j] * C[i][j] for i in range(n) for j in range(n)), zero), taken
 
 
 def test_transport_equals_sinkhorn_number_by_number() -> None:

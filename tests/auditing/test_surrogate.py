@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("unchecked_method")
 class Restless(nn.Module):
     """A network that is not a function of the images alone, in as many ways as there are."""
 
-    ways: ClassVar[dict[str, Callable[..., object]]] = {
+    ways: ClassVar[dict[str, Callable[..., Any]]] = {
         "noise": lambda self, y: y + 1e-7 * torch.randn_like(y),
         "unused noise": lambda self, y: y if torch.rand(()) < 2 else -y,
         "dropout": lambda self, y: F.dropout(y, 0.5, training=True),
@@ -48,9 +48,12 @@ class Restless(nn.Module):
 
     def __init__(self, way: str) -> None:
         super().__init__()
-        self.body, self.way, self.count, self.seen, self.scale = nn.Sequential(block(), head()), way, 0, [], {}
+        self.body, self.way, self.count = nn.Sequential(block(), head()), way, 0
+        self.seen: list[int] = []
+        self.scale: dict[str, float] = {}
         self.generator = torch.Generator() if way == "own generator" else None
-        self.queue, self.array = collections.deque(), np.zeros(3)
+        self.queue: collections.deque[int] = collections.deque()
+        self.array = np.zeros(3)
         self.register_buffer("total", torch.zeros(()))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def unsteady(network: nn.Module, images: Images) -> str:
 def generators_put_back() -> Iterator[None]:
     """Put the global random generators, on every device in use, back to where they were."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002, it is the global one that is meant
-    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
         try:
             yield
         finally:
@@ -47,7 +47,7 @@ def generators_put_back() -> Iterator[None]:
 
 def drawn_so_far() -> tuple[object, ...]:
     """Return the state of the global random generators."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     states = [state.tolist() for state in (torch.get_rng_state(), *cuda)]
     return random.getstate(), _described(np.random.get_state()), states  # noqa: NPY002
 

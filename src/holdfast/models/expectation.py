@@ -47,7 +47,7 @@ class Expectation(nn.Module):
         if answer.requires_grad:
             # On CUDA the hook runs in a thread that does not know the open counters: it takes them along from here.
             context = copy_context()
-            answer.register_hook(lambda gradient: context.run(spend, backwards=extra))  # type: ignore[no-untyped-call]
+            answer.register_hook(lambda gradient: context.run(spend, backwards=extra))
 
 
 def expectation(model: Network, draws: int) -> Expectation:

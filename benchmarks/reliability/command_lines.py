@@ -83,13 +83,13 @@ VALUES = (
     'meta', 'digits', 'cpu', 'linf', 'L1', '--', '-', '--help', 'standard', '%s', '$HOME', '*', "'", '"',
 )  # fmt: skip
 OPTIONS = {
-    "train": "--data --model --seed --batch --limit --device --folder --optimizer.lr --data-root --begin "
+    "train": "--data --model --seed --seeds --batch --limit --device --folder --optimizer.lr --data-root --begin "
         "--others --takes --precision --attack --norm --optimizer --schedule "
         "--augment --guards --method.attack.threat.eps --held-out --optimizer.momentum",
     "attack": "--data --model --batch --limit --device --out --judge --judge-model --mean --std --data-root "
         "--norm --attack.threat.eps --attack.seed --attack.step-size --attack.factor",
     "audit": "--data --model --batch --limit --device --folder --effort --norm --threat.norm --threat.eps --require "
-        "--seed --mean --std --other-model --resume --precision --data-root",
+        "--seed --seeds --mean --std --other-model --resume --precision --data-root",
     "reproduce": "--table --figure --scale --seeds --device --data --folder",
     "report": "--format --out --figures",
 }  # fmt: skip

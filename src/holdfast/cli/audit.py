@@ -5,7 +5,6 @@ holdfast.cli audit ...` shares the work between processes; the report is the sam
 status that is not 0.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,19 +13,19 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 import torch
 
 from holdfast.auditing import audit
-from holdfast.auditing.comparison import compare
 from holdfast.auditing.launched import launched, speaks, together
-from holdfast.auditing.report_json import Origin, as_json, comparison_as_json
+from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
+from holdfast.cli.audit_verdict import Done, tell_without_page, told, written
 from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
-from holdfast.devices import conditions, device_of, on_which
+from holdfast.cli.seeds import check_seeds, of_seed
+from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
-from holdfast.extras import have, remedy
-from holdfast.report.audit_page import Audited, apart, audit_page
+from holdfast.report.audit_page import Audited
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.threats import Threat
@@ -35,8 +34,6 @@ USAGE = (
     "holdfast audit needs a network, or two: a run's folder, a .safetensors file with --model, timm:NAME, "
     "torchvision:NAME or FILE.py:FUNCTION"
 )
-LOWER = 3
-"""The status of a network that is less robust than required."""
 
 
 def run_audit(args: Sequence[str]) -> int:
@@ -46,31 +43,33 @@ def run_audit(args: Sequence[str]) -> int:
     require(1 <= len(names) <= 2, USAGE, UsageError)
     other = options.other_model
     require(other is None or len(names) == 2, f"--other-model {other}: there is no other network", UsageError)
-    threat = options.checked()
+    check_seeds(options.seeds, args)
+    options.checked()
     command = printable(shlex.join(["holdfast", "audit", *args]))
-    # What a person's own file prints would break the one object that --json promises.
-    aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with launched(device_of(options.device)) as device:
+        tell_without_page()
         try:
-            with aside:
-                subjects = [each.to(device) for each in resolved(options.given, names, options.other_model)]
-                tell_assumed(subjects)
-            tell_without_page()
-            with kept_alone(options):
-                with aside:
-                    audits = attacked(options, subjects, threat, command)
-                # The first alone says 3: torchrun would end it if another did before it has written.
-                return written(options, audits) if speaks() else 0
+            done = [one_audit(each, names, device, command) for each in options.each_seed()]
         except KeyboardInterrupt:
             if speaks():
                 print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
             return 130
+        # The first alone says 3: torchrun would end it if another did before it has written.
+        return told(options, names, done) if speaks() else 0
 
 
-def tell_without_page() -> None:
-    """Say, where no page can be made, which extra makes one."""
-    if speaks() and not have("report"):
-        print(f"holdfast: writes report.json, and no page: for one, {remedy('report')}", file=sys.stderr)
+def one_audit(options: Audit, names: Sequence[str], device: torch.device, command: str) -> Done:
+    """Audit the networks with one seed; only the first process writes it down."""
+    # What a person's own file prints would break the one object that --json promises.
+    aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
+    with aside:
+        mine = [of_seed(name, options.seed) for name in names] if options.seeds else names
+        subjects = [each.to(device) for each in resolved(options.given, mine, options.other_model)]
+        tell_assumed(subjects)
+    with kept_alone(options):
+        with aside:
+            audits = attacked(options, subjects, options.checked(), command)
+        return (written(options, audits) if speaks() else {}), audits
 
 
 @contextmanager
@@ -108,43 +107,3 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             origin = Origin(*of_what, options.batch, command, measured, each.assumed)
             audits.append(Audited(report, origin, pictures_of(report, each.model, each.data)))
     return audits
-
-
-def written(options: Audit, audits: Sequence[Audited]) -> int:
-    """Write the page and the JSON, print one or the other's words, and return the status."""
-    names = [each.origin.network for each in audits]
-    comparison = compare(audits[0].report, audits[1].report, apart(names)) if len(audits) == 2 else None
-    objects = [as_json(each.report, each.origin) for each in audits]
-    whole = objects[0] if comparison is None else {
-        "first": objects[0], "second": objects[1], "comparison": comparison_as_json(comparison)
-    }  # fmt: skip
-    record.write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
-    page = options.folder / "report.html"
-    if have("report"):
-        record.write_text(page, audit_page(audits, comparison))
-    else:
-        page.unlink(missing_ok=True)  # of an earlier audit
-    if options.json:
-        print(json.dumps(whole, allow_nan=False))
-    else:
-        said = [
-            "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
-        ]
-        said += [str(comparison)] if comparison is not None else []
-        there = on_which(audits[0].origin.conditions)
-        print("\n\n".join([*said, f"{there}\nreport: {page if have('report') else page.with_suffix('.json')}"]))
-    return status(options, audits)
-
-
-def status(options: Audit, audits: Sequence[Audited]) -> int:
-    """Return 3 where a network is less robust than required, and say so, else 0."""
-    low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
-    for each in audits if options.require is not None else ():
-        unsure = [check.name for check in each.report.checks if check.state in ("raised", "could not run")]
-        if each not in low and unsure:
-            said = f"{each.origin.network} is as robust as required, but read these checks: {', '.join(unsure)}"
-            print(f"holdfast: {said}", file=sys.stderr)
-    for each in low:
-        said = f"{each.origin.network}: {each.report.claim}"
-        print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)
-    return LOWER if low else 0

@@ -1,6 +1,6 @@
 """What `holdfast audit` is asked: its options, and the threat that they name."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from holdfast.auditing.surrogate import known_precision
 from holdfast.cli.parse import Flat
 from holdfast.cli.parts import known
 from holdfast.cli.resolve import Sources
+from holdfast.cli.seeds import beside
 from holdfast.errors import require
 from holdfast.threats import NORMS, Threat
 
@@ -49,6 +50,9 @@ class Audit:
     other_model: str | None = None
     """The other network's architecture; that of --model where none is given."""
     seed: int = 0
+    seeds: tuple[int, ...] = ()
+    """Audit once with each of these seeds, into FOLDER-seed-N; of runs that train made with --seeds, each its own. The
+    mean and standard deviation of the robust accuracies are printed."""
     precision: str = "float32"
     """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
     batch: int = 250
@@ -60,6 +64,11 @@ class Audit:
     def progress(self) -> Path:
         """Where it is kept how far the audit has come."""
         return self.folder / "progress"
+
+    def each_seed(self) -> list["Audit"]:
+        """Return what is asked with each of the seeds; this where there is only one."""
+        each = [replace(self, seed=seed, folder=beside(self.folder, seed)) for seed in self.seeds]
+        return each or [self]
 
     def checked(self) -> Threat:
         """Return the threat; refuse options out of range before anything is read."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,12 +10,19 @@ from holdfast.cli.compose import chosen_run, with_others
 from holdfast.cli.parse import Flat, first_word, leading, parse
 from holdfast.cli.parts import METHODS, RunParts, refuse_unnamed
 from holdfast.cli.progress import Teller
+from holdfast.cli.seeds import beside, check_seeds, on_average
+from holdfast.data import ImageSet, load
 from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
+from holdfast.evaluation import Cell, outcomes
+from holdfast.metrics import accuracy
 from holdfast.storage import record
 from holdfast.training.loop import train
-from holdfast.training.networks import read_run
+from holdfast.training.networks import centered, read_run
 from holdfast.training.run import Run, Start
+
+CLEAN = Cell("", "", None)
+"""The one network, on images as they are."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,9 @@ class Train:
     others: tuple[Path, ...] = ()
     """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, Kurakin and
     UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
+    seeds: tuple[int, ...] = ()
+    """Train once with each of these seeds, into FOLDER-seed-N, and print the accuracy on the test images, its mean and
+    its standard deviation."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
@@ -40,19 +51,40 @@ class Train:
     """Fetch the data set if it is missing."""
 
     def __call__(self) -> int:
-        """Train and say where the network is."""
+        """Train and say where the network is; of several seeds, how many test images are right as well."""
         require(self.begin is not None or self.takes == "weights", f"--takes {self.takes} without --begin", UsageError)
-        run = self.whole()
-        folder = self.folder or Path("runs") / record.fingerprint(run)
+        run, device = self.whole(), device_of(self.device)
+        runs = {self.folder_of(each): each for each in [replace(run, seed=seed) for seed in self.seeds] or [run]}
+        self.check_beside(next(iter(runs)))
+        test_set = self.test_images(run).to(device) if self.seeds else None
+        shares = []
+        with Teller() as tell:
+            for folder, each in runs.items():
+                model = train(each, folder, device=device, data_root=self.data_root, download=self.download, tell=tell)
+                shares += [] if test_set is None else [accuracy(outcomes(CLEAN, {"": model}, test_set))]
+            tell(0, 1, on_which(conditions(device)))
+        for folder, share in zip_longest(runs, shares):
+            print(folder if share is None else f"{folder}: {share:.2%} right")
+        if test_set is not None:
+            print(f"{run.data}, test, {len(test_set)} images: {on_average(shares, self.seeds)}")
+        return 0
+
+    def check_beside(self, folder: Path) -> None:
+        """Refuse folders of other runs that do not lie beside the run's own."""
         for other in filter(None, (self.begin, *self.others)):
             words = f"{other} does not lie beside {folder}, where the runs that a run names are looked for"
             require(other.resolve().parent == folder.resolve().parent, words, UsageError)
-        with Teller() as tell:
-            device = device_of(self.device)
-            train(run, folder, device=device, data_root=self.data_root, download=self.download, tell=tell)
-            tell(0, 1, on_which(conditions(device)))
-        print(folder)
-        return 0
+
+    def folder_of(self, run: Run) -> Path:
+        """Return where one of the runs is kept."""
+        if self.folder is None:
+            return Path("runs") / record.fingerprint(run)
+        return beside(self.folder, run.seed) if self.seeds else self.folder
+
+    def test_images(self, run: Run) -> ImageSet:
+        """Return the test images as the run's network sees them."""
+        whole = load(run.data, "test", root=self.data_root, download=self.download)
+        return whole if run.augment is None else centered(whole, run.augment)
 
     def whole(self) -> Run:
         """Return the run with those that it names."""
@@ -64,4 +96,6 @@ def run_train(args: Sequence[str]) -> int:
     """holdfast train METHOD [options]."""
     method, rest = first_word(args, "train METHOD", METHODS)
     refuse_unnamed(leading(rest), f"train {method}")
-    return parse(Train, f"train {method}", rest, Train(RunParts(), chosen_run(method, rest)))()
+    options = parse(Train, f"train {method}", rest, Train(RunParts(), chosen_run(method, rest)))
+    check_seeds(options.seeds, rest)
+    return options()

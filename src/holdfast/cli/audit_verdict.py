@@ -1,0 +1,91 @@
+"""What `holdfast audit` says when it is through: the page, the JSON, the words and the status."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast.auditing.comparison import compare
+from holdfast.auditing.launched import speaks
+from holdfast.auditing.report_json import as_json, comparison_as_json
+from holdfast.cli.audit_request import Audit
+from holdfast.cli.seeds import on_average
+from holdfast.devices import on_which
+from holdfast.errors import printable
+from holdfast.extras import have, remedy
+from holdfast.metrics import mean_std
+from holdfast.report.audit_page import Audited, apart, audit_page
+from holdfast.storage import record
+
+Done = tuple[dict[str, Any], list[Audited]]
+"""What an audit wrote down as JSON, and of each of its networks the report."""
+LOWER = 3
+"""The status of a network that is less robust than required."""
+
+
+def tell_without_page() -> None:
+    """Say, where no page can be made, which extra makes one."""
+    if speaks() and not have("report"):
+        print(f"holdfast: writes report.json, and no page: for one, {remedy('report')}", file=sys.stderr)
+
+
+def written(options: Audit, audits: Sequence[Audited]) -> dict[str, Any]:
+    """Write the page and the JSON, print the words where JSON is not asked for, and return the JSON's object."""
+    names = [each.origin.network for each in audits]
+    comparison = compare(audits[0].report, audits[1].report, apart(names)) if len(audits) == 2 else None
+    objects = [as_json(each.report, each.origin) for each in audits]
+    whole = objects[0] if comparison is None else {
+        "first": objects[0], "second": objects[1], "comparison": comparison_as_json(comparison)
+    }  # fmt: skip
+    record.write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
+    page = options.folder / "report.html"
+    if have("report"):
+        record.write_text(page, audit_page(audits, comparison))
+    else:
+        page.unlink(missing_ok=True)  # of an earlier audit
+    if not options.json:
+        said = [
+            "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
+        ]
+        said += [str(comparison)] if comparison is not None else []
+        there = on_which(audits[0].origin.conditions)
+        print("\n\n".join([*said, f"{there}\nreport: {page if have('report') else page.with_suffix('.json')}"]))
+    return whole
+
+
+def told(options: Audit, names: Sequence[str], done: Sequence[Done]) -> int:
+    """Print the one object of JSON, or what all seeds came to on average, and return the status."""
+    columns = zip(*(audits for _, audits in done), strict=True)
+    reached = [[each.report.robust_accuracy for each in column] for column in columns]
+    if options.json:
+        objects = [whole for whole, _ in done]
+        print(json.dumps(over_seeds(options.seeds, objects, reached) if options.seeds else objects[0], allow_nan=False))
+    elif options.seeds:
+        for name, shares in zip(apart(names), reached, strict=True):
+            print(f"\n{printable(name)}: robust accuracy at most: {on_average(shares, options.seeds)}")
+    return status(options, [each for _, audits in done for each in audits])
+
+
+def over_seeds(
+    seeds: Sequence[int], objects: Sequence[Mapping[str, Any]], reached: Sequence[Sequence[float]]
+) -> dict[str, Any]:
+    """Return one object of the audits of several seeds: each of them, and of each network the mean and deviation."""
+    averages = [mean_std(shares) for shares in reached]
+    return {
+        "seeds": dict(zip(map(str, seeds), objects, strict=True)),
+        "robust_accuracy": [{"mean": mean, "std": std if len(seeds) > 1 else None} for mean, std in averages],
+    }
+
+
+def status(options: Audit, audits: Sequence[Audited]) -> int:
+    """Return 3 where a network is less robust than required, and say so, else 0."""
+    low = [each for each in audits if options.require is not None and each.report.robust_accuracy < options.require]
+    for each in audits if options.require is not None else ():
+        unsure = [check.name for check in each.report.checks if check.state in ("raised", "could not run")]
+        if each not in low and unsure:
+            said = f"{each.origin.network} is as robust as required, but read these checks: {', '.join(unsure)}"
+            print(f"holdfast: {said}", file=sys.stderr)
+    for each in low:
+        said = f"{each.origin.network}: {each.report.claim}"
+        print(f"holdfast: {said}, lower than the required {options.require:.2%}", file=sys.stderr)
+    return LOWER if low else 0

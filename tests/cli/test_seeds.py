@@ -1,0 +1,60 @@
+"""`--seeds`: the same command once a seed, folders beside each other, and what came of it on average."""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+
+from holdfast.cli.seeds import on_average
+from holdfast.training.networks import read_run
+from tests.cli.saying import said
+
+SHORT = ("--epochs", "1", "--limit", "64", "--batch", "32")
+QUICK = ("--effort", "fast", "--threat.eps", "0.05", "--limit", "12")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the place of two runs that differ in their seeds alone."""
+    return tmp_path_factory.mktemp("seeds") / "run"
+
+
+def test_a_run_a_seed_is_kept_beside_the_others_and_a_network_a_seed_is_audited(
+    two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = said(capsys, "train", "Standard", *SHORT, "--folder", two, "--seeds", "3", "5")
+    assert status == 0
+    assert {path.name for path in two.parent.iterdir()} == {"run-seed-3", "run-seed-5"}
+    assert [read_run(two.parent / f"run-seed-{seed}").seed for seed in (3, 5)] == [3, 5]
+    shares = [float(line.split()[1].rstrip("%")) / 100 for line in out.splitlines()[:2]]
+    assert on_average(shares, (3, 5)) in out
+    words = ("audit", two, *QUICK, "--seeds", "3", "5", "--folder", tmp_path / "a")
+    status, out, _ = said(capsys, *words, "--json", "--require", "0")
+    found = json.loads(out)
+    assert status == 0
+    assert [each["network"] for each in found["seeds"].values()] == [f"{two}-seed-3", f"{two}-seed-5"]
+    assert [each["seed"] for each in found["seeds"].values()] == [3, 5]
+    reached = [each["robust_accuracy"] for each in found["seeds"].values()]
+    average = {"mean": statistics.fmean(reached), "std": statistics.stdev(reached)}
+    assert found["robust_accuracy"] == [average]
+    for seed in ("3", "5"):
+        assert json.loads((tmp_path / f"a-seed-{seed}" / "report.json").read_text()) == found["seeds"][seed]
+    status, out, _ = said(capsys, *words, "--resume", "--require", "1")
+    assert status == 3
+    assert f"{two}: robust accuracy at most: {on_average(reached, (3, 5))}" in out
+
+
+def test_the_mean_of_one_seed_has_no_deviation() -> None:
+    assert on_average([0.5], [7]) == "mean 50.00 % over seeds 7"
+    assert on_average([0.4, 0.6], [0, 1]) == "mean 50.00 % (standard deviation 14.14) over seeds 0, 1"
+
+
+@pytest.mark.parametrize("verb", ["train Standard", "audit timm:x"])
+@pytest.mark.parametrize("words", ["--seeds 1 1", "--seeds 1 2 --seed 3", "--seed=3 --seeds 1", "--seeds x"])
+def test_seeds_that_contradict_each_other_are_refused(
+    verb: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = said(capsys, *verb.split(), *words.split())
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--seeds" in err

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from holdfast import attacks
 from holdfast.cli.compose import against
+from holdfast.cli.config import with_config
 from holdfast.cli.export import export
-from holdfast.cli.parse import Flat, first_word, leading, parse
+from holdfast.cli.parse import Config, Flat, first_word, leading, parse
 from holdfast.cli.parts import ATTACKS, AttackParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Sources, resolved, tell_assumed
@@ -26,6 +27,7 @@ class Attack:
     attack: attacks.Attack
     parts: Annotated[AttackParts, Flat]
     given: Annotated[Sources, Flat] = field(default_factory=Sources)
+    config: Config = None
     out: Path = Path("attacked.npz")
     """An .npz file, or a folder for PNG pictures."""
     judge: str | None = None
@@ -53,7 +55,8 @@ def run_attack(args: Sequence[str]) -> int:
     """holdfast attack ATTACK NETWORK [options]."""
     meant = [word.lower() for word in args[:1]]
     require(meant != ["autoattack"], "AutoAttack is an audit: holdfast audit NETWORK --effort autoattack", UsageError)
-    name, rest = first_word(args, "attack ATTACK NETWORK", ATTACKS)
+    name, words = first_word(args, "attack ATTACK NETWORK", ATTACKS)
+    rest = with_config(words)
     norms = named_parts(rest, ["norm"])
     attack = against(ATTACKS[name](), norms["norm"]) if norms else ATTACKS[name]()
     networks, default = leading(rest), Attack(attack, AttackParts())

@@ -17,6 +17,7 @@ from holdfast.auditing.launched import launched, speaks, together
 from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.audit_verdict import Done, tell_without_page, told, written
+from holdfast.cli.config import with_config
 from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
@@ -39,11 +40,12 @@ USAGE = (
 def run_audit(args: Sequence[str]) -> int:
     """holdfast audit NETWORK [OTHER] [options]."""
     names = leading(args)
-    options = parse(Audit, "audit NETWORK [OTHER]", args[len(names) :], Audit())
+    words = with_config(args)
+    options = parse(Audit, "audit NETWORK [OTHER]", words[len(names) :], Audit())
     require(1 <= len(names) <= 2, USAGE, UsageError)
     other = options.other_model
     require(other is None or len(names) == 2, f"--other-model {other}: there is no other network", UsageError)
-    check_seeds(options.seeds, args)
+    check_seeds(options.seeds, words)
     options.checked()
     command = printable(shlex.join(["holdfast", "audit", *args]))
     with launched(device_of(options.device)) as device:

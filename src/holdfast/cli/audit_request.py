@@ -8,7 +8,7 @@ import tyro
 
 from holdfast.auditing.schedule import moves_of
 from holdfast.auditing.surrogate import known_precision
-from holdfast.cli.parse import Flat
+from holdfast.cli.parse import Config, Flat
 from holdfast.cli.parts import known
 from holdfast.cli.resolve import Sources
 from holdfast.cli.seeds import beside
@@ -39,6 +39,7 @@ class Audit:
     effort: str = "standard"
     """fast, standard, thorough or autoattack."""
     given: Annotated[Sources, Flat] = field(default_factory=Sources)
+    config: Config = None
     require: float | None = None
     """End with status 3 when a robust accuracy is lower than this share."""
     folder: Path = Path("runs/audit")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
@@ -16,6 +16,10 @@ from holdfast.data.request import expanded
 from holdfast.errors import UnknownName, UsageError
 
 Options = TypeVar("Options")
+Config = Annotated[
+    Path | None, tyro.conf.arg(help="A JSON file of options; what the command line says as well counts.")
+]
+"""The field that shows --config in the help; `with_config` has read the file before."""
 Flat = tyro.conf.arg(name="")
 """A field whose own fields become options without its name before them."""
 

@@ -6,9 +6,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Literal
 
-from holdfast.cli.compose import chosen_run, with_others
+import tyro
+
+from holdfast.cli.compose import chosen_run, with_others, with_parts
+from holdfast.cli.config import run_in_config, with_config
 from holdfast.cli.parse import Flat, first_word, leading, parse
-from holdfast.cli.parts import METHODS, RunParts, refuse_unnamed
+from holdfast.cli.parts import METHODS, RunParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.seeds import beside, check_seeds, on_average
 from holdfast.data import ImageSet, load
@@ -21,6 +24,10 @@ from holdfast.training.loop import train
 from holdfast.training.networks import centered, read_run
 from holdfast.training.run import Run, Start
 
+CONFIG = (
+    "A JSON file of options, or, in place of the method, the run.json of a run, which repeats it; what the command "
+    "line says as well counts."
+)
 CLEAN = Cell("", "", None)
 """The one network, on images as they are."""
 
@@ -31,6 +38,7 @@ class Train:
 
     parts: Annotated[RunParts, Flat]
     run: Annotated[Run, Flat]
+    config: Annotated[Path | None, tyro.conf.arg(help=CONFIG)] = None
     folder: Path | None = None
     """Where the run is kept; runs/FINGERPRINT where none is given."""
     begin: Path | None = None
@@ -93,9 +101,15 @@ class Train:
 
 
 def run_train(args: Sequence[str]) -> int:
-    """holdfast train METHOD [options]."""
-    method, rest = first_word(args, "train METHOD", METHODS)
-    refuse_unnamed(leading(rest), f"train {method}")
-    options = parse(Train, f"train {method}", rest, Train(RunParts(), chosen_run(method, rest)))
-    check_seeds(options.seeds, rest)
+    """holdfast train METHOD [options], or holdfast train --config FOLDER/run.json [options]."""
+    repeated = run_in_config(args)
+    if repeated is not None and not leading(args):
+        named, words, run = "", args, with_parts(repeated, named_parts(args))
+    else:
+        named, rest = first_word(args, "train METHOD", METHODS)
+        refuse_unnamed(leading(rest), f"train {named}")
+        words = with_config(rest)
+        run = chosen_run(named, words)
+    options = parse(Train, f"train {named}", words, Train(RunParts(), run))
+    check_seeds(options.seeds, words)
     return options()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,19 +18,23 @@ from holdfast.training.folder import trained_model
 from holdfast.training.registry import KINDS
 from holdfast.training.run import Run
 
+RESTORE = "restore it, or train again into another folder"
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
 def read_run(folder: Path) -> Run:
     """Return the run that a folder says it holds."""
-    remedy = "restore it, or train again into another folder"
-    described = record.read_any_json(folder / "run.json", remedy)
+    return run_described(record.read_any_json(folder / "run.json", RESTORE), folder / "run.json")
+
+
+def run_described(described: Any, path: Path) -> Run:
+    """Return the run that the JSON of a file describes."""
     try:
         run = record.restore(described, KINDS)
     except (HoldfastError, TypeError, ValueError, AttributeError) as error:
-        raise BadRecord(f"{folder / 'run.json'} cannot be read ({error}): {remedy}") from error
-    require(isinstance(run, Run), f"{folder / 'run.json'} does not describe a run: {remedy}", BadRecord)
+        raise BadRecord(f"{path} cannot be read ({error}): {RESTORE}") from error
+    require(isinstance(run, Run), f"{path} does not describe a run: {RESTORE}", BadRecord)
     assert isinstance(run, Run)
     return run
 

@@ -10,7 +10,7 @@ from holdfast.experiments import Filled, Scale, Table, Transfer, Workplace, fill
 from holdfast.experiments.table import shortened
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
 from holdfast.report import curve
-from holdfast.report.figures import turned
+from holdfast.report.accuracy_figure import turned
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
 from holdfast.training.optimizers import SGD, Adam
@@ -121,7 +121,7 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
 
 def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
     from holdfast.experiments import read_results
-    from holdfast.report.sheet import to_json
+    from holdfast.report.text import to_json
     from holdfast.storage import record
 
     table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))

@@ -1,9 +1,11 @@
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import holdfast.report as report
+from holdfast import experiments
 
 FILES = sorted(Path(report.__file__).parent.glob("*.py"))
 
@@ -12,6 +14,11 @@ def test_the_published_names_exist_and_are_sorted() -> None:
     assert all(hasattr(report, name) for name in report.__all__)
     types, functions = ([name for name in report.__all__ if name[0].isupper() is upper] for upper in (True, False))
     assert report.__all__ == sorted(types) + sorted(functions)
+
+
+@pytest.mark.parametrize("package", [report, experiments], ids=lambda package: package.__name__)
+def test_no_published_name_hides_a_module(package: ModuleType) -> None:
+    assert not {path.stem for path in Path(package.__file__ or "").parent.glob("*.py")} & set(package.__all__)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

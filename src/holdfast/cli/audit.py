@@ -26,7 +26,7 @@ from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
-from holdfast.report.audit_page import Audited
+from holdfast.report.html_audit import Audited
 from holdfast.storage import record
 from holdfast.storage.files import alone
 from holdfast.threats import Threat

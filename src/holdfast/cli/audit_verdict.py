@@ -14,7 +14,7 @@ from holdfast.devices import on_which
 from holdfast.errors import printable
 from holdfast.extras import have, remedy
 from holdfast.metrics import mean_std
-from holdfast.report.audit_page import Audited, apart, audit_page
+from holdfast.report.html_audit import Audited, apart, audit_page
 from holdfast.storage import record
 
 Done = tuple[dict[str, Any], list[Audited]]

@@ -14,7 +14,7 @@ from holdfast.errors import UsageError
 from holdfast.experiments import Figure, Wanted, Workplace, read_results, reproduce
 from holdfast.extras import need
 from holdfast.report import page
-from holdfast.report.drawing import drawings
+from holdfast.report.figure_svg import drawings
 from holdfast.report.formats import render
 from holdfast.storage import record
 

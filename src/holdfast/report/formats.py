@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from holdfast.experiments.run_figure import Looked
 from holdfast.experiments.run_table import Filled
-from holdfast.report.page import page
-from holdfast.report.sheet import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
+from holdfast.report.html_paper import page
+from holdfast.report.text import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
 

@@ -9,7 +9,8 @@ import pytest
 from holdfast.errors import BadValue
 from holdfast.experiments import Filled
 from holdfast.report import curve, overview
-from holdfast.report.figures import COLOURS, MARKERS, _ends, _numbers, spread
+from holdfast.report.accuracy_figure import _ends, _numbers, spread
+from holdfast.report.canvas import COLOURS, MARKERS
 
 from .conftest import NASTY
 

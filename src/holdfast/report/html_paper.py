@@ -9,11 +9,11 @@ from holdfast.experiments.attacked_images import Pictures
 from holdfast.experiments.run_figure import Looked
 from holdfast.experiments.run_table import Filled
 from holdfast.metrics import mean_std
-from holdfast.report.drawing import drawing
-from holdfast.report.figures import band_words
-from holdfast.report.pictures import gallery
-from holdfast.report.sheet import DIVERGED, sheet, sheet_of_figure
+from holdfast.report.accuracy_figure import band_words
+from holdfast.report.figure_svg import drawing
+from holdfast.report.image_grid import gallery
 from holdfast.report.template import data_uri, rendered
+from holdfast.report.text import DIVERGED, sheet, sheet_of_figure
 from holdfast.storage import record
 
 Shown = dict[str, Any]
@@ -25,7 +25,7 @@ def page(title: str, measured: Sequence[Filled | Looked], pictures: Sequence[Pic
     tables = [each for each in measured if isinstance(each, Filled) and each.table.shown_as == "table"]
     figures = [each for each in measured if each not in tables]
     return rendered(
-        "page.html.j2",
+        "html_paper.html.j2",
         title=title,
         tables=[_table(filled) for filled in tables],
         figures=[_table(each) if isinstance(each, Filled) else _figure(each) for each in figures],

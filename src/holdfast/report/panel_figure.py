@@ -6,7 +6,7 @@ from typing import Any
 
 from holdfast.analysis import Series
 from holdfast.experiments.run_figure import Looked
-from holdfast.report.figures import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
+from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 
 ACROSS = 3
 """Panels in a row."""

@@ -10,8 +10,8 @@ from holdfast.auditing.comparison import Comparison
 from holdfast.auditing.report import Check
 from holdfast.auditing.report_json import Origin
 from holdfast.experiments.attacked_images import Pictures, looked_at
-from holdfast.report.pictures import gallery
-from holdfast.report.survivors import course, survivors
+from holdfast.report.image_grid import gallery
+from holdfast.report.robustness_curve import course, survivors
 from holdfast.report.template import data_uri, rendered
 from holdfast.storage import record
 from holdfast.types import Rows
@@ -40,7 +40,7 @@ def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None)
     names = [each.origin.network for each in audited]
     reports = dict(zip(apart(names), (each.report for each in audited), strict=True))
     return rendered(
-        "audit_page.html.j2",
+        "html_audit.html.j2",
         title=f"How robust is {names[0]}?" if len(names) == 1 else f"{' and '.join(names)} compared",
         audits=[_shown(each, number) for number, each in enumerate(audited, 1)],
         comparison=None if comparison is None else _compared(comparison, reports),

@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast.auditing import Report
 from holdfast.metrics import interval
-from holdfast.report.figures import COLOURS, MARKERS, Axes, canvas, plain, svg_of
+from holdfast.report.canvas import COLOURS, MARKERS, Axes, canvas, plain, svg_of
 
 
 def survivors(reports: Mapping[str, Report]) -> str:

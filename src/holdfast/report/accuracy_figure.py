@@ -5,10 +5,8 @@ A band or a bar around a value is its spread over seeds, or, of one seed, what t
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from io import StringIO
 from itertools import pairwise
 from typing import Any
 
@@ -16,18 +14,7 @@ from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.experiments.run_table import WORST, Filled
 from holdfast.experiments.table import Column
-from holdfast.extras import need
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-"""Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-"""Nine: beside seven colours, no pair of colour and marker comes back before the sixty-fourth."""
-LINE = 0.17
-"""Height of a line of text, in inches."""
-
-Canvas = Any
-Axes = Any
-"""matplotlib's Figure and Axes; matplotlib is imported only where it draws, so that importing holdfast stays cheap."""
+from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, Canvas, canvas, plain, svg_of
 
 
 def curve(filled: Filled) -> str:
@@ -86,23 +73,6 @@ def overview(filled: Filled) -> str:
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
         axes.legend(marks, columns, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False)
         return svg_of(figure)
-
-
-@contextmanager
-def canvas(width: float, height: float, dpi: int = 100) -> Iterator[Canvas]:
-    """Give an empty figure of this size in inches, whatever the caller's own settings of matplotlib are."""
-    need("report")
-    from matplotlib import style
-    from matplotlib.figure import Figure
-
-    ours = {"svg.hashsalt": "holdfast", "text.parse_math": False, "font.size": 9, "axes.titlesize": 10}
-    with style.context(["default", ours]):
-        yield Figure(figsize=(width, height), dpi=dpi, facecolor="white")
-
-
-def plain(value: float, place: int | None) -> str:
-    """Return a number on an axis as it is read: matplotlib's own on a log axis is a formula, shown raw by `canvas`."""
-    return f"{value:g}"
 
 
 def spread(heights: Sequence[float], gap: float, top: float = 100.0) -> list[float]:
@@ -199,10 +169,3 @@ def _draw_column(axes: Axes, filled: Filled, column: str, shift: float, number: 
     axes.hlines(y, [low for low, _, _ in ends], [high for _, _, high in ends], color=colour, linewidth=1.4, alpha=0.6)
     middles = [middle for _, middle, _ in ends]
     return axes.plot(middles, y, color=colour, marker=marker, linestyle="none", clip_on=False)[0]
-
-
-def svg_of(figure: Canvas) -> str:
-    """Return what was drawn as SVG text."""
-    written = StringIO()
-    figure.savefig(written, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": "holdfast"})
-    return written.getvalue()

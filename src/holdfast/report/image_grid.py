@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holdfast.errors import BadValue
 from holdfast.experiments.attacked_images import Pictures
-from holdfast.report.figures import Canvas, canvas
+from holdfast.report.canvas import Canvas, canvas
 from holdfast.types import Images
 
 DPI = 200

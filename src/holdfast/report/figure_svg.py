@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from holdfast.experiments.run_figure import Looked
 from holdfast.experiments.run_table import Filled
-from holdfast.report.figures import curve, overview
-from holdfast.report.panels import panels
+from holdfast.report.accuracy_figure import curve, overview
+from holdfast.report.panel_figure import panels
 
 
 def drawing(measured: Filled | Looked) -> str:

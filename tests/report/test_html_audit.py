@@ -16,11 +16,11 @@ from holdfast.auditing.report import Check
 from holdfast.auditing.report_json import Origin, as_json
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.passes import Spent
-from holdfast.report.audit_page import Audited, audit_page
-from holdfast.report.survivors import course, survivors
+from holdfast.report.html_audit import Audited, audit_page
+from holdfast.report.robustness_curve import course, survivors
 
 from .conftest import NASTY
-from .test_page import Reader
+from .test_html_paper import Reader
 
 FATES = [STANDS] * 5 + [2, 1, 1, 2] + [CLEAN] * 3
 MARGINS = [-3.0, -0.1, -2.0, -0.5, -9.0, 0.2, 0.3, 0.9, 0.4, 1.0, 1.0, 1.0]

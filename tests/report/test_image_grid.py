@@ -9,7 +9,7 @@ from holdfast.attacks import FGSM
 from holdfast.errors import BadValue
 from holdfast.experiments import Pictures, picture
 from holdfast.report import gallery
-from holdfast.report.pictures import GAP, MARGIN
+from holdfast.report.image_grid import GAP, MARGIN
 
 from ..experiments.made_up import CLASSES, made_up
 

@@ -15,7 +15,7 @@ from holdfast.evaluation import Cell, outcomes
 from holdfast.experiments import Audit, Filled, Scale, Table, Workplace, fill
 from holdfast.experiments.audit_column import audited
 from holdfast.metrics import accuracy, correct
-from holdfast.report import sheet
+from holdfast.report import text_table
 from holdfast.storage import record
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
@@ -50,10 +50,10 @@ def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
     row = filled.values["Vanilla"]
     assert 0 <= row["audit"][0] <= 1
     assert filled.count == 30
-    notes = " ".join(sheet(filled).notes)
+    notes = " ".join(text_table(filled).below)
     assert "effort fast, on the first 20 of these images" in notes
     doubted = replace(filled, doubts={"Vanilla": ("zero gradients",)})
-    assert "the audits doubt: Vanilla (zero gradients)" in sheet(doubted).notes
+    assert "the audits doubt: Vanilla (zero gradients)" in text_table(doubted).notes
 
 
 def test_no_audit_leaves_more_than_its_first_attack(tmp_path: Path) -> None:
@@ -69,4 +69,6 @@ def test_a_scale_chooses_the_effort() -> None:
 
 def test_training_times_stand_below_with_their_ratios(filled: Filled) -> None:
     timed = replace(filled, train_seconds={"AT": (1.0, 3.0), "TRADES": (5.0, 5.0)})
-    assert "mean training time, and its ratio to the shortest: AT 2 s (1.00), TRADES 5 s (2.50)" in sheet(timed).notes
+    assert (
+        "mean training time, and its ratio to the shortest: AT 2 s (1.00), TRADES 5 s (2.50)" in text_table(timed).notes
+    )

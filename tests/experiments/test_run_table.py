@@ -6,11 +6,9 @@ import pytest
 
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
-from holdfast.experiments import Filled, Scale, Table, Transfer, Workplace, fill
+from holdfast.experiments import Scale, Table, Transfer, Workplace, fill
 from holdfast.experiments.table import shortened
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
-from holdfast.report import curve
-from holdfast.report.accuracy_figure import turned
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
 from holdfast.training.optimizers import SGD, Adam
@@ -131,13 +129,13 @@ def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path
 
 
 def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> None:
-    from holdfast.report import page, sheet
+    from holdfast.report import page, text_table
     from holdfast.training.loop import train
 
     wild = replace(BLACK, optimizer=SGD(lr=1e38))
     table = Table("T", {"calm": BLACK, "wild": wild}, {"clean": None, "FGSM": FGSM()}, (0,), worst=("clean", "FGSM"))
     filled = fill("t", table, "smoke", Workplace(tmp_path))
-    rows = {row: cells for row, *cells in sheet(filled).rows}
+    rows = {row: [str(cell) for cell in cells] for row, cells in text_table(filled).rows}
     assert rows["wild"] == ["diverged"] * 3
     assert "diverged" not in rows["calm"]
     assert len(filled.train_seconds["wild"]) == 0
@@ -182,20 +180,3 @@ def test_a_scale_may_name_a_network_for_each() -> None:
     scale = Scale(model={"cifar-resnet-20": "cifar-resnet-20-average-9"})
     models = [scale.run(Run(model=name)).model for name in ("cifar-resnet-20", "lenet")]
     assert models == ["cifar-resnet-20-average-9", "lenet"]
-
-
-def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
-    from xml.etree import ElementTree
-
-    rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
-    values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
-              "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
-    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
-                  published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
-    swept = replace(filled, table=table, values=values)
-    turned_round = turned(swept)
-    assert list(turned_round.table.rows) == ["clean", "PGD"]
-    assert turned_round.values["PGD"] == {"0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"]}
-    assert turned_round.table.published["clean"] == {"0": (91.0, table.published["0"]["clean"][1])}
-    assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")
-    assert "mathdefault" not in curve(swept)

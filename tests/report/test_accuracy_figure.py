@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -6,11 +7,13 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
+from holdfast.attacks import PGD
 from holdfast.errors import BadValue
-from holdfast.experiments import Filled
+from holdfast.experiments import Filled, Table
 from holdfast.report import curve, overview
-from holdfast.report.accuracy_figure import _ends, _numbers, spread
+from holdfast.report.accuracy_figure import _ends, _lines, _numbers, spread
 from holdfast.report.canvas import COLOURS, MARKERS
+from holdfast.training.run import Run
 
 from .conftest import NASTY
 
@@ -44,8 +47,9 @@ def test_columns_are_drawn_in_the_order_of_their_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["clean", "inf", "nan"])
 def test_a_column_that_is_no_number_is_named(drawn: Filled, name: str) -> None:
+    table = replace(drawn.table, columns={"1": None, name: None})
     with pytest.raises(BadValue, match=name):
-        curve(replace(drawn, table=replace(drawn.table, columns={"1": None, name: None})))
+        curve(replace(drawn, table=table, values={row: {"1": (0.5,), name: (0.5,)} for row in table.rows}))
 
 
 def test_the_band_is_the_spread_over_seeds_or_what_the_count_leaves_open() -> None:
@@ -77,3 +81,22 @@ def test_a_pair_of_colour_and_marker_comes_back_late() -> None:
 def test_a_name_is_no_formula(drawn: Filled) -> None:
     assert NASTY in drawn.table.rows
     assert "$x$" in curve(drawn)
+
+
+def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
+    rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
+    values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
+              "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
+    table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
+                  published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
+    swept = replace(filled, table=table, values=values)
+    lines = _lines(swept)
+    assert list(lines) == ["clean", "PGD"]
+    assert {place: cell.ours for place, cell in lines["PGD"].items()} == {
+        "0": (0.1,), "0.001": (0.2,), "0.1": values["0.1"]["PGD"],
+    }  # fmt: skip
+    assert [cell.theirs is None for cell in lines["clean"].values()] == [False, True, True]
+    assert ElementTree.fromstring(curve(swept)).tag.endswith("svg")
+    assert "mathdefault" not in curve(swept)
+    assert "paper" in curve(swept)
+    assert "paper" not in curve(replace(swept, table=replace(table, published={})))

@@ -15,7 +15,7 @@ from holdfast.errors import BadRecord, BadValue
 from holdfast.experiments import Figure, Looked, Scale, Study, Workplace, look
 from holdfast.experiments.figure import scaled
 from holdfast.experiments.run_figure import WORDS
-from holdfast.report import page, panels, sheet_of_figure, to_json
+from holdfast.report import page, panels, text_table, to_json
 from holdfast.storage import record
 from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run
@@ -57,10 +57,10 @@ def test_a_line_is_called_by_its_study_and_its_own_name(looked: Looked) -> None:
 
 
 def test_what_was_seen_stands_in_text_and_on_the_page(looked: Looked) -> None:
-    shown = sheet_of_figure(looked)
-    assert shown.header == ("", "0", "1", "end", "purity")
-    assert shown.rows[0] == (f"lines: AT, {NASTY}", "0.5", "1", "", "")
-    assert ("cloud", "", "", "", "0.75") in shown.rows
+    shown = text_table(looked)
+    assert shown.columns == ("0", "1", "end", "purity")
+    assert shown.lines[1] == [f"lines: AT, {NASTY}", "0.5", "1", "", ""]
+    assert ["cloud", "", "", "", "0.75"] in shown.lines
     html = page("Report", [looked], [])
     assert "<script>alert" not in html
     assert "data:image/svg+xml" in html
@@ -104,7 +104,7 @@ def test_a_network_that_diverged_is_an_empty_panel(tmp_path: Path) -> None:
     done = look("f", figure, "smoke", Workplace(tmp_path))
     assert done.seen["wild"][""] == Seen({}, {"training diverged": 1.0})
     assert "training diverged 1" in panels(done)
-    assert any(row[0] == "wild" and "1" in row for row in sheet_of_figure(done).rows)
+    assert any(line[0] == "wild" and "1" in line for line in text_table(done).lines)
 
 
 def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:

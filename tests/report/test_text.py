@@ -2,47 +2,52 @@ import json
 from dataclasses import replace
 
 from holdfast.experiments import Filled
-from holdfast.report import sheet, to_json, to_latex, to_markdown, to_text
+from holdfast.report import text_table, to_json, to_latex, to_markdown, to_text
 
 from .conftest import NASTY
 
 
 def test_ours_and_the_papers_stand_side_by_side(filled: Filled) -> None:
-    shown = sheet(filled)
-    assert shown.header == ("", "clean", "FGSM", "_PGD|10", "worst case")
-    at = shown.rows[0]
-    assert at[0] == "AT"
-    assert at[1] == "85.0 (7.1) | 87.30 (0.25)"
-    assert at[3] == "41.0 (1.4)"
+    shown = text_table(filled)
+    assert shown.columns == ("clean", "FGSM", "_PGD|10", "worst case")
+    row, cells = shown.rows[0]
+    assert row == "AT"
+    assert (cells[0].ours, cells[0].theirs) == ("85.0 (7.1)", "87.30 (0.25)")
+    assert [str(cell) for cell in cells] == [
+        "85.0 (7.1) | 87.30 (0.25)",
+        "50.0 (0.0) | 56.10",
+        "41.0 (1.4)",
+        "30.5 (0.7)",
+    ]
 
 
 def test_notes_say_how_much_a_number_is_worth(filled: Filled) -> None:
-    notes = "\n".join(sheet(filled).notes)
+    notes = "\n".join(text_table(filled).below)
     for words in ("upper bound", "500 test images", "over 2 seeds", "95 %", "+-4.4", "2 CPU threads", "<b>more</b>"):
         assert words in notes
 
 
 def test_one_seed_has_no_deviation(drawn: Filled) -> None:
-    shown = sheet(drawn)
-    assert shown.rows[1][1:] == ("40.0", "98.0", "60.0")
-    assert "seed 0" in shown.notes[0]
+    shown = text_table(drawn)
+    assert [str(cell) for cell in shown.rows[1][1]] == ["40.0", "98.0", "60.0"]
+    assert "seed 0" in shown.how_to_read[0]
 
 
 def test_text_stands_in_columns(filled: Filled) -> None:
-    lines = to_text(sheet(filled)).splitlines()
+    lines = to_text(text_table(filled)).splitlines()
     table = [line for line in lines if "clean" in line or line.startswith(("AT", NASTY))]
     assert len(table) == 3
     assert len({len(line) for line in table}) == 1
 
 
 def test_markdown_has_as_many_cells_in_every_line(filled: Filled) -> None:
-    lines = [line for line in to_markdown(sheet(filled)).splitlines() if line.startswith("|")]
+    lines = [line for line in to_markdown(text_table(filled)).splitlines() if line.startswith("|")]
     assert len(lines) == 4
     assert {line.replace("\\|", "").count("|") for line in lines} == {6}
 
 
 def test_latex_escapes_what_it_would_read_as_a_command(filled: Filled) -> None:
-    text = to_latex(sheet(filled))
+    text = to_latex(text_table(filled))
     assert r"50\% \&" in text
     assert r"a\_b" in text
     assert r"\$x\$" in text
@@ -61,6 +66,6 @@ def test_json_keeps_every_seed_and_every_name(filled: Filled) -> None:
 
 
 def test_a_table_without_published_values_does_not_speak_of_them(filled: Filled) -> None:
-    shown = sheet(replace(filled, table=replace(filled.table, published={})))
-    assert "|" not in shown.rows[0][1]
-    assert not any("paper's" in note for note in shown.notes)
+    shown = text_table(replace(filled, table=replace(filled.table, published={})))
+    assert not any(cell.theirs for cell in shown.rows[0][1])
+    assert not any("paper's" in note for note in shown.below)

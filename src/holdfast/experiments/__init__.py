@@ -2,22 +2,27 @@
 
 from holdfast.experiments.attacked_images import Pictures, picture
 from holdfast.experiments.figure import Figure, Study
+from holdfast.experiments.figure_result import Looked
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.reproduction import Reproduction, Wanted, reproduce
-from holdfast.experiments.run_figure import Looked, look
-from holdfast.experiments.run_table import Filled, fill
+from holdfast.experiments.result import Cell, Result
+from holdfast.experiments.run_figure import look
+from holdfast.experiments.run_table import fill
 from holdfast.experiments.stored_results import read_results
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
+from holdfast.experiments.table_result import Filled
 from holdfast.experiments.workplace import Workplace
 
 __all__ = [
     "Audit",
+    "Cell",
     "Figure",
     "Filled",
     "Looked",
     "Paper",
     "Pictures",
     "Reproduction",
+    "Result",
     "Scale",
     "Study",
     "Table",

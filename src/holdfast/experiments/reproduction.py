@@ -7,8 +7,9 @@ from holdfast.errors import UnknownName
 from holdfast.experiments.attacked_images import Pictures, picture
 from holdfast.experiments.figure import Figure, scaled
 from holdfast.experiments.paper import Paper
-from holdfast.experiments.run_figure import Looked, look
-from holdfast.experiments.run_table import Filled, fill, images_of, network
+from holdfast.experiments.result import Result
+from holdfast.experiments.run_figure import look
+from holdfast.experiments.run_table import fill, images_of, network
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
 from holdfast.experiments.workplace import Workplace
@@ -70,7 +71,7 @@ class Reproduction:
     """What was measured for a paper."""
 
     title: str
-    results: tuple[Filled | Looked, ...]
+    results: tuple[Result, ...]
     pictures: tuple[Pictures, ...]
     """Attacked images of every row of the first table, where the paper says which attack to show."""
 
@@ -78,10 +79,11 @@ class Reproduction:
 def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silent) -> Reproduction:
     """Fill what is wanted of a paper; each result is kept in the workplace's folder as soon as it is there."""
     scale = wanted.scale_of(paper)
-    results: list[Filled | Looked] = []
-    for name, shown in wanted.of(paper).items():
+    results: list[Result] = []
+    asked = wanted.of(paper)
+    for name, shown in asked.items():
         said = f"{paper.name} {name}"
-        result = (
+        result: Result = (
             look(said, shown, scale, place, tell)
             if isinstance(shown, Figure)
             else fill(said, shown, scale, place, tell)
@@ -89,7 +91,7 @@ def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silen
         file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{record.fingerprint(shown)[:6]}"
         keep(result, place.folder, file)
         results.append(result)
-    tables = [each.table for each in results if isinstance(each, Filled)]
+    tables = [each for each in asked.values() if isinstance(each, Table)]
     pictures = _pictures(paper, tables[0], place, tell) if tables else ()
     return Reproduction(f"{paper.title} ({scale})", tuple(results), pictures)
 

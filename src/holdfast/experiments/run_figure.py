@@ -1,7 +1,5 @@
 """A figure with what was seen in it: trains what is missing, looks where nobody has looked, reads the rest."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast import analysis
@@ -10,6 +8,7 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.figure import Figure, Study
+from holdfast.experiments.figure_result import Looked
 from holdfast.experiments.run_table import conditions, images_of, network
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage import record
@@ -21,27 +20,6 @@ from holdfast.training.registry import KINDS, named
 
 WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}
 """What a figure on disk may speak of."""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A figure's series and numbers, with everything needed to read and to repeat them."""
-
-    name: str
-    figure: Figure
-    scale: str
-    seen: Mapping[str, Mapping[str, Seen]]
-    """panel -> study -> what it saw."""
-    count: int
-    """Test images behind each."""
-    conditions: Mapping[str, str]
-    """Hardware, versions and precision."""
-
-    def labelled(self, panel: str) -> Iterator[tuple[str, analysis.Series]]:
-        """Yield what a series of a panel is called, and the series."""
-        for study, seen in self.seen[panel].items():
-            for name, series in seen.series.items():
-                yield ", ".join(word for word in (study, name) if word), series
 
 
 def look(name: str, figure: Figure, scale: str, place: Workplace, tell: Tell = silent) -> Looked:

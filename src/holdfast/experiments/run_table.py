@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
@@ -16,6 +15,7 @@ from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.table import Audit, Table, Transfer
+from holdfast.experiments.table_result import WORST, Filled
 from holdfast.experiments.workplace import Workplace
 from holdfast.models.memory_format import laid_out
 from holdfast.storage import record
@@ -24,26 +24,6 @@ from holdfast.training.folder import seconds_of
 from holdfast.training.loop import Tell, loaded, silent, train
 from holdfast.training.networks import centered
 from holdfast.training.run import Run
-
-WORST = "worst case"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A table's measured values, with everything needed to read and to repeat them."""
-
-    name: str
-    table: Table
-    scale: str
-    values: Mapping[str, Mapping[str, tuple[float, ...]]]
-    """row -> column -> one accuracy a seed, in [0, 1]."""
-    count: int
-    """Test images behind each value."""
-    train_seconds: Mapping[str, tuple[float, ...]]
-    conditions: Mapping[str, str]
-    """Hardware, versions and precision."""
-    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """row -> what its audits doubt, by name."""
 
 
 def fill(name: str, table: Table, scale: str, place: Workplace, tell: Tell = silent) -> Filled:

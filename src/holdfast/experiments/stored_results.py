@@ -1,24 +1,28 @@
 """Results on disk: one signed JSON file each, in the folder `tables` of a workplace."""
 
 from pathlib import Path
+from typing import cast
 
 from holdfast.errors import BadRecord, MissingData, require
-from holdfast.experiments.run_figure import WORDS, Looked
-from holdfast.experiments.run_table import Filled
+from holdfast.experiments.figure_result import Looked
+from holdfast.experiments.result import Result
+from holdfast.experiments.run_figure import WORDS
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
+from holdfast.experiments.table_result import Filled
 from holdfast.storage import record
 
-KINDS = (Filled, Looked, Table, Scale, Transfer, Audit)
-KNOWN = {**WORDS, **{kind.__name__: kind for kind in KINDS}}
+RESULTS = {kind.__name__: kind for kind in (Filled, Looked)}
+"""What a file may hold."""
+KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, Transfer, Audit)}}
 """What a result on disk may speak of."""
 
 
-def keep(result: Filled | Looked, folder: Path, name: str) -> None:
+def keep(result: Result, folder: Path, name: str) -> None:
     """Write a result under this name."""
     record.write_text(folder / "tables" / f"{name}.json", record.signed_json(result))
 
 
-def read_results(folder: Path) -> list[Filled | Looked]:
+def read_results(folder: Path) -> list[Result]:
     """Return the results that a folder holds.
 
     Raises:
@@ -31,13 +35,12 @@ def read_results(folder: Path) -> list[Filled | Looked]:
     return [_read(path) for path in found]
 
 
-def _read(path: Path) -> Filled | Looked:
+def _read(path: Path) -> Result:
     remedy = "run holdfast reproduce again"
     described = record.read_json(path, remedy)
     try:
         result = record.restore(described, KNOWN)
     except (BadRecord, TypeError) as error:
         raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
-    require(isinstance(result, Filled | Looked), f"{path} holds no table: {remedy}", BadRecord)
-    assert isinstance(result, Filled | Looked)
-    return result
+    require(described.get("kind") in RESULTS, f"{path} holds no table: {remedy}", BadRecord)
+    return cast("Result", result)

@@ -5,66 +5,65 @@ A band or a bar around a value is its spread over seeds, or, of one seed, what t
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from holdfast import metrics
 from holdfast.errors import BadValue, require
-from holdfast.experiments.run_table import WORST, Filled
-from holdfast.experiments.table import Column
+from holdfast.experiments.result import Cell
+from holdfast.experiments.table_result import Filled
 from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, Canvas, canvas, plain, svg_of
+from holdfast.report.text import titled
+
+Lines = Mapping[str, Mapping[str, Cell]]
+"""name of a line -> name of a place on the axis, which is a number -> what was measured there."""
 
 
 def curve(filled: Filled) -> str:
-    """Return the SVG of accuracy against the number that names each column, one line a row; a sweep turned round."""
-    filled = turned(filled) if filled.table.shown_as == "sweep" else filled
-    places = _numbers(filled.table.columns)
-    names = [textwrap.fill(row, 34) for row in filled.table.rows]
-    lines = max(name.count("\n") + 1 for name in names)
-    height = max(3.2, LINE * lines * len(names))
+    """Return the SVG of accuracy against numbers: those that name the columns, or the rows where it is a sweep."""
+    lines = _lines(filled)
+    places = _numbers(next(iter(lines.values())))
+    names = [textwrap.fill(line, 34) for line in lines]
+    most = max(name.count("\n") + 1 for name in names)
+    height = max(3.2, LINE * most * len(names))
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, filled, height)
-        low, high = min(places.values()), max(places.values())
-        margin = 0.03 * (high - low) or 0.5
-        axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=filled.table.axis, ylabel=_quantity(filled))
-        if filled.table.axis_scale == "log":
-            least = min((place for place in places.values() if place > 0), default=1.0)
-            axes.set_xscale("symlog", linthresh=least)
-            axes.xaxis.set_major_formatter(plain)
-            axes.set_xlim(low - least / 4, 1.3 * high)
-        for number, row in enumerate(filled.table.rows):
-            _draw_row(axes, filled, row, places, number)
-        last = max(places, key=lambda column: places[column])
-        ends = [_ends(filled.values[row][last], filled.count)[1] for row in filled.table.rows]
+        axes = _axes(figure, filled, height, bands(filled))
+        _scale_axes(axes, filled, places)
+        for number, cells in enumerate(lines.values()):
+            _draw_line(axes, cells, places, filled.count, number)
+        last = max(places, key=lambda place: places[place])
+        ends = [_ends(cells[last].ours, filled.count)[1] for cells in lines.values()]
         heights = [0.0 if math.isnan(end) else end for end in ends]
-        _name_rows(axes, names, heights, high, gap=100 * LINE * lines / height)
+        _name_lines(axes, names, heights, places[last], gap=100 * LINE * most / height)
         return svg_of(figure)
 
 
-def turned(filled: Filled) -> Filled:
-    """Return a sweep with rows and columns exchanged: a line for what was a column."""
-    table, some_run = filled.table, next(iter(filled.table.rows.values()))
-    values = {column: {row: filled.values[row][column] for row in table.rows} for column in table.columns}
-    published = {
-        column: {row: cells[column] for row, cells in table.published.items() if column in cells}
-        for column in table.columns
-    }
-    rows = dict.fromkeys(table.columns, some_run)
-    columns: dict[str, Column] = dict.fromkeys(table.rows, None)
-    return replace(
-        filled, values=values, table=replace(table, rows=rows, columns=columns, published=published, shown_as="curve")
-    )
+def _lines(filled: Filled) -> Lines:
+    """Return a line a row, or a line a column where the rows are numbers; a worst case is at no place on the axis."""
+    cells, columns = filled.cells, filled.table.columns
+    if filled.shown_as == "sweep":
+        return {column: {row: cells[row][column] for row in cells} for column in columns}
+    return {row: {column: cells[row][column] for column in columns} for row in cells}
+
+
+def _scale_axes(axes: Axes, filled: Filled, places: Mapping[str, float]) -> None:
+    low, high = min(places.values()), max(places.values())
+    margin = 0.03 * (high - low) or 0.5
+    axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=filled.table.axis, ylabel=_quantity(filled))
+    if filled.table.axis_scale == "log":
+        least = min((place for place in places.values() if place > 0), default=1.0)
+        axes.set_xscale("symlog", linthresh=least)
+        axes.xaxis.set_major_formatter(plain)
+        axes.set_xlim(low - least / 4, 1.3 * high)
 
 
 def overview(filled: Filled) -> str:
     """Return the SVG of a table at one glance: one line a row, on it one mark a column."""
-    columns = [*filled.table.columns, *([WORST] if filled.table.worst else [])]
-    names = [textwrap.fill(row, 34) for row in filled.table.rows]
+    columns, names = filled.columns, [textwrap.fill(row, 34) for row in filled.table.rows]
     height = sum(max(0.3, 0.1 + 0.05 * len(columns), LINE * (name.count("\n") + 1.5)) for name in names)
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, filled, height)
+        axes = _axes(figure, filled, height, bars(filled))
         axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=_quantity(filled))
         axes.set_yticks(range(len(names)), names)
         axes.hlines([row + 0.5 for row in range(len(names) - 1)], 0, 100, color="#d8d8d8", linewidth=0.6)
@@ -112,46 +111,51 @@ def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
     return 100 * max(0.0, low), 100 * mean, 100 * min(1.0, high)
 
 
-def _axes(figure: Canvas, filled: Filled, height: float) -> Axes:
-    """Return axes of this height in inches, with the title above and the meaning of the bands below."""
+def _axes(figure: Canvas, filled: Filled, height: float, below: str) -> Axes:
+    """Return axes of this height in inches, with the title above and these words below."""
     total = figure.get_figheight()
     axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
-    axes.set_title(textwrap.fill(f"{filled.table.title} ({filled.scale})", 70), loc="left")
+    axes.set_title(textwrap.fill(titled(filled), 70), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x" if filled.table.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="x" if filled.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
-    figure.text(0.1, 0.05 / total, textwrap.fill(band_words(filled), 90), color="#555555", fontsize=7.5)
+    figure.text(0.1, 0.05 / total, textwrap.fill(below, 90), color="#555555", fontsize=7.5)
     return axes
 
 
-def band_words(filled: Filled) -> str:
-    """Say what the bands and bars of a figure are."""
-    seeds = len(filled.table.seeds)
-    spread_words = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    if filled.table.shown_as == "table":
-        return f"Bars: {spread_words}; {filled.count} test images"
-    paper = "; hollow marks: the paper's" if filled.table.published else ""
-    return f"Bands: {spread_words}; {filled.count} test images{paper}"
+def bars(filled: Filled) -> str:
+    """Say what the bars of an overview are."""
+    return f"Bars: {_spread_said(filled)}"
 
 
-def _draw_row(axes: Axes, filled: Filled, row: str, places: dict[str, float], number: int) -> None:
+def bands(filled: Filled) -> str:
+    """Say what the bands and marks of a curve are."""
+    return f"Bands: {_spread_said(filled)}" + ("; hollow marks: the paper's" if filled.table.published else "")
+
+
+def _spread_said(filled: Filled) -> str:
+    seeds = len(filled.seeds)
+    said = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
+    return f"{said}; {filled.count} test images"
+
+
+def _draw_line(axes: Axes, cells: Mapping[str, Cell], places: Mapping[str, float], count: int, number: int) -> None:
     """Draw one line of a curve, its band, and the paper's values where there are any."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     x = list(places.values())
-    low, middle, high = zip(*(_ends(filled.values[row][column], filled.count) for column in places), strict=True)
+    low, middle, high = zip(*(_ends(cells[place].ours, count) for place in places), strict=True)
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.plot(x, middle, color=colour, marker=marker, markersize=5, linewidth=1.6, clip_on=False)
-    printed = filled.table.published.get(row, {})
-    theirs = [column for column in places if column in printed]
+    theirs = [(places[place], cell.theirs[0]) for place in places if (cell := cells[place]).theirs is not None]
     axes.plot(
-        [places[column] for column in theirs],
-        [printed[column][0] for column in theirs],
+        [across for across, _ in theirs],
+        [mean for _, mean in theirs],
         color=colour, marker=marker, markersize=8, zorder=3, markerfacecolor="white", linestyle="none", clip_on=False,
     )  # fmt: skip
 
 
-def _name_rows(axes: Axes, names: Sequence[str], heights: Sequence[float], x: float, gap: float) -> None:
-    """Write each row's name beside the end of its line, with its marker, so that no eye has to match colours."""
+def _name_lines(axes: Axes, names: Sequence[str], heights: Sequence[float], x: float, gap: float) -> None:
+    """Write each line's name beside the end of its line, with its marker, so that no eye has to match colours."""
     beside = axes.get_yaxis_transform()
     for number, (name, height, place) in enumerate(zip(names, heights, spread(heights, gap), strict=True)):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]

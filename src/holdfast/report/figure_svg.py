@@ -1,26 +1,47 @@
 """The figure of whatever was measured, as SVG: for the page, or as a file of its own."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from holdfast.experiments.run_figure import Looked
-from holdfast.experiments.run_table import Filled
-from holdfast.report.accuracy_figure import curve, overview
-from holdfast.report.panel_figure import panels
-
-
-def drawing(measured: Filled | Looked) -> str:
-    """Return the figure of a table, or of a figure's panels."""
-    if isinstance(measured, Looked):
-        return panels(measured)
-    return overview(measured) if measured.table.shown_as == "table" else curve(measured)
+from holdfast.experiments.result import Result
+from holdfast.report.accuracy_figure import bands, bars, curve, overview
+from holdfast.report.panel_figure import images_and_seed, panels
 
 
-def drawings(measured: Sequence[Filled | Looked]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure."""
+
+    draw: Callable[[Any], str]
+    caption: Callable[[Any], str]
+
+
+KINDS: Mapping[str, Kind] = {
+    "table": Kind(overview, bars),
+    "curve": Kind(curve, bands),
+    "sweep": Kind(curve, bands),
+    "panels": Kind(panels, images_and_seed),
+}
+"""By what a result is shown as."""
+
+
+def drawing(result: Result) -> str:
+    """Return the figure of a result."""
+    return KINDS[result.shown_as].draw(result)
+
+
+def caption(result: Result) -> str:
+    """Say what its bars, bands and points are."""
+    return KINDS[result.shown_as].caption(result)
+
+
+def drawings(results: Sequence[Result]) -> dict[str, str]:
     """Return the figure of each by the name of a file, as in sim-figure-3-short.svg; a second of one name has a 2."""
     found: dict[str, str] = {}
     known: Counter[str] = Counter()
-    for each in measured:
+    for each in results:
         name = f"{each.name}-{each.scale}".replace(" ", "-")
         known[name] += 1
         found[f"{name}-{known[name]}.svg" if known[name] > 1 else f"{name}.svg"] = drawing(each)

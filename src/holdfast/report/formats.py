@@ -3,15 +3,14 @@
 import json
 from collections.abc import Sequence
 
-from holdfast.experiments.run_figure import Looked
-from holdfast.experiments.run_table import Filled
+from holdfast.experiments.result import Result
 from holdfast.report.html_paper import page
-from holdfast.report.text import sheet, sheet_of_figure, to_json, to_latex, to_markdown, to_text
+from holdfast.report.text import text_table, to_json, to_latex, to_markdown, to_text
 
 FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
 
 
-def render(results: Sequence[Filled | Looked], form: str) -> str:
+def render(results: Sequence[Result], form: str) -> str:
     """Return results in one of the formats; JSON is one object, and results of one name in it are numbered."""
     if form == "html":
         return page("holdfast", results, [])
@@ -21,5 +20,4 @@ def render(results: Sequence[Filled | Looked], form: str) -> str:
             each.name if names.count(each.name) == 1 else f"{each.name} {number}": json.loads(to_json(each))
             for number, each in enumerate(results, 1)
         })  # fmt: skip
-    sheets = [sheet(each) if isinstance(each, Filled) else sheet_of_figure(each) for each in results]
-    return "\n\n".join(FORMATS[form](each) for each in sheets)
+    return "\n\n".join(FORMATS[form](text_table(each)) for each in results)

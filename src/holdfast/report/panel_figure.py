@@ -5,7 +5,7 @@ import textwrap
 from typing import Any
 
 from holdfast.analysis import Series
-from holdfast.experiments.run_figure import Looked
+from holdfast.experiments.figure_result import Looked
 from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 
 ACROSS = 3
@@ -38,6 +38,11 @@ def panels(looked: Looked) -> str:
             loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
         )  # fmt: skip
         return svg_of(drawn)
+
+
+def images_and_seed(looked: Looked) -> str:
+    """Say what is behind the lines and points of a figure."""
+    return f"{looked.count} test images, seed {looked.figure.seed}"
 
 
 def _draw_panel(axes: Axes, looked: Looked, title: str, names: list[str]) -> dict[str, Any]:

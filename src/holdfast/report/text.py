@@ -1,4 +1,4 @@
-"""A filled table as lines of text cells, and those as plain text, Markdown, LaTeX and JSON."""
+"""A result as lines of text cells, and those as plain text, Markdown and LaTeX; JSON keeps the numbers."""
 
 import math
 import re
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast import metrics
-from holdfast.experiments.run_figure import Looked
-from holdfast.experiments.run_table import WORST, Filled
-from holdfast.experiments.table import Audit
+from holdfast.experiments.result import Cell, Result
 from holdfast.storage import record
 
 DIVERGED = "diverged"
@@ -16,119 +14,94 @@ DIVERGED = "diverged"
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A title, a header, rows of text and notes: a table ready to be set."""
+class TextCell:
+    """Our value, and the paper's where it printed one."""
+
+    ours: str = ""
+    theirs: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.ours} | {self.theirs}" if self.theirs else self.ours
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A title, columns, rows of text and notes: a table ready to be set."""
 
     title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[TextCell, ...]], ...]
+    how_to_read: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def compared(self) -> bool:
+        """Whether any cell has a value of the paper beside ours."""
+        return any(cell.theirs for _, cells in self.rows for cell in cells)
 
-def sheet(filled: Filled) -> Sheet:
-    """Return our numbers in percent, mean (std) over seeds, with the paper's behind a bar where it printed any."""
-    table = filled.table
-    columns = [*table.columns, *([WORST] if table.worst else [])]
-    body = tuple(
-        (row, *(_cell(filled.values[row][column], table.published.get(row, {}).get(column)) for column in columns))
-        for row in table.rows
+    @property
+    def lines(self) -> list[list[str]]:
+        """The header and the rows, as words."""
+        return [["", *self.columns], *([row, *map(str, cells)] for row, cells in self.rows)]
+
+    @property
+    def below(self) -> list[str]:
+        """What stands under the rows."""
+        return [*self.how_to_read, *(["ours | the paper's"] if self.compared else []), *self.notes]
+
+
+def text_table(result: Result) -> TextTable:
+    """Return our values, over seeds as mean (std), and the paper's where it printed any."""
+    rows = tuple(
+        (row, tuple(_cell(cells.get(column), result.unit) for column in result.columns))
+        for row, cells in result.cells.items()
     )
-    seeds = len(table.seeds)
-    counted = f"Top-{table.top} accuracy in %, an upper bound on what holds; {filled.count} test images, "
-    counted += f"mean (std) over {seeds} seeds" if seeds > 1 else f"seed {table.seeds[0]}"
-    half = 50 * (lambda ends: ends[1] - ends[0])(metrics.interval(0.5, filled.count))
-    notes = [counted, f"95 % interval of one value from the number of images alone: at most +-{half:.1f} points"]
-    if table.published:
-        notes.append("ours | the paper's")
-    notes += [f"{name}: {words}" for name, words in filled.conditions.items()]
-    notes += [*_audits(filled), *_times(filled)]
-    return Sheet(f"{table.title} ({filled.scale})", ("", *columns), body, (*notes, *table.notes))
+    return TextTable(titled(result), result.columns, rows, result.how_to_read, result.notes)
 
 
-def _audits(filled: Filled) -> list[str]:
-    """Say what an audit in the columns is, and what it doubts."""
-    audits = {name: column for name, column in filled.table.columns.items() if isinstance(column, Audit)}
-    said = [
-        f"{name}: what holdfast.audit leaves standing with effort {column.effort}, "
-        f"on the first {min(column.limit or filled.count, filled.count)} of these images"
-        for name, column in audits.items()
-    ]
-    doubts = [f"{row} ({', '.join(names)})" for row, names in filled.doubts.items() if names]
-    nothing = [] if doubts or not audits else ["the audits doubt nothing"]
-    return [*said, *nothing, *([f"the audits doubt: {'; '.join(doubts)}"] if doubts else [])]
+def titled(result: Result) -> str:
+    """Return the title, and the scale that it was measured at."""
+    return f"{result.title} ({result.scale})"
 
 
-def _times(filled: Filled) -> list[str]:
-    """Say how long each row trained, and how that compares with the shortest."""
-    means = {row: metrics.mean_std(seconds)[0] for row, seconds in filled.train_seconds.items() if seconds}
-    if len(means) < 2 or min(means.values()) <= 0:
-        return []
-    shortest = min(means.values())
-    told = [f"{row} {seconds:.0f} s ({seconds / shortest:.2f})" for row, seconds in means.items()]
-    return [f"mean training time, and its ratio to the shortest: {', '.join(told)}"]
+def _cell(cell: Cell | None, unit: str) -> TextCell:
+    if cell is None:
+        return TextCell()
+    theirs = "" if cell.theirs is None else _printed(cell.theirs)
+    return TextCell(_percent(cell.ours) if unit == "%" else f"{cell.ours[0]:.3g}", theirs)
 
 
-def sheet_of_figure(looked: Looked) -> Sheet:
-    """Return a line for each series, with its height at each x, and a line for the numbers of each study.
-
-    Clouds of points say nothing as numbers; of them only the study's own numbers are shown.
-    """
-    lines: dict[str, dict[str, str]] = {}
-    for panel, studies in looked.seen.items():
-        for name, series in looked.labelled(panel):
-            if series.joined:
-                heights = zip(series.x, series.y, strict=True)
-                lines[_words(panel, name)] = {f"{x:g}": f"{y:.3g}" for x, y in heights}
-        for study, seen in studies.items():
-            line = lines.setdefault(_words(panel, study), {})
-            line |= {name: f"{value:.3g}" for name, value in seen.numbers.items()}
-    lines = {name: line for name, line in lines.items() if line}
-    header = list(dict.fromkeys(column for line in lines.values() for column in line))
-    body = tuple((name, *(line.get(column, "") for column in header)) for name, line in lines.items())
-    figure = looked.figure
-    axes = [f"columns: {figure.x}; values: {figure.y}"] if figure.x else []
-    counted = f"{looked.count} test images, seed {figure.seed}"
-    told = [f"{name}: {words}" for name, words in looked.conditions.items()]
-    return Sheet(f"{figure.title} ({looked.scale})", ("", *header), body, (*axes, counted, *told, *figure.notes))
-
-
-def _words(*words: str) -> str:
-    return ": ".join(word for word in words if word)
-
-
-def _cell(values: Sequence[float], published: tuple[float, float] | None) -> str:
+def _percent(values: Sequence[float]) -> str:
     mean, std = metrics.mean_std(values)
-    ours = f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
-    ours = DIVERGED if math.isnan(mean) else ours
-    return ours if published is None else f"{ours} | {printed(published)}"
+    if math.isnan(mean):
+        return DIVERGED
+    return f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
 
 
-def printed(published: tuple[float, float]) -> str:
+def _printed(published: tuple[float, float]) -> str:
     """Return a paper's value as it prints it, without a deviation where it gives none."""
     mean, std = published
     return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ({std:.2f})"
 
 
-def to_text(shown: Sheet) -> str:
-    """Return the sheet in columns, for a terminal or a log."""
-    lines = [shown.header, *shown.rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(shown.header))]
+def to_text(shown: TextTable) -> str:
+    """Return the table in columns, for a terminal or a log."""
+    widths = [max(map(len, column)) for column in zip(*shown.lines, strict=True)]
     set_lines = [
         "  ".join(
             [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
         )
-        for line in lines
+        for line in shown.lines
     ]
     rule = "-" * len(set_lines[0])
-    return "\n".join([shown.title, rule, set_lines[0], rule, *set_lines[1:], rule, *shown.notes])
+    return "\n".join([shown.title, rule, set_lines[0], rule, *set_lines[1:], rule, *shown.below])
 
 
-def to_markdown(shown: Sheet) -> str:
-    """Return the sheet as a Markdown table."""
-    lines = [[_md(cell) for cell in line] for line in (shown.header, *shown.rows)]
-    set_lines = ["| " + " | ".join(line) + " |" for line in lines]
-    rule = "|---|" + "---:|" * (len(shown.header) - 1)
-    notes = [f"- {_md(note)}" for note in shown.notes]
+def to_markdown(shown: TextTable) -> str:
+    """Return the table in Markdown."""
+    set_lines = ["| " + " | ".join(map(_md, line)) + " |" for line in shown.lines]
+    rule = "|---|" + "---:|" * len(shown.columns)
+    notes = [f"- {_md(note)}" for note in shown.below]
     return "\n".join([f"**{_md(shown.title)}**", "", set_lines[0], rule, *set_lines[1:], "", *notes])
 
 
@@ -137,14 +110,14 @@ def _md(text: str) -> str:
     return re.sub(r"([\\`*_|<>$])", r"\\\1", text)
 
 
-def to_latex(shown: Sheet) -> str:
-    """Return the sheet as a LaTeX table for the booktabs package."""
-    columns = "l" + "r" * (len(shown.header) - 1)
-    lines = [" & ".join(_tex(cell) for cell in line) + r" \\" for line in (shown.header, *shown.rows)]
+def to_latex(shown: TextTable) -> str:
+    """Return the table in LaTeX, for the booktabs package."""
+    columns = "l" + "r" * len(shown.columns)
+    lines = [" & ".join(map(_tex, line)) + r" \\" for line in shown.lines]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_tex(shown.title)}. {_tex('; '.join(shown.notes))}}}",
+            rf"\caption{{{_tex(shown.title)}. {_tex('; '.join(shown.below))}}}",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             lines[0],
@@ -172,6 +145,6 @@ def _tex(text: str) -> str:
     return "".join(special.get(sign, sign) for sign in text)
 
 
-def to_json(filled: Filled | Looked) -> str:
-    """Return the values of every seed, and the whole table as described, on one page of JSON."""
-    return record.signed_json(filled)
+def to_json(result: Result) -> str:
+    """Return the values of every seed, and all that was asked for as described, on one page of JSON."""
+    return record.signed_json(result)

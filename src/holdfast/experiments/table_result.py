@@ -1,0 +1,113 @@
+"""A table with our numbers in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from holdfast import metrics
+from holdfast.experiments.result import Cell, Cells
+from holdfast.experiments.table import Audit, Column, Table
+from holdfast.training.run import Run
+
+WORST = "worst case"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A table's measured values, with everything needed to read and to repeat them."""
+
+    name: str
+    table: Table
+    scale: str
+    values: Mapping[str, Mapping[str, tuple[float, ...]]]
+    """row -> column -> one accuracy a seed, in [0, 1]."""
+    count: int
+    """Test images behind each value."""
+    train_seconds: Mapping[str, tuple[float, ...]]
+    conditions: Mapping[str, str]
+    """Hardware, versions and precision."""
+    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """row -> what its audits doubt, by name."""
+
+    unit: ClassVar[Literal["%"]] = "%"
+
+    @property
+    def title(self) -> str:
+        """What the table is called."""
+        return self.table.title
+
+    @property
+    def shown_as(self) -> Literal["table", "curve", "sweep"]:
+        """How it is drawn."""
+        return self.table.shown_as
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds behind each value."""
+        return self.table.seeds
+
+    @property
+    def runs(self) -> Mapping[str, Run]:
+        """The run of each row."""
+        return self.table.rows
+
+    @property
+    def ways(self) -> Mapping[str, Column]:
+        """What each row met."""
+        return self.table.columns
+
+    @property
+    def worst(self) -> tuple[str, ...]:
+        """The columns whose worst case an image is the last column."""
+        return self.table.worst
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, and the worst case of some."""
+        return (*self.table.columns, *([WORST] if self.table.worst else []))
+
+    @property
+    def cells(self) -> Cells:
+        """Our accuracies beside the paper's."""
+        printed = self.table.published
+        return {
+            row: {column: Cell(self.values[row][column], printed.get(row, {}).get(column)) for column in self.columns}
+            for row in self.table.rows
+        }
+
+    @property
+    def how_to_read(self) -> tuple[str, ...]:
+        """What the accuracies are, and how sure each is."""
+        seeds = len(self.seeds)
+        counted = f"Top-{self.table.top} accuracy in %, an upper bound on what holds; {self.count} test images, "
+        counted += f"mean (std) over {seeds} seeds" if seeds > 1 else f"seed {self.seeds[0]}"
+        low, high = metrics.interval(0.5, self.count)
+        half = f"at most +-{50 * (high - low):.1f} points"
+        return counted, f"95 % interval of one value from the number of images alone: {half}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The conditions, the audits and what they doubt, how long the rows trained, and the table's own notes."""
+        said = [f"{name}: {words}" for name, words in self.conditions.items()]
+        return (*said, *self._audits(), *self._times(), *self.table.notes)
+
+    def _audits(self) -> list[str]:
+        """Say what an audit in the columns is, and what it doubts."""
+        audits = {name: column for name, column in self.table.columns.items() if isinstance(column, Audit)}
+        said = [
+            f"{name}: what holdfast.audit leaves standing with effort {column.effort}, "
+            f"on the first {min(column.limit or self.count, self.count)} of these images"
+            for name, column in audits.items()
+        ]
+        doubts = [f"{row} ({', '.join(names)})" for row, names in self.doubts.items() if names]
+        nothing = [] if doubts or not audits else ["the audits doubt nothing"]
+        return [*said, *nothing, *([f"the audits doubt: {'; '.join(doubts)}"] if doubts else [])]
+
+    def _times(self) -> list[str]:
+        """Say how long each row trained, and how that compares with the shortest."""
+        means = {row: metrics.mean_std(seconds)[0] for row, seconds in self.train_seconds.items() if seconds}
+        if len(means) < 2 or min(means.values()) <= 0:
+            return []
+        shortest = min(means.values())
+        told = [f"{row} {seconds:.0f} s ({seconds / shortest:.2f})" for row, seconds in means.items()]
+        return [f"mean training time, and its ratio to the shortest: {', '.join(told)}"]

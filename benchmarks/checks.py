@@ -30,7 +30,7 @@ from holdfast.auditing.checks import look_at_attacks, look_at_model
 from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT
 from holdfast.auditing.engine import Begun, Subject, go_on, run_moves, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
-from holdfast.auditing.report import RANDOM_OUTPUT
+from holdfast.auditing.findings import RANDOM_OUTPUT
 from holdfast.auditing.schedule import moves_of
 from holdfast.auditing.surrogate import fast_copy
 from holdfast.metrics import share_of

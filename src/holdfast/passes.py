@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import astuple, dataclass, field
 
 
 @dataclass
@@ -24,16 +23,17 @@ class Passes:
         return self.forwards + self.backwards
 
 
-class Spent(NamedTuple):
-    """What something cost: passes, each of one image, and seconds."""
+@dataclass(frozen=True)
+class Spent:
+    """What something cost: passes, each of one image, and seconds, in which equal costs may differ."""
 
     forwards: int = 0
     backwards: int = 0
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
 
     def and_also(self, *others: "Spent") -> "Spent":
         """Return the sum of this and others."""
-        return Spent(*map(sum, zip(self, *others, strict=True)))
+        return Spent(*(sum(parts) for parts in zip(*map(astuple, (self, *others)), strict=True)))
 
 
 _counters: ContextVar[tuple[Passes, ...]] = ContextVar("holdfast_passes", default=())

@@ -14,10 +14,12 @@ from holdfast.attacks import APGD, APGDT, FGSM, PGD, Square
 from holdfast.auditing import checks
 from holdfast.auditing.checks import look_at_attacks, look_at_model
 from holdfast.auditing.checks_rations import SHARE, Ration
-from holdfast.auditing.checks_registry import AFTER, BEFORE, Kind
+from holdfast.auditing.checks_registry import AFTER, BEFORE
+from holdfast.auditing.checks_scene import Kind
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.engine_state import Progress
-from holdfast.auditing.report import Check, Finding, Report, Stage, State, suspicion
+from holdfast.auditing.findings import Check, Finding, State, suspicion
+from holdfast.auditing.report import Report, Stage
 from holdfast.data import ImageSet, load
 from holdfast.errors import BadImages
 from holdfast.objectives import margin

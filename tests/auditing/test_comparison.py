@@ -10,7 +10,7 @@ from torch import nn
 from holdfast import L2, Comparison, Linf, Report, audit, compare
 from holdfast.auditing.comparison import paired_interval, two_sided
 from holdfast.auditing.engine_state import CLEAN, STANDS
-from holdfast.auditing.report import Check
+from holdfast.auditing.findings import Check
 from holdfast.errors import UsageError
 from holdfast.storage import record
 

@@ -13,7 +13,7 @@ from holdfast.attacks import FGSM, PDPGD, SigmaZero
 from holdfast.auditing import entry, schedule
 from holdfast.auditing.checks import misled
 from holdfast.auditing.engine import Move
-from holdfast.auditing.report import Check
+from holdfast.auditing.findings import Check
 from holdfast.auditing.schedule import moves_of
 from holdfast.errors import BadValue
 from holdfast.evaluation import judge

@@ -12,7 +12,7 @@ from holdfast import L0, ImageSet, Linf, Report
 from holdfast.auditing import Stage
 from holdfast.auditing.comparison import compare
 from holdfast.auditing.engine_state import CLEAN, STANDS
-from holdfast.auditing.report import Check
+from holdfast.auditing.findings import Check
 from holdfast.auditing.report_json import Origin, as_json
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.passes import Spent

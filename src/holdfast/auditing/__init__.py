@@ -3,6 +3,7 @@
 from holdfast.auditing.autoattack import AutoAttack, published
 from holdfast.auditing.comparison import Comparison, compare
 from holdfast.auditing.entry import audit
-from holdfast.auditing.report import Cost, Doubt, Report, Stage
+from holdfast.auditing.findings import Doubt
+from holdfast.auditing.report import Cost, Report, Stage
 
 __all__ = ["AutoAttack", "Comparison", "Cost", "Doubt", "Report", "Stage", "audit", "compare", "published"]

@@ -15,10 +15,12 @@ import torch
 from holdfast.attacks.inputs import check
 from holdfast.auditing.checks_attacks import part, wrong
 from holdfast.auditing.checks_rations import step_for
-from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT, Kind, Scene
+from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT
+from holdfast.auditing.checks_scene import Kind, Scene
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import CLEAN, Progress
-from holdfast.auditing.report import RANDOM_OUTPUT, Check, Finding, Stage, not_applicable
+from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Finding, not_applicable
+from holdfast.auditing.report import Stage
 from holdfast.auditing.surrogate_steadiness import generators_put_back
 from holdfast.errors import NoGradient, reason
 from holdfast.passes import Spent, costed

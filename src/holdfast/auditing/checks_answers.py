@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from holdfast.attacks.attack import at_rest
 from holdfast.auditing.engine import Subject
-from holdfast.auditing.report import Finding, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.passes import spend
 from holdfast.rng import Stream
 from holdfast.types import Images, Logits, Network, PerImage

@@ -14,7 +14,7 @@ import torch
 from holdfast.attacks import APGD, FGSM, ODI, PGD, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.auditing.engine import Subject
-from holdfast.auditing.report import Finding, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, is_correct, margin
 from holdfast.passes import spend

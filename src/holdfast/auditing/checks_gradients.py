@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.auditing.checks_answers import ask, inside, resolution
 from holdfast.auditing.engine import Subject
-from holdfast.auditing.report import Finding, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.rng import Stream

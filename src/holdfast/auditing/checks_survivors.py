@@ -9,7 +9,8 @@ from holdfast.attacks import APGDT, DDN, FABT, PGD, Attack, MultiTargeted, OnePi
 from holdfast.auditing.checks_attacks import attacked, broken, climb, part, standing, wrong
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import STANDS, Progress
-from holdfast.auditing.report import Finding, Stage, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.report import Stage
 from holdfast.errors import NoGradient
 from holdfast.evaluation import judge
 from holdfast.metrics import interval, share_of

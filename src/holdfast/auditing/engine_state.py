@@ -1,7 +1,7 @@
 """How far an ensemble of attacks has come: what an interrupted one goes on from."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import torch
@@ -104,7 +104,9 @@ def write(path: Path, progress: Progress) -> None:
         "bands": turn.bands,
         "at": torch.tensor([turn.move, int(turn.telling), progress.done, progress.step]),
         "first": torch.tensor(progress.first, dtype=torch.float64),
-        **{f"check.{name}": torch.tensor(cost, dtype=torch.float64) for name, cost in progress.checked.items()},
+        **{
+            f"check.{name}": torch.tensor(astuple(cost), dtype=torch.float64) for name, cost in progress.checked.items()
+        },
         **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
     }
     record.write_tensors(path, tensors, audit=path.stem)

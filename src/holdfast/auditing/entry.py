@@ -14,7 +14,8 @@ from holdfast.auditing.checks_registry import OF_COPY
 from holdfast.auditing.distributed import check_same, first_ones
 from holdfast.auditing.engine import Begun, Subject, Tell, go_on, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
-from holdfast.auditing.report import Check, Report, Stage
+from holdfast.auditing.findings import Check
+from holdfast.auditing.report import Report, Stage
 from holdfast.auditing.schedule import moves_of, plan_of
 from holdfast.auditing.surrogate import fast_copy, known_precision
 from holdfast.errors import BadValue, require
@@ -55,16 +56,22 @@ def audit(
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
     images, labels = auditable(model, images, labels, effort, seed, batch, folder)
     moves, precision = moves_of(effort, threat), known_precision(precision)
-    right, pixels = (record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images)))
-    check_same(right, pixels, record.brief(threat), effort, seed, batch, precision)
+    names = [record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
+    check_same(*names, record.brief(threat), effort, seed, batch, precision)
     with costed() as copying:
         judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
         spend(forwards=len(images[:2]))
         copy = fast_copy(model, images, precision)
     subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
-    checks = first_ones(look_at_model(subject, threat))
     begun = Begun.of(subject, moves, folder, tell, effort)
+    checks = charged(carried_out(subject, threat, effort, begun, tell), *copying)
+    return report_of(subject, threat, effort, begun, checks, names, precision)
+
+
+def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tell: Tell) -> tuple[Check, ...]:
+    """Make the steps of the plan that are asked for, and return what all checks found."""
     found, plan = begun.progress, plan_of(effort, threat)
+    checks = first_ones(look_at_model(subject, threat))
     for number, step in enumerate(plan):
         # An audit that was stopped in this step, or in a later one, had looked at the checks before.
         if found.step < number and step.if_misled and not misled(checks):
@@ -74,23 +81,37 @@ def audit(
             go_on(subject, begun, step.choose, tell)
             looked = look_at_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
             checks = first_ones(looked)
-    checks = charged(checks, *copying)
+    return checks
+
+
+def report_of(
+    subject: Subject,
+    threat: Threat,
+    effort: str,
+    begun: Begun,
+    checks: tuple[Check, ...],
+    names: list[str],
+    precision: str,
+) -> Report:
+    """Return the report of what was found; `names` are those of the labels and of the images."""
+    found, images = begun.progress, subject.images
     stages, broken_by = those_shown(stages_of(begun), found.broken_by)
+    cost = Spent().and_also(*(check.spent for check in checks))
     return Report(
         threat,
         effort,
-        int(seed),  # JSON has no numbers of numpy
-        adversarial(found, images),
-        broken_by,
-        (*stages, Stage("checks", 0, 0, *Spent().and_also(*(check.spent for check in checks)))),
-        checks,
-        copy.words,
-        found.margin,
-        found.best.to(images.device),
-        right,
-        pixels,
-        precision,
-        None if effort == "autoattack" else further(begun.moves, found),
+        seed=int(subject.seed),  # JSON has no numbers of numpy
+        adversarial=adversarial(found, images),
+        broken_by=broken_by,
+        stages=(*stages, Stage("checks", 0, 0, cost.forwards, cost.backwards, cost.seconds)),
+        checks=checks,
+        crafted_on=subject.words,
+        margin=found.margin,
+        best=found.best.to(images.device),
+        labels_fingerprint=names[0],
+        images_fingerprint=names[1],
+        precision=precision,
+        further=None if effort == "autoattack" else further(begun.moves, found),
     )
 
 

@@ -1,13 +1,12 @@
 """What an audit says: how many images hold, how sure that is, what it cost, and why one might not believe it."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from holdfast.auditing.engine_state import CLEAN, STANDS
+from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Doubt, suspicion
 from holdfast.metrics import interval, share_of
-from holdfast.passes import Spent
 from holdfast.threats import Threat
 from holdfast.types import Flags, Images, Index, PerImage
 
@@ -19,65 +18,9 @@ class Cost(NamedTuple):
     backwards: float
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """One reason not to believe a robust accuracy."""
-
-    name: str
-    figure: float
-    """The number that raised it."""
-    meaning: str
-    """What it says, and what to do about it, in plain words."""
-
-
 SETTLED, OF_FEW = 0.001, 0.005
 """An audit is settled where as many passes again are expected to break less than this share of the images; of fewer
 than a thousand less than one image, and of fewer than two hundred less than the second share."""
-RANDOM_OUTPUT = "random output"
-"""The name of the check of networks that answer at random."""
-State = Literal["raised", "passed", "not applicable", "could not run"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found: its state, the figure beside the criterion, and what that means."""
-
-    state: State
-    figure: float | None = None
-    """What was measured; None where nothing was."""
-    criterion: float | None = None
-    """The figure above which the check raises a doubt."""
-    words: str = ""
-    """What a raised doubt means, why a check does not apply, or the line of the error that stopped it."""
-
-
-@dataclass(frozen=True)
-class Check(Finding):
-    """A check of the registry, and what it found."""
-
-    name: str = ""
-    spent: Spent = Spent()
-    """What it cost, every time that it was made; what other checks had found is free."""
-
-    @property
-    def passes(self) -> int:
-        """Forwards and backwards of single images together."""
-        return self.spent.forwards + self.spent.backwards
-
-
-def above(criterion: float, figure: float, meaning: str) -> Finding:
-    """Return a finding that raises a doubt where the figure is above the criterion, or is not a number."""
-    return finding(not figure <= criterion, criterion, figure, meaning)
-
-
-def finding(raised: bool, criterion: float, figure: float, meaning: str) -> Finding:
-    """Return the finding of a criterion that has several parts; `figure` and `criterion` are those of one of them."""
-    return Finding("raised", figure, criterion, meaning) if raised else Finding("passed", figure, criterion)
-
-
-def not_applicable(why: str) -> Finding:
-    """Return the finding of a check that says nothing about this network, and why."""
-    return Finding("not applicable", words=why)
 
 
 @dataclass(frozen=True)
@@ -240,16 +183,3 @@ class Report:
 def settled_below(count: int) -> float:
     """Return the number of images that as many passes again must not be expected to break in a settled audit."""
     return max(SETTLED * count, min(1.0, OF_FEW * count))
-
-
-def suspicion(checks: tuple[Check, ...]) -> str:
-    """Say in a few words what checks found; that nothing is suspicious only where every check ran."""
-    if not checks:
-        return "no check was made"
-    count = Counter(check.state for check in checks)
-    states: tuple[State, ...] = ("raised", "could not run", "passed", "not applicable")
-    parts = ", ".join(f"{count[state]} {state}" for state in states if count[state])
-    if count["passed"] == len(checks):
-        return f"nothing is suspicious ({parts})"
-    quiet = not count["raised"] and not count["could not run"]
-    return f"no check raised a doubt ({parts})" if quiet else f"of {len(checks)} checks {parts}"

@@ -7,7 +7,8 @@ from typing import Any
 
 from holdfast.auditing.checks_registry import criterion_of
 from holdfast.auditing.comparison import Comparison
-from holdfast.auditing.report import Check, Report
+from holdfast.auditing.findings import Check
+from holdfast.auditing.report import Report
 from holdfast.storage import record
 
 Written = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.auditing import Report
 from holdfast.auditing.checks_registry import criterion_of
 from holdfast.auditing.comparison import Comparison
-from holdfast.auditing.report import Check
+from holdfast.auditing.findings import Check
 from holdfast.auditing.report_json import Origin
 from holdfast.experiments.attacked_images import Pictures, looked_at
 from holdfast.report.image_grid import gallery

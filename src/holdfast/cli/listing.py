@@ -9,15 +9,20 @@ from holdfast.errors import UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
 
 
-def run_list(args: Sequence[str]) -> int:
-    """holdfast list [attacks | methods | models | data | papers]."""
-    kinds: Mapping[str, Mapping[str, str]] = {
+def listed() -> Mapping[str, Mapping[str, str]]:
+    """Return what can be listed: a line by each name, by the kind of thing."""
+    return {
         "attacks": {name: _line(kind) for name, kind in ATTACKS.items()},
         "methods": {name: _line(kind) for name, kind in METHODS.items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
         "papers": known_papers(),
     }
+
+
+def run_list(args: Sequence[str]) -> int:
+    """holdfast list [attacks | methods | models | data | papers]."""
+    kinds = listed()
     if args and args[0] in ("-h", "--help"):
         print(f"usage: holdfast list [{' | '.join(kinds)}]")
         return 0

@@ -14,6 +14,7 @@ import torch
 from holdfast import __version__
 from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
+from holdfast.cli.completion import print_completion
 from holdfast.cli.listing import run_list
 from holdfast.cli.reproduce import run_report, run_reproduce
 from holdfast.cli.terminal import flushed, silence, usable_streams
@@ -80,10 +81,13 @@ def answered(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: holdfast VERB ...   (holdfast VERB --help says more)\n")
         print("\n".join(f"  {verb:<10} {line}" for verb, (_, line) in VERBS.items()))
+        print("\nholdfast --version; holdfast --print-completion bash, or zsh: what completes words in that shell")
         return 0 if words else 2
     if words[0] == "--version":
         print(f"holdfast {__version__}")
         return 0
+    if words[0] == "--print-completion":
+        return print_completion(words[1:], {verb: run for verb, (run, _) in VERBS.items()})
     if words[0] not in VERBS:
         raise UnknownName("verb", words[0], VERBS)
     return VERBS[words[0]][0](words[1:])

@@ -70,7 +70,7 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
         "trades",
         "--schedule",
         "triangle",
-        "--augment=CropFlip",
+        "--AUGMENT=CropFlip",
         "--optimizer.lr",
         "0.002",
         "--augment.pad",

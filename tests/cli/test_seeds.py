@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli.seeds import on_average
+from holdfast.cli.seeds import of_seed, on_average
+from holdfast.errors import UsageError
 from holdfast.training.networks import read_run
 from tests.cli.saying import said
 
@@ -43,6 +44,16 @@ def test_a_run_a_seed_is_kept_beside_the_others_and_a_network_a_seed_is_audited(
     status, out, _ = said(capsys, *words, "--resume", "--require", "1")
     assert status == 3
     assert f"{two}: robust accuracy at most: {on_average(reached, (3, 5))}" in out
+
+
+def test_seeds_are_audited_each_by_its_own_network_or_all_by_one(tmp_path: Path) -> None:
+    name = str(tmp_path / "run")
+    assert of_seed(name, 0, (0, 1)) == name
+    assert of_seed(name, 0, ()) == name
+    (tmp_path / "run-seed-0").mkdir()
+    assert of_seed(name, 0, (0,)) == f"{name}-seed-0"
+    with pytest.raises(UsageError, match="run-seed-1"):
+        of_seed(name, 0, (0, 1))
 
 
 def test_the_mean_of_one_seed_has_no_deviation() -> None:

@@ -65,7 +65,7 @@ def one_audit(options: Audit, names: Sequence[str], device: torch.device, comman
     # What a person's own file prints would break the one object that --json promises.
     aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with aside:
-        mine = [of_seed(name, options.seed) for name in names] if options.seeds else names
+        mine = [of_seed(name, options.seed, options.seeds) for name in names]
         subjects = [each.to(device) for each in resolved(options.given, mine, options.other_model)]
         tell_assumed(subjects)
     with kept_alone(options):

@@ -52,8 +52,8 @@ class Audit:
     """The other network's architecture; that of --model where none is given."""
     seed: int = 0
     seeds: tuple[int, ...] = ()
-    """Audit once with each of these seeds, into FOLDER-seed-N; of runs that train made with --seeds, each its own. The
-    mean and standard deviation of the robust accuracies are printed."""
+    """Audit once with each of these seeds, into FOLDER-seed-N: the run in NETWORK-seed-N, where train --seeds made one,
+    else the network itself. The mean and standard deviation of the robust accuracies are printed."""
     precision: str = "float32"
     """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
     batch: int = 250

@@ -20,10 +20,18 @@ def beside(folder: Path, seed: int) -> Path:
     return Path(f"{folder}-seed-{seed}")
 
 
-def of_seed(name: str, seed: int) -> str:
-    """Return the network of one seed where `train --seeds` made one a seed, else the network itself."""
-    own = beside(Path(name), seed)
-    return str(own) if own.is_dir() and not Path(name).exists() else name
+def of_seed(name: str, seed: int, seeds: Sequence[int]) -> str:
+    """Return the network of one of the seeds, where `train --seeds` made one a seed, else the network itself.
+
+    Raises:
+        UsageError: some seeds have a network of their own, and others have none.
+    """
+    own = {each: beside(Path(name), each) for each in seeds}
+    missing = [str(folder) for folder in own.values() if not folder.is_dir()]
+    if len(missing) == len(own):
+        return name
+    require(not missing, f"{', '.join(missing)}: no such folder, but other seeds of {name} have theirs", UsageError)
+    return str(own[seed])
 
 
 def on_average(shares: Sequence[float], seeds: Sequence[int]) -> str:

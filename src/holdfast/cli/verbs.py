@@ -90,7 +90,13 @@ def answered(words: Sequence[str]) -> int:
         return print_completion(words[1:], {verb: run for verb, (run, _) in VERBS.items()})
     if words[0] not in VERBS:
         raise UnknownName("verb", words[0], VERBS)
-    return VERBS[words[0]][0](words[1:])
+    return VERBS[words[0]][0]([_in_lower_case(word) for word in words[1:]])
+
+
+def _in_lower_case(word: str) -> str:
+    """Return an option with its name in lower case, as all of them are, and its value as it is."""
+    name, equals, value = word.partition("=")
+    return f"{name.lower()}{equals}{value}" if word.startswith("--") else word
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 import torch
 
 from holdfast import L0, L1
-from holdfast.attacks.balls import onto_ball
 from holdfast.threats import Threat
 from tests.attacks.shortest import ALL
 
@@ -13,21 +12,21 @@ def test_onto_ball_leaves_what_is_inside_and_lands_on_the_ball(norm: type[Threat
     change = torch.randn(50, 3, 5, 5)
     change[:, :, 0] = 0
     length, zero = norm().distance(change, torch.zeros_like(change)), torch.zeros_like(change)
-    assert torch.equal(onto_ball(norm(), change, length * 1.01), change)
-    assert torch.equal(onto_ball(norm(), change, torch.full_like(length, torch.inf)), change)
-    assert torch.equal(onto_ball(norm(), change, torch.zeros_like(length)), zero)
+    assert torch.equal(norm().cut(change, length * 1.01), change)
+    assert torch.equal(norm().cut(change, torch.full_like(length, torch.inf)), change)
+    assert torch.equal(norm().cut(change, torch.zeros_like(length)), zero)
     radius = (length * torch.rand(50)).floor() if norm is L0 else length * torch.rand(50)  # one for each image
-    once = onto_ball(norm(), change, radius)
+    once = norm().cut(change, radius)
     assert torch.allclose(norm().distance(once, zero), radius, rtol=1e-5, atol=1e-6)
-    assert torch.allclose(onto_ball(norm(), once, radius), once, atol=1e-6)
-    assert torch.equal(onto_ball(norm(), zero, radius), zero)
+    assert torch.allclose(norm().cut(once, radius), once, atol=1e-6)
+    assert torch.equal(norm().cut(zero, radius), zero)
 
 
 @ALL
 def test_onto_ball_is_nearer_than_any_other_point_of_the_ball(norm: type[Threat]) -> None:
     change, radius = 2 * torch.randn(40, 1, 2, 3), 0.2 + 2 * torch.rand(40)
     radius = radius.ceil() if norm is L0 else radius
-    distance = (onto_ball(norm(), change, radius) - change).flatten(1).norm(dim=1)
+    distance = (norm().cut(change, radius) - change).flatten(1).norm(dim=1)
     for trial in range(400):
         other = torch.randn_like(change) if trial % 2 else change + 0.3 * torch.randn_like(change)
         if norm is L0:  # any values at any `radius` places
@@ -47,7 +46,7 @@ def test_onto_the_l1_ball_is_what_halving_finds() -> None:
             middle = (low + high) / 2
             low, high = (middle, high) if (one.abs() - middle).clamp_min(0).sum() > far else (low, middle)
         wanted = one.sign() * (one.abs() - high).clamp_min(0)
-        found = onto_ball(L1(), one.float()[None], far.float()[None])[0]
+        found = L1().cut(one.float()[None], far.float()[None])[0]
         assert torch.allclose(found, wanted.float(), atol=1e-5)
 
 
@@ -58,6 +57,6 @@ def test_onto_the_l0_ball_the_largest_are_kept_and_of_equal_ones_the_first() -> 
     for row, (one, count) in enumerate(zip(change.flatten(1).tolist(), radius.tolist(), strict=True)):
         for place in sorted(range(40), key=lambda place: -abs(one[place]))[: int(count)]:
             wanted[row, place] = one[place]
-    assert torch.equal(onto_ball(L0(), change, radius).flatten(1), wanted)
+    assert torch.equal(L0().cut(change, radius).flatten(1), wanted)
     few = radius.clamp_max(9)
-    assert torch.equal(onto_ball(L0(), change, few, most=9), onto_ball(L0(), change, few))
+    assert torch.equal(L0().cut(change, few, most=9), L0().cut(change, few))

@@ -11,60 +11,8 @@ from torch import Tensor
 
 from holdfast.attacks.attack import succeeded
 from holdfast.attacks.watched import Watched
-from holdfast.threats import L0, L1, L2, Linf, Threat, per_image
+from holdfast.threats import Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
-
-
-def onto_ball(threat: Threat, change: Tensor, radius: PerImage, most: int | None = None) -> Tensor:
-    """Return the nearest change (in Euclidean length) whose size in the threat's norm is at most `radius`.
-
-    `change` has shape (n, c, h, w), `radius` is 0 or more, infinity included; the threat's own eps plays no part. In L0
-    the radius is rounded down to a count, and of equal changes the first are kept; with `most`, a number that no radius
-    exceeds, so many values are looked at instead of all.
-    """
-    if isinstance(threat, Linf):
-        return change.clamp(-per_image(radius), per_image(radius))
-    if isinstance(threat, L2):
-        length = threat.dual(change)
-        return change * per_image(torch.where(length > radius, radius / length, torch.ones_like(length)))
-    size = change.abs().flatten(1)
-    if isinstance(threat, L1):
-        return (change.sign().flatten(1) * (size - soft(size, radius)).clamp_min(0)).view_as(change)
-    assert isinstance(threat, L0), f"no projection is known onto {threat}"
-    return change * largest(size, radius, size.shape[1] if most is None else most).view_as(change)
-
-
-def largest(size: Tensor, count: PerImage, most: int) -> Tensor:
-    """Return where the `count` largest of the magnitudes (n, d) stand in their row, of equal ones the first.
-
-    No count is above `most`, unless that is d.
-    """
-    top = size.topk(min(most, size.shape[1]), dim=1).values
-    count = count.clamp_max(top.shape[1]).long()[:, None]
-    last = top.gather(1, (count - 1).clamp_min(0))
-    above, level = size > last, size == last
-    places = count - above.sum(1, keepdim=True)
-    return above | (level & (level.cumsum(1, dtype=torch.int32) <= places))
-
-
-def soft(size: Tensor, radius: PerImage) -> Tensor:
-    """Return the number, shape (n, 1), by which magnitudes (n, d) shrink so that they add up to at most `radius`.
-
-    Duchi et al.: "Efficient projections onto the l1-ball for learning in high dimensions", 2008, figure 1.
-    """
-    ordered = size.sort(dim=1, descending=True).values
-    count = torch.arange(1, size.shape[1] + 1, device=size.device)
-    number = (ordered.cumsum(1, dtype=torch.float64) - radius[:, None]) / count  # what the largest must lose each
-    last = ((ordered > number).sum(1, keepdim=True) - 1).clamp_min(0)
-    return number.gather(1, last).clamp_min(0).to(size.dtype)
-
-
-def furthest(threat: Threat, images: Images) -> PerImage:
-    """Return the distance to the corner of the box that is furthest from each image."""
-    corner = (images < 0.5).float()
-    if isinstance(threat, L0):
-        return torch.full_like(corner[:, 0, 0, 0], math.prod(images.shape[1:]))
-    return threat.distance(corner, images)
 
 
 @torch.no_grad()

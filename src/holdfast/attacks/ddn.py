@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.balls import Shortest, answer, furthest, look
+from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import cross_entropy
@@ -57,7 +57,7 @@ class DDN(Attack):
         best, first = Shortest.none(self.threat, images), images if start is None else self.quantised(start)
         place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
         x0, x, y = images[place], first[place], targets[place]
-        eps, limit = self.threat.distance(x, x0), furthest(self.threat, x0)
+        eps, limit = self.threat.distance(x, x0), self.threat.furthest(x0)
         eps = torch.where(eps > 0, eps, self.initial_norm)
         for k in range(self.steps):
             if len(place) == 0:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.balls import Shortest, answer, furthest, look, onto_ball
+from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
@@ -61,7 +61,7 @@ class FMN(Attack):
         place = (~answer(model, images, targets, self.objective)[1]).nonzero()[:, 0]
         x0, x, y = images[place], first[place], targets[place]
         counts, euclid, most = isinstance(self.threat, L0), L2(), 1
-        eps, limit = self.threat.distance(x, x0).clamp_min(1.0 if counts else 0.0), furthest(self.threat, x0)
+        eps, limit = self.threat.distance(x, x0).clamp_min(1.0 if counts else 0.0), self.threat.furthest(x0)
         for k in range(self.steps):
             if len(place) == 0:
                 break
@@ -78,7 +78,7 @@ class FMN(Attack):
                 most = max(most + 1, math.ceil(most * (1 + gamma)))
             eps = self.resized(eps, shortest, broken, gamma, to_plane).minimum(limit)
             delta = x + alpha * euclid.ascent(g) - x0
-            x = (x0 + onto_ball(self.threat, delta, eps, most)).clamp(0, 1)
+            x = (x0 + self.threat.cut(delta, eps, most)).clamp(0, 1)
             rows = best.unsettled(place)
             place, x0, x, y, eps, limit = (each[rows] for each in (place, x0, x, y, eps, limit))
         if len(place):

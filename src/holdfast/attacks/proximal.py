@@ -6,8 +6,8 @@ Each takes changes `v` of shape (n, c, h, w) and one weight an image, 0 or more;
 import torch
 from torch import Tensor
 
-from holdfast.attacks.balls import soft
 from holdfast.threats import L2, per_image
+from holdfast.threats.l1 import soft
 from holdfast.types import PerImage
 
 EUCLIDEAN = L2()

@@ -14,7 +14,7 @@ import torch
 from holdfast.attacks.attack import succeeded
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.threats import L0, L1, Threat, per_image
+from holdfast.threats import Sparse, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
 
 FIRST, LAST = 2.0, 0.05
@@ -60,7 +60,7 @@ def short_climb(
 def stepped(threat: Threat, images: Images, x: Images, before: Images, gradient: torch.Tensor, passed: float) -> Images:
     """Return the next point, when this share of the climb has passed; the first has no momentum."""
     cosine = (1 + math.cos(math.pi * passed)) / 2
-    if isinstance(threat, L1 | L0):
+    if isinstance(threat, Sparse):
         share = LAST + (1 - LAST) * cosine
         return threat.project(x + share * (threat.corner(gradient, images) - x), images)
     eta, momentum = threat.eps * (LAST + (FIRST - LAST) * cosine), 0.25 if passed else 0.0

@@ -19,7 +19,8 @@ from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.objectives import margin
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat, landed, per_image
+from holdfast.threats import L1, L2, Linf, Threat, per_image
+from holdfast.threats.threat import landed
 from holdfast.types import Images, Targets
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)

@@ -18,7 +18,7 @@ from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, is_correct, margin
 from holdfast.passes import spend
-from holdfast.threats import L0, L1, L2, Threat
+from holdfast.threats import L0, Sparse, Threat
 from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, PerImage, Rows
 
 
@@ -84,18 +84,6 @@ def climb(threat: Threat, steps: int, objective: Objective = cross_entropy) -> A
     return APGD(threat, steps=steps, objective=objective)
 
 
-def of_radius(threat: Threat, eps: float) -> Threat:
-    """Return the threat with another radius; in L0 with a whole one."""
-    eps = max(1, round(eps)) if isinstance(threat, L0) else eps
-    return replace(threat, eps=eps)  # type: ignore[type-var]
-
-
-def size_of_box(threat: Threat, images: Images) -> float:
-    """Return the radius at which every image is in the ball of every other."""
-    values = images[0].numel()
-    return float(values) if isinstance(threat, L1 | L0) else math.sqrt(values) if isinstance(threat, L2) else 1.0
-
-
 ONE_STEP = 0.005
 """Share of the images that one step breaks and ten do not."""
 ONE_STEP_IMAGES = 3
@@ -109,8 +97,7 @@ def one_step_wins(subject: Subject, threat: Threat) -> Finding:
         return finding(False, ONE_STEP, 0.0, "")
     small = PGD(threat, random_start=False, objective=margin)
     # In L1 and L0 ten steps of PGD, each on few values, are honestly behind a single one that spends all on them.
-    few = isinstance(threat, L1 | L0)
-    left = standing(hit, PGD(threat), climb(threat, 10, margin) if few else small)
+    left = standing(hit, PGD(threat), climb(threat, 10, margin) if isinstance(threat, Sparse) else small)
     figure = len(left) / len(subject.images)
     meaning = (
         "one large step breaks images that ten small ones leave: the gradients are of use far from the image only, a "
@@ -129,7 +116,7 @@ The silent parts of honest networks keep up to 6 %; masked networks that raise t
 
 def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
-    free = of_radius(threat, size_of_box(threat, subject.images))
+    free = threat.of_radius(threat.diameter(subject.images))
     climbs = (climb(free, UNBOUNDED_STEPS, margin), climb(free, UNBOUNDED_STEPS))
     figure = len(standing(subject, *climbs)) / len(subject.images)
     meaning = (
@@ -154,8 +141,8 @@ def flat_curve(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt an accuracy that rises with the radius, or falls at first and then no more."""
     if threat.eps == 0:
         return not_applicable("a radius of 0 has no multiples")
-    radii = [min(factor * threat.eps, size_of_box(threat, subject.images)) for factor in FACTORS]
-    attacks = [climb(of_radius(threat, eps), CLIMB_STEPS, margin) for eps in radii]
+    radii = [min(factor * threat.eps, threat.diameter(subject.images)) for factor in FACTORS]
+    attacks = [climb(threat.of_radius(eps), CLIMB_STEPS, margin) for eps in radii]
     left = [len(subject.images) - int(breaks.of(subject, attack).sum()) for attack in attacks]
     curve = [count / len(subject.images) for count in left]
     risen = max(later - earlier for earlier, later in pairwise(left))

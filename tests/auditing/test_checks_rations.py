@@ -11,7 +11,7 @@ from torch import nn
 from holdfast import Linf, Threat, audit
 from holdfast.attacks import APGD, Square
 from holdfast.auditing import checks, engine, entry, schedule
-from holdfast.auditing.checks import look_at_attacks, look_at_model, steps_after
+from holdfast.auditing.checks import look_at_attacks, look_at_model, remember, steps_after
 from holdfast.auditing.checks_rations import SHARE, STEPS, Ration, step_for
 from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.auditing.checks_scene import Kind
@@ -91,6 +91,7 @@ def test_checks_that_are_made_again_stay_within_the_quarter_too(
     for spent in (2_000, 200_000, 500_000):
         early, late = after(found, spent), after(found, spent + spent // 4)
         once = look_at_attacks(subject, threat, early, STAGES, before, twice=True)
+        remember(early, once)
         late.first, late.checked = early.first, early.checked
         again = look_at_attacks(subject, threat, late, STAGES, once, twice=True)
         costs = [sum(check.passes for check in checks) for checks in (once, again)]
@@ -105,6 +106,7 @@ def test_what_later_attacks_spent_changes_no_check_that_is_made_once(plain: nn.M
     _, found = found_on(plain, data, Linf(0.1))
     early = after(found, 120_000)
     before = steps_after(early, twice=True)
+    remember(early, ())
     then = steps_after(replace(after(found, 520_000), first=early.first), twice=True)
     assert before[False] == then[False]
     assert before[True] < then[True]

@@ -82,9 +82,14 @@ def look_at_attacks(
             if kind.again or kind.name not in known:
                 now = made(kind, scene, steps[kind.again])
                 known[kind.name] = replace(now, spent=now.spent.and_also(found.checked.get(kind.name, Spent())))
-            if kind.again:
-                found.checked[kind.name] = known[kind.name].spent
     return tuple(known.values())
+
+
+def remember(found: Progress, checks: tuple[Check, ...]) -> None:
+    """Write into the progress what an audit that goes on has to know of the checks that were made."""
+    found.first = found.first or float(found.passes.sum())
+    again = {kind.name for kind in AFTER if kind.again}
+    found.checked = {check.name: check.spent for check in checks if check.name in again}
 
 
 def steps_after(found: Progress, twice: bool) -> dict[bool, int]:
@@ -94,9 +99,8 @@ def steps_after(found: Progress, twice: bool) -> dict[bool, int]:
     the attacks spent after their first step does not count for them.
     """
     spent = float(found.passes.sum())
-    found.first = found.first or spent
     rations = [*RATIONS, *(RATIONS_AGAIN if twice else [])]
-    return {False: step_for(found.first, rations), True: step_for(spent, rations)}
+    return {False: step_for(found.first or spent, rations), True: step_for(spent, rations)}
 
 
 def misled(checks: tuple[Check, ...]) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 from holdfast.attacks.inputs import auditable
 from holdfast.auditing.allocation import further
 from holdfast.auditing.autoattack import adversarial
-from holdfast.auditing.checks import look_at_attacks, look_at_model, misled
+from holdfast.auditing.checks import look_at_attacks, look_at_model, misled, remember
 from holdfast.auditing.checks_registry import OF_COPY
 from holdfast.auditing.distributed import check_same, first_ones
 from holdfast.auditing.engine import Begun, Subject, Tell, go_on, stages_of, untold
@@ -81,6 +81,7 @@ def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tel
             go_on(subject, begun, step.choose, tell)
             looked = look_at_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
             checks = first_ones(looked)
+            remember(found, checks)
     return checks
 
 

@@ -31,10 +31,12 @@ from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
 from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look, read_results
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.trained import Trained
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
 from holdfast.report import to_json
 from holdfast.report.formats import render
 from holdfast.storage import record
+from holdfast.storage.behaviour import identity
 from holdfast.training import loop
 from holdfast.training.folder import seconds_of
 from holdfast.training.networks import network
@@ -119,7 +121,10 @@ def progress(folder: Path) -> str:
 
 def column(folder: Path) -> str:
     """Read the audits of a table, or make them."""
-    found = [audited(AUDIT, model(), images(), seed, folder / "audits", loop.silent) for seed in (0, 1)]
+    found = [
+        audited(AUDIT, Trained(identity(model()), model), images(), seed, folder / "audits", loop.silent)
+        for seed in (0, 1)
+    ]
     return str([(record.fingerprint_of_tensors({"logits": each.rows.logits}), each.doubts) for each in found])
 
 

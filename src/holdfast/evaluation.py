@@ -70,8 +70,21 @@ def outcomes(
             raise UnknownName("network", name, networks)
     if folder is None:
         return computed(cell, networks, data, None, batch, tell)
-    path = Path(folder) / f"{name_of_cell(cell, networks, data, batch)}.safetensors"
+    identities = {name: identity(networks[name]) for name in (cell.judged, cell.attacked)}
+    path = Path(folder) / f"{name_of_cell(cell, identities, data, batch)}.safetensors"
     once(path, lambda: write_outcomes(path, computed(cell, networks, data, path.with_suffix(".part"), batch, tell)))
+    return _finished(path)
+
+
+def stored_outcomes(
+    cell: Cell, identities: Mapping[str, str], data: ImageSet, folder: Path | str, batch: int = 250
+) -> Outcomes | None:
+    """Return what `outcomes` stored of a cell, None where nothing is; its networks are given by their identities."""
+    path = Path(folder) / f"{name_of_cell(cell, identities, data, batch)}.safetensors"
+    return _finished(path) if path.exists() else None
+
+
+def _finished(path: Path) -> Outcomes:
     with suppress(OSError):  # what is finished is read in a place too where nothing may be removed
         path.with_suffix(".part").unlink()
     return read_outcomes(path)
@@ -131,10 +144,9 @@ def judge(model: Network, images: Images) -> Tensor:
     return logits
 
 
-def name_of_cell(cell: Cell, networks: Mapping[str, nn.Module], data: ImageSet, batch: int) -> str:
+def name_of_cell(cell: Cell, identities: Mapping[str, str], data: ImageSet, batch: int) -> str:
     """Return a name made of the cell, every pixel, the networks it speaks of, and the batch where it matters."""
-    names = {name: identity(networks[name]) for name in {cell.judged, cell.attacked}}
-    parts = [cell, name_of(data), names[cell.judged], names[cell.attacked]]
+    parts = [cell, name_of(data), identities[cell.judged], identities[cell.attacked]]
     return record.fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
 
 

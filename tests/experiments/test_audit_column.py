@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import holdfast as hf
 from holdfast import Linf, models
@@ -14,9 +15,11 @@ from holdfast.errors import BadRecord
 from holdfast.evaluation import Cell, outcomes
 from holdfast.experiments import Audit, Filled, Scale, Table, Workplace, fill
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy, correct
 from holdfast.report import text_table
 from holdfast.storage import record
+from holdfast.storage.behaviour import identity
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
 
@@ -25,21 +28,26 @@ COLUMN = Audit(THREAT, effort="fast", limit=20)
 RUN = Run(data="made-up:1x8x8", epochs=2, limit=64, batch=16)
 
 
+def given(model: nn.Module) -> Trained:
+    """Return a network that is loaded already."""
+    return Trained(identity(model), lambda: model)
+
+
 def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, data = models.build("digits-net", (1, 8, 8), 10), made_up_images((1, 8, 8), "test")
-    found = audited(COLUMN, model, data, 3, tmp_path, silent)
+    found = audited(COLUMN, given(model), data, 3, tmp_path, silent)
     report = hf.audit(model, data.take(torch.arange(20)), data.labels[:20], THREAT, "fast", seed=3)
     assert accuracy(found.rows) == pytest.approx(report.robust_accuracy)
     assert torch.equal(~correct(found.rows), report.broken)
     assert found.doubts == tuple(doubt.name for doubt in report.doubts)
     monkeypatch.setattr("holdfast.experiments.audit_column.audit", None)
-    again = audited(COLUMN, model, data, 3, tmp_path, silent)
+    again = audited(COLUMN, given(model), data, 3, tmp_path, silent)
     assert torch.equal(again.rows.logits, found.rows.logits)
     assert again.doubts == found.doubts
     told, rows = sorted(tmp_path.iterdir())  # how far it had come is not kept
     record.write_json(told, {"name": "another", "doubts": []})
     with pytest.raises(BadRecord, match=f"{told.name} is of another audit: delete it and {rows.name}"):
-        audited(COLUMN, model, data, 3, tmp_path, silent)
+        audited(COLUMN, given(model), data, 3, tmp_path, silent)
 
 
 def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
@@ -59,7 +67,7 @@ def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
 def test_no_audit_leaves_more_than_its_first_attack(tmp_path: Path) -> None:
     model, data = models.build("digits-net", (1, 8, 8), 10), made_up_images((1, 8, 8), "test")
     clean = outcomes(Cell("a", "a", None), {"a": model}, data.subset(torch.arange(20)))
-    assert accuracy(audited(COLUMN, model, data, 0, tmp_path, silent).rows) <= accuracy(clean)
+    assert accuracy(audited(COLUMN, given(model), data, 0, tmp_path, silent).rows) <= accuracy(clean)
 
 
 def test_a_scale_chooses_the_effort() -> None:

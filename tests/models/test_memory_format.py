@@ -14,6 +14,7 @@ from holdfast.attacks import FGSM
 from holdfast.data import CropFlip
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments import Transfer, Workplace, run_table
+from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import laid_out
 from holdfast.training.dependencies import Lineage
@@ -137,8 +138,8 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
 ) -> None:
     run = Run(model="cifar-resnet-8", data="made-up:3x8x8", limit=16, epochs=1, batch=8)
     place = Workplace(tmp_path)
-    assert lies(train(run, run_table.run_folder(run, place)), torch.contiguous_format)
-    lineage = Lineage({run: run_table.run_folder(run, place)}, SHAPE, 10, torch.device("cpu"))
+    assert lies(train(run, run_folder(run, place)), torch.contiguous_format)
+    lineage = Lineage({run: run_folder(run, place)}, SHAPE, 10, torch.device("cpu"))
     assert lies(lineage.network(run), LAST)
     test_set, other = run_table.images_of(run, 4, place), replace(run, seed=1)
     seen: list[nn.Module] = []
@@ -148,6 +149,6 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
         return outcomes(cell, networks, *rest, **options)
 
     monkeypatch.setattr(run_table, "outcomes", watched)
-    run_table.evaluate(run, run_table.network(run, test_set, place), Transfer(other, FGSM()), 0, test_set, place)
+    run_table.evaluate(run, trained(run, test_set, place), Transfer(other, FGSM()), 0, test_set, place)
     assert len(seen) == 2
     assert all(lies(network, LAST) for network in seen)

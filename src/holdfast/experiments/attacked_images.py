@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,11 @@ from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
-from holdfast.evaluation import judge
+from holdfast.evaluation import judge, name_of
+from holdfast.experiments.trained import Trained
 from holdfast.objectives import is_correct
+from holdfast.storage import record
+from holdfast.storage.files import once
 from holdfast.types import Images, Labels, Network, Rows
 
 LOOKED_AT = 500
@@ -67,6 +71,21 @@ def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: 
     attacked = with_seed(attack, seed)(model, images, labels)
     after = judge(model, attacked).argmax(1) if len(chosen) else labels
     return Pictures(name, images.cpu(), attacked.cpu(), labels.cpu(), after.cpu(), data.classes)
+
+
+def stored_picture(name: str, network: Trained, attack: Attack, data: ImageSet, folder: Path) -> Pictures:
+    """Return the pictures of a network that the folder keeps, or make and keep them."""
+    words = record.fingerprint([attack, name_of(data), network.identity])
+    path = folder / f"{words}.safetensors"
+
+    def make() -> None:
+        made = picture(name, network.load(), attack, data)
+        tensors = {"images": made.images, "attacked": made.attacked, "labels": made.labels, "after": made.after}
+        record.write_tensors(path, tensors, pictures=words)
+
+    once(path, make)
+    kept = record.read_tensors(path, "delete it; it will be made again", pictures=words)
+    return Pictures(name, **kept, classes=data.classes)
 
 
 def _choice(candidates: Tensor, labels: Tensor, count: int) -> Tensor:

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from holdfast.auditing import audit
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
 from holdfast.experiments.table import Audit
+from holdfast.experiments.trained import Trained
 from holdfast.storage import record
-from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
 from holdfast.training.loop import Tell
 
@@ -28,15 +27,15 @@ class Audited:
     """Reasons not to believe it, by name."""
 
 
-def audited(column: Audit, model: nn.Module, data: ImageSet, seed: int, folder: Path, tell: Tell) -> Audited:
+def audited(column: Audit, network: Trained, data: ImageSet, seed: int, folder: Path, tell: Tell) -> Audited:
     """Audit a network, or read what was found; an audit that was interrupted goes on."""
     every = torch.arange(min(column.limit or len(data), len(data)), device=data.device)
     data = data.subset(every)
-    name = record.fingerprint([column, seed, name_of(data), identity(model)])
+    name = record.fingerprint([column, seed, name_of(data), network.identity])
     path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
 
     def make() -> None:
-        images = data.take(every)
+        images, model = data.take(every), network.load()
         report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder / name, tell=tell)
         logits = judge(model, report.adversarial).cpu()
         distance = column.threat.distance(report.adversarial, images).cpu()

@@ -4,14 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.errors import UnknownName
-from holdfast.experiments.attacked_images import Pictures, picture
+from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.figure import Figure, scaled
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import look
-from holdfast.experiments.run_table import fill, images_of, network
+from holdfast.experiments.run_table import fill, images_of
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
+from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded
@@ -103,5 +104,6 @@ def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple
     for row, run in table.rows.items():
         one = seeded(run, table.seeds[0])
         data = images_of(one, table.test_limit, place)
-        shown.append(picture(row, network(one, data, place, tell), paper.pictures, data))
+        network = trained(one, data, place, tell)
+        shown.append(stored_picture(row, network, paper.pictures, data, place.folder / "pictures"))
     return tuple(shown)

@@ -9,10 +9,10 @@ from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import Looked
-from holdfast.experiments.run_table import conditions, images_of, network
+from holdfast.experiments.run_table import conditions, images_of
+from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage import record
-from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
 from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, silent
@@ -38,16 +38,16 @@ def look(name: str, figure: Figure, scale: str, place: Workplace, tell: Tell = s
 
 def _seen(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tell) -> Seen:
     try:
-        model = network(seeded(study.run, seed), data, place, tell)
+        network = trained(seeded(study.run, seed), data, place, tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return Seen({}, {"training diverged": 1.0})
-    name = record.fingerprint([study.analysis, seed, name_of(data), identity(model)])
+    name = record.fingerprint([study.analysis, seed, name_of(data), network.identity])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
         tell(0, 1, f"looking by {record.brief(study.analysis)}")
-        record.write_json(path, {"name": name, "seen": study.analysis(model, data, seed)})
+        record.write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
 
     once(path, make)
     remedy = "delete it; it will be computed again"

@@ -2,9 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-
-from torch import nn
 
 from holdfast import metrics
 from holdfast.attacks import Attack
@@ -12,16 +9,16 @@ from holdfast.data import ImageSet, data_root
 from holdfast.devices import conditions as measured_on
 from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
-from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.experiments.table_result import WORST, Filled
+from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.models.memory_format import laid_out
 from holdfast.storage import record
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
-from holdfast.training.loop import Tell, loaded, silent, train
+from holdfast.training.loop import Tell, loaded, silent
 from holdfast.training.networks import centered
 from holdfast.training.run import Run
 
@@ -47,27 +44,6 @@ def fill(name: str, table: Table, scale: str, place: Workplace, tell: Tell = sil
     return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
-def run_folder(run: Run, place: Workplace) -> Path:
-    """Return the folder that a run's fingerprint names."""
-    return place.folder / "runs" / record.fingerprint(run)
-
-
-def network(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> nn.Module:
-    """Return the trained network of a run, laid out for images like these."""
-    folder = run_folder(run, place)
-    if not (folder / "model.safetensors").exists():
-        tell(0, 1, f"training {record.brief(run)}")
-    trained = train(
-        run,
-        folder,
-        device=place.device,
-        data_root=place.data_root,
-        download=place.download,
-        tell=tell,
-    )
-    return laid_out(trained, data.shape)
-
-
 def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
     """Return the test images as the run's network sees them."""
     data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
@@ -85,7 +61,7 @@ def measure(
     """
     row, run = run, seeded(run, seed)
     try:
-        model = network(run, data, place, tell)
+        network = trained(run, data, place, tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
@@ -94,11 +70,11 @@ def measure(
     for name, column in table.columns.items():
         tell(0, 1, f"{record.fingerprint(run)} under {name}")
         if isinstance(column, Audit):
-            found = audited(column, model, data, seed, place.folder / "audits", tell)
+            found = audited(column, network, data, seed, place.folder / "audits", tell)
             rows[name], doubts = found.rows, doubts + found.doubts
         else:
             try:
-                rows[name] = evaluate(run, model, column, seed, data, place, tell)
+                rows[name] = evaluate(run, network, column, seed, data, place, tell)
             except TrainingDiverged as error:  # of the network that the images are made against
                 tell(0, 1, str(error))
     values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
@@ -117,22 +93,28 @@ def worst(row: Run, table: Table, rows: Mapping[str, Outcomes]) -> float:
 
 def evaluate(
     run: Run,
-    model: nn.Module,
+    network: Trained,
     column: Attack | Transfer | None,
     seed: int,
     data: ImageSet,
     place: Workplace,
     tell: Tell = silent,
 ) -> Outcomes:
-    """Return what the network of a run answers to a column's images, made against itself or against another's."""
+    """Return what the network of a run answers to a column's images, made against itself or against another's.
+
+    What is stored is read; only where nothing is are the networks loaded.
+    """
     judged = attacked = record.fingerprint(run)
-    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: model}
+    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: network}
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
         attacked = record.fingerprint(source)
-        networks = {attacked: network(source, data, place, tell), judged: model}
-    cell = Cell(judged, attacked, attack, seed)
-    return outcomes(cell, networks, data, place.folder / "outcomes", tell=tell)
+        networks = {attacked: trained(source, data, place, tell), judged: network}
+    cell, folder = Cell(judged, attacked, attack, seed), place.folder / "outcomes"
+    found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
+    if found is not None:
+        return found
+    return outcomes(cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell)
 
 
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:

@@ -1,0 +1,104 @@
+"""The network of a run: named from what is on disk, and loaded only where somebody asks it something.
+
+What was measured is kept under the identity of its network, which says what the network does. Whoever knows it can read
+what is kept without building a network.
+"""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holdfast.data import ImageSet
+from holdfast.errors import BadRecord, require
+from holdfast.experiments.workplace import Workplace
+from holdfast.models.memory_format import laid_out
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
+from holdfast.storage.files import once
+from holdfast.training.folder import check_folder, check_hope, weights_of
+from holdfast.training.loop import Tell, silent, train
+from holdfast.training.run import Run
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network at rest, by its identity; `load` returns it, the same at every call."""
+
+    identity: str
+    load: Callable[[], nn.Module]
+
+
+def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> Trained:
+    """Return the network of a run that is shown images like these; the run is carried out first if it is not finished.
+
+    Raises:
+        TrainingDiverged: it has none.
+    """
+    load = functools.cache(lambda: loaded_network(run, data, place, tell))
+    folder = run_folder(run, place)
+    check_folder(run, folder)
+    check_hope(run, folder)
+    if not os.path.lexists(folder / "model.safetensors"):
+        load()
+    name = _name(run, folder, data)
+    path = place.folder / "identities" / f"{name}.json"
+    if not path.exists():
+        found = identity(load())
+        if not _said_by_weights(run, load()):
+            return Trained(found, load)
+        once(path, lambda: record.write_json(path, {"name": name, "identity": found}))
+    remedy = "delete it; it will be made again"
+    said = record.read_json(path, remedy)
+    require(said.get("name") == name, f"{path} is of another network: {remedy}", BadRecord)
+    return Trained(said["identity"], load)
+
+
+def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> nn.Module:
+    """Return the trained network of a run, laid out for images like these."""
+    folder = run_folder(run, place)
+    if not os.path.lexists(folder / "model.safetensors"):
+        tell(0, 1, f"training {record.brief(run)}")
+    network = train(
+        run,
+        folder,
+        device=place.device,
+        data_root=place.data_root,
+        download=place.download,
+        tell=tell,
+    )
+    return laid_out(network, data.shape)
+
+
+def run_folder(run: Run, place: Workplace) -> Path:
+    """Return the folder that a run's fingerprint names."""
+    return place.folder / "runs" / record.fingerprint(run)
+
+
+def _name(run: Run, folder: Path, data: ImageSet) -> str:
+    """Return a name made of all that the identity of one of our networks follows from; the weights are verified."""
+    weights = record.fingerprint_of_tensors(weights_of(run, folder))
+    return record.fingerprint([run, weights, data.shape, len(data.classes), _code()])
+
+
+@functools.cache
+def _code() -> str:
+    """Return a name made of the code of our networks, of what reads their identity, and of torch's version."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    models = sorted(resources.files("holdfast.models").iterdir(), key=lambda file: file.name)
+    for file in (*models, resources.files("holdfast.storage") / "behaviour.py"):
+        if file.name.endswith(".py"):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _said_by_weights(run: Run, network: nn.Module) -> bool:
+    """Say whether the identity follows from what `_name` reads: the code of others may change beside it."""
+    kinds = {type(part).__module__.partition(".")[0] for part in network.modules()}
+    return ":" not in run.model and kinds <= {"holdfast", "torch"}

@@ -1,0 +1,148 @@
+"""A network is loaded only where something is missing, and a changed one is never taken for what it was."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from holdfast import Linf, Run, models
+from holdfast.analysis import SoftmaxArguments
+from holdfast.attacks import FGSM
+from holdfast.data import made_up_images
+from holdfast.errors import BadRecord
+from holdfast.experiments import (
+    Audit,
+    Figure,
+    Paper,
+    Scale,
+    Study,
+    Table,
+    Transfer,
+    Wanted,
+    Workplace,
+    fill,
+    reproduce,
+)
+from holdfast.experiments import trained as module
+from holdfast.experiments.trained import run_folder, trained
+from holdfast.models import ARCHITECTURES
+from holdfast.models.architecture import Architecture
+from holdfast.storage import record
+from holdfast.storage.behaviour import identity
+from holdfast.training.folder import weights_of
+
+RUN = Run(data="made-up:1x8x8", epochs=1, limit=64, batch=16)
+SOURCE, FAST = replace(RUN, seed=1), FGSM(Linf(0.05))
+COLUMNS = {"clean": None, "FGSM": FAST, "black box": Transfer(SOURCE, FAST), "audit": Audit(Linf(0.05), "fast", 8)}
+TABLE = Table("T", {"row": RUN}, COLUMNS, (0,), test_limit=16)
+FIGURE = Figure("F", {"": {"": Study(RUN, SoftmaxArguments(eps=(0.0, 1.0), images=4))}})
+PAPER = Paper("p", "P", {"smoke": Scale()}, {"1": TABLE}, {"1": FIGURE}, pictures=FAST)
+DATA = made_up_images((1, 8, 8), "test")
+
+
+def forbidden(*given: object, **options: object) -> nn.Module:
+    """Stand in for what builds networks."""
+    raise AssertionError("a network is built")
+
+
+def change(run: Run, place: Workplace) -> None:
+    """Let the folder of a run hold other weights."""
+    folder = run_folder(run, place)
+    weights = {name: -weight if name.endswith("weight") else weight for name, weight in weights_of(run, folder).items()}
+    record.write_tensors(folder / "model.safetensors", weights, run=record.name_of_fields(run))
+
+
+def test_what_is_all_on_disk_loads_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Workplace(tmp_path)
+    done = reproduce(PAPER, Wanted(), place)
+    monkeypatch.setattr(models, "build", forbidden)
+    again = reproduce(PAPER, Wanted(), place)
+    assert again.results == done.results
+    for name in ("images", "attacked", "labels", "after"):
+        assert torch.equal(getattr(again.pictures[0], name), getattr(done.pictures[0], name))
+    with pytest.raises(AssertionError, match="built"):
+        fill("t", replace(TABLE, test_limit=15), "smoke", place)
+
+
+@pytest.mark.parametrize(("run", "moved"), [(RUN, set(COLUMNS)), (SOURCE, {"black box"})], ids=["judged", "attacked"])
+def test_other_weights_are_another_network(run: Run, moved: set[str], tmp_path: Path) -> None:
+    place, apart = Workplace(tmp_path), Workplace(tmp_path / "apart")
+    fill("t", TABLE, "smoke", place)
+    known = {path: path.read_bytes() for kind in ("outcomes", "audits") for path in (tmp_path / kind).iterdir()}
+    change(run, place)
+    shutil.copytree(tmp_path / "runs", tmp_path / "apart" / "runs")
+    assert fill("t", TABLE, "smoke", place).values == fill("t", TABLE, "smoke", apart).values
+    new = {path for kind in ("outcomes", "audits") for path in (tmp_path / kind).glob("*.safetensors")} - set(known)
+    assert len(new) == len(moved)
+    assert all(path.read_bytes() == kept for path, kept in known.items())
+
+
+def test_damaged_weights_are_refused_though_all_is_on_disk(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    fill("t", TABLE, "smoke", place)
+    path = run_folder(RUN, place) / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BadRecord, match=r"model\.safetensors was changed"):
+        fill("t", TABLE, "smoke", place)
+
+
+CODE = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def forward(self, images):
+        return {sign}super().forward(images)
+
+def net():
+    return Net(nn.Flatten(), nn.Linear(64, 10))
+"""
+
+
+def test_the_code_of_others_is_always_asked(tmp_path: Path) -> None:
+    file, place = tmp_path / "net.py", Workplace(tmp_path)
+    file.write_text(CODE.format(sign=""))
+    run = replace(RUN, model=f"{file}:net")
+    before = trained(run, DATA, place)
+    file.write_text(CODE.format(sign="-"))
+    after = trained(run, DATA, place)
+    assert before.identity != after.identity == identity(after.load())
+    images = DATA.take(torch.arange(8))
+    assert torch.equal(before.load()(images), -after.load()(images))
+    assert not list(tmp_path.glob("identities/*"))
+
+
+def test_an_architecture_of_ones_own_is_always_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(nn.Sequential):
+        def __init__(self, classes: int = 10, channels: int = 1, **options: Any) -> None:
+            super().__init__(nn.Flatten(), nn.Linear(64 * channels, classes))
+
+    monkeypatch.setitem(ARCHITECTURES, "own", Architecture(Own))
+    network = trained(replace(RUN, model="own"), DATA, Workplace(tmp_path))
+    assert network.identity == identity(network.load())
+    assert not list(tmp_path.glob("identities/*"))
+
+
+def test_another_version_of_our_networks_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Workplace(tmp_path)
+    name = trained(RUN, DATA, place).identity
+    monkeypatch.setattr(module, "_code", lambda: "another")
+    assert trained(RUN, DATA, place).identity == name
+    monkeypatch.setattr(models, "build", forbidden)
+    assert trained(RUN, DATA, place).identity == name
+    monkeypatch.setattr(module, "_code", lambda: "a third")
+    with pytest.raises(AssertionError, match="built"):
+        trained(RUN, DATA, place)
+
+
+def test_an_identity_of_another_network_is_refused(tmp_path: Path) -> None:
+    trained(RUN, DATA, Workplace(tmp_path))
+    (path,) = tmp_path.glob("identities/*.json")
+    record.write_json(path, {"name": "another", "identity": "0"})
+    with pytest.raises(BadRecord, match=path.name):
+        trained(RUN, DATA, Workplace(tmp_path))

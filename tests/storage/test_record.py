@@ -46,7 +46,7 @@ def test_a_fingerprint_changes_with_every_field_and_with_nothing_else() -> None:
 
 
 def test_a_fingerprint_is_the_same_in_another_process() -> None:
-    code = "from holdfast import Run, record; print(record.fingerprint(Run()))"
+    code = "from holdfast import Run; from holdfast.storage import record; print(record.fingerprint(Run()))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.strip() == record.fingerprint(Run())
 

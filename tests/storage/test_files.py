@@ -1,19 +1,16 @@
 """Files are whole or absent, a full disk is one line, and one process at a time works in a place."""
 
 import errno
-import logging
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 
-from holdfast.errors import BadRecord, NotWritten
+from holdfast.errors import NotWritten
 from holdfast.storage import record
-from holdfast.storage.files import alone, clear, once, wait, whole
+from holdfast.storage.files import alone, clear, once, whole
 from tests.limited import file_size
 
 DEAD = 2**22 + 1
@@ -59,53 +56,9 @@ def test_faults_of_what_is_written_and_of_other_files_stay_what_they_are(tmp_pat
         raise BrokenPipeError(errno.EPIPE, "nobody reads")
 
 
-def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
-    code = (
-        "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)\n"
-        "print('in', flush=True); sys.stdin.read()"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    assert child.stdout.readline() == "in\n"
-    with pytest.raises(BadRecord, match="another process is at work in"), alone(tmp_path):
-        pass
-    child.kill()
-    child.wait()
-    child.stdin.close()
-    child.stdout.close()
-    with alone(tmp_path):
-        pass
-
-
 def test_a_fault_inside_is_not_taken_for_the_lock(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError), alone(tmp_path):
         raise BlockingIOError
-
-
-def test_who_waits_says_so_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    inside, leave, order = threading.Event(), threading.Event(), []
-
-    def other() -> None:
-        with alone(tmp_path):
-            inside.set()
-            leave.wait(10)
-            order.append("other")
-
-    def busy(folder: Path) -> None:
-        wait(folder)
-        leave.set()
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    inside.wait(10)
-    with caplog.at_level(logging.WARNING), alone(tmp_path, busy):
-        order.append("this")
-    thread.join()
-    assert order == ["other", "this"]
-    assert [str(tmp_path) in line.getMessage() for line in caplog.records] == [True]
 
 
 def test_a_place_where_nothing_may_be_made_is_named(tmp_path: Path) -> None:
@@ -115,17 +68,6 @@ def test_a_place_where_nothing_may_be_made_is_named(tmp_path: Path) -> None:
     for place in (tmp_path / "file", tmp_path / "file" / "a"):
         with pytest.raises(NotWritten, match=f"{place.name} cannot be written"), alone(place):
             pass
-
-
-def test_a_place_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lacking(lock: int, how: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr("fcntl.flock", lacking)
-    with pytest.raises(NotWritten, match=f"{tmp_path.name} cannot be locked"), alone(tmp_path):
-        pass
-    with pytest.raises(NotWritten, match=r"file.* cannot be locked"):
-        once(tmp_path / "file", lambda: None)
 
 
 def test_what_two_need_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

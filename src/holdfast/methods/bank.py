@@ -25,7 +25,8 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods.method import Finished, Origin
 from holdfast.storage import record
-from holdfast.storage.files import naming, once
+from holdfast.storage.files import once
+from holdfast.storage.naming import naming
 from holdfast.threats import Linf
 from holdfast.types import Images, Index, Labels, PerImage
 

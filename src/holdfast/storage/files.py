@@ -1,28 +1,13 @@
 """Files that are whole or absent, and what one process does at a time; the others wait for it."""
 
-import errno
-import fcntl
-import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from holdfast.errors import BadRecord, NotWritten
-
-Busy = Callable[[Path], None]
-"""Called once with what another process holds: it returns to wait for that process, or raises."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-def wait(path: Path) -> None:
-    """Say that another process is waited for."""
-    logging.getLogger("holdfast").warning("holdfast: another process is at work in %s: waiting for it", path)
-
-
-def refuse(path: Path) -> None:
-    """Refuse to wait for another process."""
-    raise BadRecord(f"another process is at work in {path}: wait for it, or choose another folder")
+from holdfast.storage.locks import Busy, by_file, by_folder, refuse, wait
+from holdfast.storage.naming import naming
 
 
 @contextmanager
@@ -37,25 +22,12 @@ def whole(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            with temporary.open("rb") as written:
+            with temporary.open("r+b") as written:  # Windows flushes only what may be written
                 os.fsync(written.fileno())
             temporary.replace(path)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def naming(path: Path, *others: Path) -> Iterator[None]:
-    """Turn what the system says about writing `path` into one line that names it; `others` are written on its way."""
-    try:
-        yield
-    except OSError as fault:
-        ours = fault.filename is None or str(fault.filename) in map(str, (path, *path.parents, *others))
-        if not ours or fault.errno is None or isinstance(fault, ConnectionError):
-            raise
-        remedy = ": free some space and call again; what is finished stays" if fault.errno in FULL else ""
-        raise NotWritten(f"{path} cannot be written ({fault.strerror}){remedy}") from fault
 
 
 @contextmanager
@@ -69,7 +41,7 @@ def alone(folder: Path, busy: Busy = refuse) -> Iterator[None]:
     """
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder, os.O_RDONLY, busy):
+    with by_folder(folder, busy):
         clear(folder)
         yield
 
@@ -83,13 +55,10 @@ def once(path: Path, make: Callable[[], None]) -> None:
         return
     with naming(path, lock):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with _held(lock, os.O_RDWR | os.O_CREAT, wait):
-        try:
-            if not path.exists():
-                clear(path.parent, f"{path.stem}.*")
-                make()
-        finally:
-            lock.unlink(missing_ok=True)
+    with by_file(lock, path.parent, wait):
+        if not path.exists():
+            clear(path.parent, f"{path.stem}.*")
+            make()
 
 
 def clear(folder: Path, names: str = "*") -> None:
@@ -102,51 +71,11 @@ def clear(folder: Path, names: str = "*") -> None:
 
 
 def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@contextmanager
-def _held(path: Path, flags: int, busy: Busy) -> Iterator[None]:
-    """Hold the lock of a file or folder."""
-    while True:
-        with naming(path):
-            lock = os.open(path, flags, 0o666)
+    if sys.platform != "win32":  # where to ask by signal 0 would interrupt it
         try:
-            _lock(lock, path, busy)
-            if _same(lock, path):  # else whoever held it has removed it: it keeps nobody out any more
-                yield
-                return
-        finally:
-            os.close(lock)
-
-
-def _lock(lock: int, path: Path, busy: Busy) -> None:
-    with suppress(BlockingIOError):
-        _take(lock, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
-    busy(path.parent if path.suffix == ".lock" else path)
-    _take(lock, path, fcntl.LOCK_EX)
-
-
-def _take(lock: int, path: Path, how: int) -> None:
-    """Take a lock; the system does not say which file it is about where a file system, some of a network, has none."""
-    try:
-        fcntl.flock(lock, how)
-    except BlockingIOError:
-        raise
-    except OSError as fault:
-        remedy = "choose a folder on a disk whose files can be locked"
-        raise NotWritten(f"{path} cannot be locked ({fault.strerror}): {remedy}") from fault
-
-
-def _same(lock: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
-        return False
+            os.kill(process, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:
+            return True
+    return True

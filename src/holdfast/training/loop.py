@@ -28,7 +28,8 @@ from holdfast.methods.method import Origin, check_terms
 from holdfast.objectives import is_correct
 from holdfast.rng import fresh, number
 from holdfast.storage import record
-from holdfast.storage.files import alone, wait
+from holdfast.storage.files import alone
+from holdfast.storage.locks import wait
 from holdfast.training.checkpoint import resume, save
 from holdfast.training.dependencies import Lineage, folder_of, origins
 from holdfast.training.folder import check_folder, check_hope, check_same, trained_model

@@ -15,7 +15,7 @@ from holdfast.cli.parse import in_decimals
 from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
 from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
 

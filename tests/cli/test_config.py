@@ -9,7 +9,7 @@ import pytest
 from holdfast.cli.config import with_config
 from holdfast.methods import Kurakin, Saved
 from holdfast.storage import record
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
 SHORT = {"epochs": 1, "limit": 64, "batch": 32}

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.cli.seeds import of_seed, on_average
 from holdfast.errors import UsageError
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
 SHORT = ("--epochs", "1", "--limit", "64", "--batch", "32")

@@ -14,7 +14,7 @@ import torch
 
 from holdfast import train
 from holdfast.training import loop
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run
 from tests.kernels import choose_kernels
 
 SERVER = multiprocessing.get_context("forkserver")

@@ -16,7 +16,7 @@ from holdfast.attacks import PGD
 from holdfast.auditing.engine_state import CLEAN, read
 from holdfast.errors import BadRecord
 from holdfast.storage import record
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run
 
 EARLIER = Path(__file__).parent / "earlier"
 SAID = json.loads((EARLIER / "said.json").read_text())

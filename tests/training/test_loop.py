@@ -21,8 +21,7 @@ from holdfast.methods import LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.storage import record
 from holdfast.storage.files import alone
-from holdfast.training.folder import seconds_of
-from holdfast.training.networks import read_run
+from holdfast.training.folder import read_run, seconds_of
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
 from holdfast.training.state import State

@@ -8,7 +8,7 @@ from holdfast.cli.parse import leading
 from holdfast.data.request import expanded
 from holdfast.errors import BadRecord, UsageError, require
 from holdfast.storage import record
-from holdfast.training.networks import run_described
+from holdfast.training.folder import run_described
 from holdfast.training.run import Run
 
 REMEDY = 'give a JSON file of options, such as {"epochs": 5, "optimizer.lr": 0.1}'

@@ -11,10 +11,12 @@ from torch import nn
 
 from holdfast.auditing.launched import speaks, together
 from holdfast.data import ImageSet, load
+from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
 from holdfast.errors import UsageError, printable, require
 from holdfast.models.weights import Normalisation, assumed
-from holdfast.training.networks import centered, given_to, network, read_run, weights_alone
+from holdfast.training.folder import read_run
+from holdfast.training.networks import given_to, network, weights_alone
 
 
 @dataclass(frozen=True)

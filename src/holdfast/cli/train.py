@@ -15,13 +15,14 @@ from holdfast.cli.parts import METHODS, RunParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.seeds import beside, check_seeds, on_average
 from holdfast.data import ImageSet, load
+from holdfast.data.image_set import centered
 from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import Cell, outcomes
 from holdfast.metrics import accuracy
 from holdfast.storage import record
+from holdfast.training.folder import read_run
 from holdfast.training.loop import train
-from holdfast.training.networks import centered, read_run
 from holdfast.training.run import Run, Start
 
 CONFIG = (

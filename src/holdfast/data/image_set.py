@@ -149,3 +149,8 @@ class ImageSet:
         labels = labels.to(self.device)
         chosen = (stream.split("one of each").uniform((1,))[:, 0] * counts[labels]).long()
         return order[(counts.cumsum(0) - counts)[labels] + chosen]
+
+
+def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
+    """Return the images as a network that was trained on crops sees them in evaluation."""
+    return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from holdfast import metrics
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet, data_root
+from holdfast.data.image_set import centered
 from holdfast.devices import conditions as measured_on
 from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
@@ -19,7 +20,6 @@ from holdfast.storage import record
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
 from holdfast.training.loop import Tell, loaded, silent
-from holdfast.training.networks import centered
 from holdfast.training.run import Run
 
 

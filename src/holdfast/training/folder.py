@@ -2,13 +2,33 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from holdfast.errors import BadRecord, TrainingDiverged, require
+from holdfast.errors import BadRecord, HoldfastError, TrainingDiverged, require
 from holdfast.storage import record
+from holdfast.training.registry import KINDS
 from holdfast.training.run import Run, build
+
+RESTORE = "restore it, or train again into another folder"
+
+
+def read_run(folder: Path) -> Run:
+    """Return the run that a folder says it holds."""
+    return run_described(record.read_any_json(folder / "run.json", RESTORE), folder / "run.json")
+
+
+def run_described(described: Any, path: Path) -> Run:
+    """Return the run that the JSON of a file describes."""
+    try:
+        run = record.restore(described, KINDS)
+    except (HoldfastError, TypeError, ValueError, AttributeError) as error:
+        raise BadRecord(f"{path} cannot be read ({error}): {RESTORE}") from error
+    require(isinstance(run, Run), f"{path} does not describe a run: {RESTORE}", BadRecord)
+    assert isinstance(run, Run)
+    return run
 
 
 def check_folder(run: Run, folder: Path) -> None:

@@ -2,46 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import nn
 
 from holdfast import models
-from holdfast.data import CropFlip, ImageSet
-from holdfast.errors import BadRecord, HoldfastError, UsageError, require
+from holdfast.errors import BadRecord, UsageError, require
 from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage import record
-from holdfast.training.folder import trained_model
-from holdfast.training.registry import KINDS
-from holdfast.training.run import Run
+from holdfast.training.folder import read_run, trained_model
 
-RESTORE = "restore it, or train again into another folder"
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
-
-
-def read_run(folder: Path) -> Run:
-    """Return the run that a folder says it holds."""
-    return run_described(record.read_any_json(folder / "run.json", RESTORE), folder / "run.json")
-
-
-def run_described(described: Any, path: Path) -> Run:
-    """Return the run that the JSON of a file describes."""
-    try:
-        run = record.restore(described, KINDS)
-    except (HoldfastError, TypeError, ValueError, AttributeError) as error:
-        raise BadRecord(f"{path} cannot be read ({error}): {RESTORE}") from error
-    require(isinstance(run, Run), f"{path} does not describe a run: {RESTORE}", BadRecord)
-    assert isinstance(run, Run)
-    return run
-
-
-def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
-    """Return the images as a network that was trained on crops sees them in evaluation."""
-    return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
 
 
 def weights_alone(name: str) -> bool:

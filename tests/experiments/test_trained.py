@@ -128,6 +128,11 @@ def test_an_architecture_of_ones_own_is_always_asked(tmp_path: Path, monkeypatch
     assert not list(tmp_path.glob("identities/*"))
 
 
+@pytest.mark.parametrize("name", ["digits-net", "imagenet-resnet-18", "preact-resnet-18", "vgg-16", "wrn-10-1"])
+def test_our_networks_need_not_be_asked(name: str) -> None:
+    assert module._said_by_weights(replace(RUN, model=name), models.build(name, (3, 32, 32), 10))
+
+
 def test_another_version_of_our_networks_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Workplace(tmp_path)
     name = trained(RUN, DATA, place).identity

@@ -59,12 +59,22 @@ def measure(
 
     NaN where its training diverged, or that of the network that a column's images are made against.
     """
-    row, run = run, seeded(run, seed)
+    rows: dict[str, Outcomes] = {}
+    doubts: tuple[str, ...] = ()
     try:
-        network = trained(run, data, place, tell)
+        network = trained(seeded(run, seed), data, place, tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
-        return dict.fromkeys([*table.columns, *([WORST] if table.worst else [])], math.nan), ()
+    else:
+        rows, doubts = answers(seeded(run, seed), network, seed, table, data, place, tell)
+    values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
+    return values | ({WORST: worst(run, table, rows)} if table.worst else {}), doubts
+
+
+def answers(
+    run: Run, network: Trained, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
+) -> tuple[dict[str, Outcomes], tuple[str, ...]]:
+    """Return what a network answers in every column that can be made, and what its audits doubt."""
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
@@ -72,13 +82,12 @@ def measure(
         if isinstance(column, Audit):
             found = audited(column, network, data, seed, place.folder / "audits", tell)
             rows[name], doubts = found.rows, doubts + found.doubts
-        else:
-            try:
-                rows[name] = evaluate(run, network, column, seed, data, place, tell)
-            except TrainingDiverged as error:  # of the network that the images are made against
-                tell(0, 1, str(error))
-    values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
-    return values | ({WORST: worst(row, table, rows)} if table.worst else {}), doubts
+            continue
+        try:
+            rows[name] = evaluate(run, network, column, seed, data, place, tell)
+        except TrainingDiverged as error:  # of the network that the images are made against
+            tell(0, 1, str(error))
+    return rows, doubts
 
 
 def worst(row: Run, table: Table, rows: Mapping[str, Outcomes]) -> float:

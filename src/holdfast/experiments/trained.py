@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -89,8 +90,8 @@ def _name(run: Run, folder: Path, data: ImageSet) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Return a name made of the code of our networks, of what reads their identity, and of torch's version."""
-    digest = hashlib.sha256(torch.__version__.encode())
+    """Return a name made of the code of our networks, of what reads their identity, and of the versions below them."""
+    digest = hashlib.sha256(f"torch {torch.__version__}, torchvision {version('torchvision')}".encode())
     models = sorted(resources.files("holdfast.models").iterdir(), key=lambda file: file.name)
     for file in (*models, resources.files("holdfast.storage") / "behaviour.py"):
         if file.name.endswith(".py"):
@@ -101,4 +102,4 @@ def _code() -> str:
 def _said_by_weights(run: Run, network: nn.Module) -> bool:
     """Say whether the identity follows from what `_name` reads: the code of others may change beside it."""
     kinds = {type(part).__module__.partition(".")[0] for part in network.modules()}
-    return ":" not in run.model and kinds <= {"holdfast", "torch"}
+    return ":" not in run.model and kinds <= {"holdfast", "torch", "torchvision"}

@@ -88,6 +88,7 @@ class ALMA(Attack):
                 way.eta = self.first_step(x0, g)
             else:
                 g = g + distance_slope(self.threat, way.x - x0)
+            # The paper's averages, not Adam's: gradients are divided before they are added, and the square begins at 1.
             way.square = alpha * way.square + (1 - alpha) * g.square()
             way.momentum = alpha * way.momentum + g / (way.square.sqrt() + 1e-8)
             since = (k - way.found).clamp_min(0) / (self.steps - way.found)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from holdfast.attacks.adam import Moments
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
@@ -16,9 +17,6 @@ from holdfast.objectives import crosses_zero, margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Flags, Images, Objective, PerImage, Targets
-
-BETA_1, BETA_2, TINY = 0.9, 0.999, 1e-8
-"""Adam's own constants (Kingma, Ba, 2015)."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +80,18 @@ class CWL2(Attack):
         """
         found = torch.zeros_like(c, dtype=torch.bool)
         w = to_tanh(first[place])
-        m, v = torch.zeros_like(w), torch.zeros_like(w)
-        for step in range(1, self.steps + 1):
+        moments = Moments.begin(w)
+        for _ in range(self.steps):
             x = from_tanh(w)
             loss, broken, slope = look(model, x, targets[place], self.objective)
             holds = self.holds(loss, broken)
             found[place] |= best.keep(place, x, ~holds)
             pull = per_image(c[place] * holds) * slope
             g = (2 * (x - best.images[place]) - pull) * 2 * x * (1 - x)  # dx/dw = (1 - tanh(w)^2) / 2 = 2 x (1 - x)
-            m, v = BETA_1 * m + (1 - BETA_1) * g, BETA_2 * v + (1 - BETA_2) * g.square()
-            w = w - self.step_size * (m / (1 - BETA_1**step)) / ((v / (1 - BETA_2**step)).sqrt() + TINY)
+            moments = moments.after(g)
+            w = w - self.step_size * moments.mean / moments.size
             rows = best.unsettled(place)
-            place, w, m, v = place[rows], w[rows], m[rows], v[rows]
+            place, w, moments = place[rows], w[rows], moments[rows]
             if len(place) == 0:
                 return found
         x = from_tanh(w)

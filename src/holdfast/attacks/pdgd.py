@@ -28,5 +28,5 @@ class PDGD(PrimalDual):
     def move(self, walk: Walk, slope: Tensor, i: int) -> None:
         """Descend on lambda_0 |r| + lambda_1 softplus(m); the gradient of |r| is zero at zero."""
         walk.descend(
-            per_image(walk.lambda_0) * self.threat.ascent(walk.r) + per_image(walk.lambda_1) * slope, self.eta(i), i
+            per_image(walk.lambda_0) * self.threat.ascent(walk.r) + per_image(walk.lambda_1) * slope, self.eta(i)
         )

@@ -41,7 +41,7 @@ class PDPGD(PrimalDual):
 
     def move(self, walk: Walk, slope: Tensor, i: int) -> None:
         """Descend on softplus(m), then shrink the change by the norm, in the metric of Adam."""
-        d = walk.descend(slope, self.eta(i), i)
+        d = walk.descend(slope, self.eta(i))
         largest = d.flatten(1).amax(1)
         mu = walk.lambda_0 / walk.lambda_1 * self.eta(i) / largest
         walk.r = self.shrunk(walk.x0, walk.r, mu, d / per_image(largest))

@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from holdfast.attacks.adam import Moments
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
@@ -24,8 +25,6 @@ from holdfast.rng import Stream
 from holdfast.threats import per_image
 from holdfast.types import Images, Index, Objective, PerImage, Targets
 
-BETA_1, BETA_2, SMALLEST = 0.9, 0.999, 1e-8
-"""Of Adam."""
 MEMORY = 0.9
 """Of the average over the weights."""
 FINAL_DUAL = 0.1
@@ -108,10 +107,7 @@ class Walk:
     x0: Images
     r: Images
     """The change."""
-    first: Images
-    """The moving average of the gradient."""
-    second: Images
-    """That of its square."""
+    moments: Moments
     theta: PerImage
     """log(lambda_1 / lambda_0), before the average is taken."""
     lambda_0: PerImage
@@ -123,20 +119,18 @@ class Walk:
     def begin(cls, place: Index, x0: Images, x: Images, ratio: float) -> "Walk":
         """Begin at `x`, with the weights in this ratio."""
         theta = torch.full_like(x0[:, 0, 0, 0], -math.log(ratio))
-        zero = torch.zeros_like(x0)
-        return cls(place, x0, x - x0, zero, zero, theta, (-theta).sigmoid(), theta.sigmoid())
+        return cls(place, x0, x - x0, Moments.begin(x0), theta, (-theta).sigmoid(), theta.sigmoid())
 
     def only(self, rows: Tensor | slice) -> "Walk":
         """Return those that go on."""
         return Walk(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def descend(self, g: Tensor, eta: float, i: int) -> Tensor:
-        """Take Adam's step number i, cut to the box; return what it divided by."""
-        self.first = self.first.lerp(g, 1 - BETA_1)
-        self.second = BETA_2 * self.second + (1 - BETA_2) * g.square()
-        denominator = (self.second / (1 - BETA_2 ** (i + 1))).sqrt() + SMALLEST
-        self.r = boxed(self.x0, self.r - eta / (1 - BETA_1 ** (i + 1)) * self.first / denominator)
-        return denominator
+    def descend(self, g: Tensor, eta: float) -> Tensor:
+        """Take a step of Adam, cut to the box; return what it divided by."""
+        self.moments = self.moments.after(g)
+        size = self.moments.size
+        self.r = boxed(self.x0, self.r - eta * self.moments.mean / size)
+        return size
 
     def weigh(self, m: PerImage, eta: float) -> None:
         """Let being broken weigh more where the image stands, less where it is broken."""

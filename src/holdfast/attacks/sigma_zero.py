@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from holdfast.attacks.adam import Moments
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
@@ -21,9 +22,6 @@ from holdfast.objectives import crosses_zero, margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
-
-BETA_1, BETA_2, TINY = 0.9, 0.999, 1e-8
-"""Of Adam."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ class SigmaZero(Attack):
             _, broken, slope = look(model, x, targets[way.place], self.objective)
             best.keep(way.place, x, broken)
             g = smooth_count_slope(way.delta, self.sigma) - per_image(~broken) * slope
-            way.delta = (x0 + way.delta - eta * way.adam(self.threat.ascent(g), k + 1)).clamp(0, 1) - x0
+            way.moments = way.moments.after(self.threat.ascent(g))
+            way.delta = (x0 + way.delta - eta * (way.moments.mean / way.moments.size)).clamp(0, 1) - x0
             eta = self.step_size * (0.1 + 0.9 * (1 + math.cos(math.pi * k / self.steps)) / 2)
             way.threshold(broken, self.tau_factor * eta)
             way = way.only(best.unsettled(way.place))
@@ -90,21 +89,14 @@ class Way:
     """Where each of them is in the batch."""
     delta: Tensor
     """The change."""
-    m: Tensor
-    v: Tensor
-    """Adam's averages of the gradient and of its square."""
+    moments: Moments
     tau: PerImage
     """The threshold."""
 
     @classmethod
     def begin(cls, place: Index, delta: Tensor, tau: float) -> "Way":
         """Begin at `delta`."""
-        return cls(place, delta, torch.zeros_like(delta), torch.zeros_like(delta), delta.new_full((len(delta),), tau))
-
-    def adam(self, g: Tensor, step: int) -> Tensor:
-        """Return the direction of Adam's step, which counts from 1, against the gradient."""
-        self.m, self.v = BETA_1 * self.m + (1 - BETA_1) * g, BETA_2 * self.v + (1 - BETA_2) * g.square()
-        return self.m / (1 - BETA_1**step) / ((self.v / (1 - BETA_2**step)).sqrt() + TINY)
+        return cls(place, delta, Moments.begin(delta), delta.new_full((len(delta),), tau))
 
     def threshold(self, broken: Flags, by: float) -> None:
         """Raise the threshold where the image was broken and lower it where not; undo the changes below it."""

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from holdfast.attacks.adam import Moments
 from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.square_windows import signs
 from holdfast.attacks.watched import Watched
@@ -22,8 +23,6 @@ from holdfast.types import Images, Objective, PerImage, Targets
 
 TOGETHER = 32
 """How many pairs of an image are drawn at once: a constant, so that what is drawn depends on nothing else."""
-BETA1, BETA2, TINY = 0.9, 0.999, 1e-8
-"""Adam's constants (Kingma and Ba, 2015)."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,15 @@ class SPSA(Attack):
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Follow the estimated gradient from the image; an image that is broken takes no further step."""
         x = (images if start is None else start).clone()
-        m, v = torch.zeros_like(x), torch.zeros_like(x)
-        active = torch.arange(len(x), device=x.device)
+        active, moments = torch.arange(len(x), device=x.device), Moments.begin(x)
         for step in range(self.steps):
-            active = active[~succeeded(self.objective, model(x[active]), targets[active])]
+            standing = ~succeeded(self.objective, model(x[active]), targets[active])
+            active, moments = active[standing], moments[standing]
             if len(active) == 0:
                 break
             g = self.gradient(model, x[active], targets[active], stream[active].split(step))
-            m[active] = BETA1 * m[active] + (1 - BETA1) * g
-            v[active] = BETA2 * v[active] + (1 - BETA2) * g.square()
-            mean, size = m[active] / (1 - BETA1 ** (step + 1)), v[active] / (1 - BETA2 ** (step + 1))
-            moved = x[active] + self.step_size * mean / (size.sqrt() + TINY)
+            moments = moments.after(g)
+            moved = x[active] + self.step_size * moments.mean / moments.size
             x[active] = self.threat.project(moved, images[active])
         return x
 

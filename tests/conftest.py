@@ -37,25 +37,37 @@ def unchecked() -> Iterator[None]:
 class Small(nn.Module):
     """A small network with batch norm and dropout: everything that an attack could disturb."""
 
-    def __init__(self, channels: int = 1, side: int = 8, classes: int = 10) -> None:
+    def __init__(self, shape: tuple[int, int, int] = (1, 8, 8), classes: int = 10) -> None:
         super().__init__()
+        channels, rows, columns = shape
         self.conv = nn.Conv2d(channels, 8, 3, padding=1)
         self.norm = nn.BatchNorm2d(8)
         self.drop = nn.Dropout(0.3)
-        self.last = nn.Linear(8 * side * side, classes)
+        self.last = nn.Linear(8 * rows * columns, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.last(self.drop(torch.relu(self.norm(self.conv(images)))).flatten(1))
 
 
-@pytest.fixture
-def small() -> nn.Module:
-    return Small()
+SHAPES = ((1, 8, 8), (3, 7, 9))
+"""The usual one, and one that shows who takes rows for columns, or looks at one channel only."""
+BOTH_SHAPES = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
 
 
 @pytest.fixture
-def images() -> torch.Tensor:
-    return torch.rand(12, 1, 8, 8)
+def shape() -> tuple[int, int, int]:
+    """Return the shape of the images, and of what the network takes; a test may be parametrised over others."""
+    return SHAPES[0]
+
+
+@pytest.fixture
+def small(shape: tuple[int, int, int]) -> nn.Module:
+    return Small(shape)
+
+
+@pytest.fixture
+def images(shape: tuple[int, int, int]) -> torch.Tensor:
+    return torch.rand(12, *shape)
 
 
 @pytest.fixture

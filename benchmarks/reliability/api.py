@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import functools
 import io
+import math
 import random
 import shutil
 import signal
@@ -35,7 +36,6 @@ COLUMNS = [
     "network changed", "outside the ball", "untouched", "another result",
 ]  # fmt: skip
 BAD = COLUMNS[2:]
-BUDGET = {"steps": 4, "queries": 20, "classes": 3, "samples": 4, "population": 6, "generations": 2, "searches": 2}
 LIMIT = 60
 
 
@@ -198,11 +198,11 @@ ANYTHING = (*NUMBERS, "", b"x", {}, (), object(), print, NET, IMAGES, hf.Linf, h
 
 
 def shown(kind: type[Attack]) -> Attack:
-    """Return the attack with a small budget, in the first norm that it is defined for."""
+    """Return the attack with the root of each whole number that it has, in the first norm that it is defined for."""
     norms: dict[type, Any] = {hf.Linf: 0.1, hf.L2: 0.7, hf.L1: 3.0, hf.L0: 5}
     norm = kind.threats[0]
-    known = {field.name for field in fields(kind)}
-    return kind(norm(norms[norm]), **{name: value for name, value in BUDGET.items() if name in known})
+    numbers = {field.name: math.isqrt(field.default) for field in fields(kind) if type(field.default) is int}
+    return kind(norm(norms[norm]), **numbers)
 
 
 ATTACKS = [

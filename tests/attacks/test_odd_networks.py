@@ -17,16 +17,9 @@ from holdfast.attacks import APGD, APGDT, FAB, MIM, PGD, Attack, DeepFool, DeepF
 from holdfast.attacks.attack import at_rest
 from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue, ModelFault, NoGradient
-from holdfast.threats import Threat
-from tests.attacks.test_contract import KINDS, own, quick
+from tests.attacks.members import KINDS, inside, own, quick
 
 EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-
-
-def inside(threat: Threat, attacked: Tensor, images: Tensor) -> bool:
-    """Say whether images are numbers, in their ball and in the box."""
-    far = float(threat.distance(attacked, images).max())
-    return far <= threat.eps + 1e-6 and bool(((attacked >= 0) & (attacked <= 1)).all())
 
 
 @EACH

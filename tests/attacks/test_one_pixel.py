@@ -64,7 +64,7 @@ def evolve(attack: OnePixel, network: nn.Module, image: Tensor, label: int, stre
 
 
 def test_one_pixel_is_the_search_member_for_member() -> None:
-    network, images = nn.Sequential(nn.Flatten(), nn.Linear(75, 4)), torch.rand(20, 3, 5, 5)
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(72, 4)), torch.rand(20, 3, 4, 6)
     with torch.no_grad():
         network[1].bias -= network(images).mean(0)  # no class wins everywhere
         labels = network(images).argmax(1)
@@ -75,6 +75,12 @@ def test_one_pixel_is_the_search_member_for_member() -> None:
         for place in range(20):
             alone = evolve(attack, network, images[place], int(labels[place]), stream[torch.tensor([place])])
             assert torch.equal(attacked[place], alone)
+
+
+def test_the_first_members_lie_in_every_row_and_column() -> None:
+    images = torch.rand(4, 3, 7, 9)
+    places = OnePixel(population=400).founders(images, Stream.of(images, 0))[..., :2].flatten(0, 2).long()
+    assert [places[:, axis].unique().tolist() for axis in (0, 1)] == [list(range(7)), list(range(9))]
 
 
 def test_one_pixel_finds_the_best_of_all_pixels() -> None:

@@ -94,7 +94,7 @@ def trained_on_digits() -> Case:
 
 def normalised_colour() -> Case:
     """Return a network that normalises by itself, with fresh weights, right on three images of four."""
-    network = nn.Sequential(Normalized(MEAN, STD), Small(3, 16)).eval()
+    network = nn.Sequential(Normalized(MEAN, STD), Small((3, 16, 16))).eval()
     images = torch.randint(0, 257, (32, 3, 16, 16)) / 256
     labels = Case(network, images, torch.zeros(32)).answers(images)
     return Case(network, images, torch.where(torch.arange(32) % 4 == 0, (labels + 1) % 10, labels))

@@ -253,7 +253,7 @@ def marked(count: int) -> Bank:
 def test_saved_images_and_their_clean_partners_follow_the_index() -> None:
     made = marked(50)
     batch = Batch(torch.rand(8, 1, 6, 6), torch.randint(0, 10, (8,)), torch.tensor([7, 3, 49, 0, 21, 5, 11, 30]))
-    small = Small(side=6)
+    small = Small((1, 6, 6))
     for paired in (True, False):
         share = 1.0 if paired else 0.5
         shown = mixed(small, batch, Memory(bank1=made), (LL, SAVED), share, full, paired)

@@ -16,7 +16,7 @@ from holdfast.methods import Method
 from holdfast.storage import record
 from holdfast.training.optimizers import SGD
 from holdfast.training.schedules import Triangle
-from tests.conftest import published
+from tests.conftest import BOTH_SHAPES, published
 
 from .killed import kill_at
 from .resuming import Stop, assert_same_end, lines, stop_and_resume, weights
@@ -46,8 +46,12 @@ def test_stopped_at_any_step_and_resumed_is_bit_identical(
     stop_and_resume(replace(BASE, method=kind()), at, tmp_path, monkeypatch)
 
 
-def test_the_state_between_saves_does_not_matter(kind: type[Method], tmp_path: Path) -> None:
-    run = replace(BASE, method=kind(), augment=CropFlip(pad=2))
+@BOTH_SHAPES
+def test_the_state_between_saves_does_not_matter(
+    kind: type[Method], shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    channels, rows, columns = shape
+    run = replace(BASE, method=kind(), augment=CropFlip(pad=2), data=f"made-up:{channels}x{rows}x{columns}")
     train(run, tmp_path / "straight")
 
     def cut(done: int, total: int, words: str) -> None:

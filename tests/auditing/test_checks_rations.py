@@ -31,11 +31,6 @@ STAGES = (Stage("clean", 160, 0, 160, 0, 0.0), Stage("apgd", 160, 0, 9, 9, 0.0),
 
 
 @pytest.fixture(scope="module")
-def data() -> ImageSet:
-    return load("digits", "test")
-
-
-@pytest.fixture(scope="module")
 def plain() -> nn.Module:
     return trained(Small(), load("digits", "train"), 100)
 

@@ -1,0 +1,128 @@
+"""What a run chooses: images, networks, optimizers, schedules, precision, and which epoch is kept."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from holdfast import Linf, Run, attacks, methods, train
+from holdfast.data import CropFlip, load
+from holdfast.devices import isolated
+from holdfast.errors import BadValue, MissingData, UnknownName
+from holdfast.methods import Memory, Method, Update
+from holdfast.objectives import cross_entropy
+from holdfast.storage import record
+from holdfast.training.optimizers import SGD, Adam, AdamW
+from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
+from holdfast.types import Batch, Terms
+from tests.training.moment import BASE
+
+
+@dataclass(frozen=True)
+class Twice(Method):
+    """A method that steps and then uses the new weights."""
+
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        before = cross_entropy(model(batch.images), batch.labels).mean()
+        update(before)
+        return {"before": before, "after": cross_entropy(model(batch.images), batch.labels).mean()}
+
+
+def test_bfloat16_sees_the_weights_that_a_step_has_just_moved(tmp_path: Path) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        run = replace(BASE, method=Twice(), epochs=1, batch=64, optimizer=SGD(lr=0.1), precision=precision)
+        train(run, tmp_path / precision)
+        told = json.loads((tmp_path / precision / "metrics.jsonl").read_text())
+        losses[precision] = told["after"] - told["before"]
+    assert abs(losses["float32"]) > 0.02
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.3)
+
+
+def test_convolutions_keep_their_library_and_round_as_float32_does() -> None:
+    with isolated(torch.device("cpu")):
+        assert torch.backends.cudnn.enabled
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_would_fail(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="leave a last batch of one"):
+        train(replace(BASE, limit=33), tmp_path)
+
+
+def test_selection_keeps_the_best_epoch_on_images_held_out(tmp_path: Path) -> None:
+    run = replace(BASE, epochs=4, held_out=16, select=attacks.FGSM(Linf(0.1)), optimizer=SGD(lr=0.3))
+    model = train(run, tmp_path)
+    scores = [json.loads(line)["held_out_robust"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    held_out = load(run.data, "train", limit=64).split(16, run.seed)[1]
+    attacked = attacks.FGSM(Linf(0.1))(model, held_out.take(torch.arange(16)), held_out.labels)
+    assert float((model(attacked).argmax(1) == held_out.labels).float().mean()) == max(scores)
+
+
+def test_images_held_out_are_never_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[bytes] = set()
+    own = methods.Standard.loss
+
+    def spy(self: methods.Standard, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        seen.update(image.numpy().tobytes() for image in batch.images)
+        return own(self, model, batch, memory)
+
+    monkeypatch.setattr(methods.Standard, "loss", spy)
+    train(replace(BASE, held_out=16), tmp_path)
+    kept, held_out = load(BASE.data, "train", limit=64).split(16, BASE.seed)
+    assert seen == {image.numpy().tobytes() for image in kept.take(torch.arange(48))}
+    assert not seen & {image.numpy().tobytes() for image in held_out.take(torch.arange(16))}
+
+
+def test_augmentation_and_bfloat16_train(tmp_path: Path) -> None:
+    run = replace(BASE, augment=CropFlip(pad=1), precision="bfloat16", method=methods.AT())
+    assert all(weight.dtype == torch.float32 for weight in train(run, tmp_path).parameters())
+
+
+def test_crops_smaller_than_the_image_size_the_network(tmp_path: Path) -> None:
+    run = replace(BASE, data="made-up:3x32x32", model="cifar-resnet-20", augment=CropFlip(0, 24), limit=32, epochs=1)
+    assert train(run, tmp_path)(torch.rand(1, 3, 24, 24)).shape == (1, 10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"epochs": 0}, "epochs = 0"),
+        ({"batch": 0}, "batch = 0"),
+        ({"precision": "float16"}, "float16"),
+        ({"held_out": -1}, "held_out = -1"),
+        ({"select": attacks.FGSM()}, "give held_out"),
+    ],
+)
+def test_fields_out_of_range_are_refused(fields: dict[str, object], words: str) -> None:
+    with pytest.raises((BadValue, TypeError), match=words):
+        Run(**fields)  # type: ignore[arg-type]
+
+
+def test_wrong_names_leave_nothing_behind(tmp_path: Path) -> None:
+    for name in ("npz:~nobody-here/x.npz", "folder:~nobody-here"):
+        with pytest.raises(MissingData, match="~nobody-here"):
+            train(replace(BASE, data=name), tmp_path / "home")
+    with pytest.raises(UnknownName, match="did you mean 'digits-net'"):
+        train(replace(BASE, model="digit-net"), tmp_path / "model")
+    with pytest.raises(UnknownName, match="did you mean 'digits'"):
+        train(replace(BASE, data="digit"), tmp_path / "data")
+    assert not list(tmp_path.iterdir())
+
+
+def test_schedules() -> None:
+    assert [Steps((2, 4)).factor(epoch, 6) for epoch in (0, 1.9, 2, 4)] == pytest.approx([1, 1, 0.1, 0.01])
+    assert [Triangle(0.5).factor(epoch, 4) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert [Cosine().factor(epoch, 4) for epoch in (0, 2, 4)] == pytest.approx([1, 0.5, 0])
+    assert Constant().factor(3, 4) == 1
+
+
+@pytest.mark.parametrize("optimizer", [SGD(lr=0.01), Adam(), AdamW()], ids=record.brief)
+def test_every_optimizer_trains(optimizer: SGD, tmp_path: Path) -> None:
+    train(replace(BASE, optimizer=optimizer, epochs=6), tmp_path)
+    losses = [json.loads(line)["clean"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert losses[-1] < losses[0]

@@ -1,4 +1,4 @@
-.PHONY: help demo check wheel test-data test-slow bench reliability docs format
+.PHONY: help demo check wheel coverage test-data test-slow bench reliability docs format
 PYTHON ?= python3
 BIN := .venv/bin
 # Where this is set, every process compiles torch's sources anew, for longer than most of ours take.
@@ -35,6 +35,12 @@ wheel: .venv/ready ## install the wheel with nothing but its base dependencies, 
 	PYTHONPATH= $(EMPTY)/bin/holdfast audit tests/nearest_means.py:network --threat.eps 0.1 --effort fast --limit 20 \
 		--require 0.5 --folder dist/audit
 	rm -rf dist
+
+coverage: .venv/ready ## the tests again, and which lines they leave out; a third slower than the tests alone
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 format: .venv/ready ## mend what ruff can mend
 	$(BIN)/ruff format .

@@ -19,7 +19,7 @@ from judge import judged
 from side_by_side import machine
 
 import holdfast as hf
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
                 continue
             path = chosen.folder / f"{case.name}, {case.threat}, {case.count}, {who}.json".replace(" ", "-")
             if not path.exists() and not chosen.known:
-                record.write_text(path, json.dumps(measured(case, who, chosen)) + "\n")
+                write_text(path, json.dumps(measured(case, who, chosen)) + "\n")
             if path.exists():
                 rows.append((case, who, json.loads(path.read_text())))
     print(table(rows))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import holdfast as hf
 from holdfast.auditing.nearness import slope
 from holdfast.objectives import margin
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 IMAGES, CLASSES, SIZES = (100, 300, 1000, 3000, 10_000), (2, 10, 100, 1000), (8, 16, 32, 64, 128, 224)
 USUAL = {"images": 300, "classes": 10, "size": 16}
@@ -110,7 +110,7 @@ def main() -> None:
     print(table(rows))
     if chosen.write:
         lines = ",\n".join(json.dumps(row) for row in rows)
-        record.write_text(chosen.write, f'{{"conditions": {json.dumps(machine("cpu"))}, "rows": [\n{lines}\n]}}\n')
+        write_text(chosen.write, f'{{"conditions": {json.dumps(machine("cpu"))}, "rows": [\n{lines}\n]}}\n')
     if chosen.figure:
         draw(rows, chosen.figure)
 

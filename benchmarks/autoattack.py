@@ -19,7 +19,7 @@ from side_by_side import machine
 from torch import Tensor, nn
 
 import holdfast as hf
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 from holdfast.training.networks import network
 
 SIZE = 1000
@@ -38,7 +38,7 @@ def main() -> None:
         for who in chosen.who:
             path = chosen.folder / f"{who}-{number}.json"
             if not path.exists():
-                record.write_text(path, json.dumps(CONTENDERS[who](model, images, labels, chosen), indent=1) + "\n")
+                write_text(path, json.dumps(CONTENDERS[who](model, images, labels, chosen), indent=1) + "\n")
     print(f"{table(chosen.folder, 'ours')}\n\n{table(chosen.folder, 'judge')}\n")
     print("; ".join(machine(chosen.device).values()))
 

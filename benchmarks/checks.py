@@ -35,7 +35,7 @@ from holdfast.auditing.schedule import moves_of
 from holdfast.auditing.surrogate import fast_copy
 from holdfast.metrics import share_of
 from holdfast.passes import counting
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 TRUSTED = 24
 """How many of the images that the first step of `standard` leaves are shown to AutoAttack."""
@@ -89,7 +89,7 @@ def main() -> None:
         brief = [row | {"checks": {c["name"]: [c["state"], c["figure"]] for c in row["checks"]}} for row in rows]
         lines = ",\n".join(json.dumps(row) for row in brief)
         conditions = json.dumps(machine("cpu"))
-        record.write_text(chosen.write, f'{{"conditions": {conditions}, "networks": [\n{lines}\n]}}\n')
+        write_text(chosen.write, f'{{"conditions": {conditions}, "networks": [\n{lines}\n]}}\n')
 
 
 def arguments() -> argparse.Namespace:
@@ -119,7 +119,7 @@ def measured(member: Member, kind: str, chosen: argparse.Namespace) -> Row:
         row |= trusted(member, chosen.folder, attacks)
     if member.kept_as and kind != "honest" and "beneath" not in row:
         row |= {"beneath": beneath(chosen.folder)}
-    record.write_text(path, json.dumps(row) + "\n")
+    write_text(path, json.dumps(row) + "\n")
     return row
 
 

@@ -13,7 +13,7 @@ import parity_same
 import torch
 from parity_setting import Kept, Setting
 
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 PARTS = {
     "Inside a ball": parity_bounded,
@@ -32,7 +32,7 @@ def main() -> None:
     parts = [f"## {title}\n\n{part.run(setting, kept, chosen.only)}" for title, part in PARTS.items()]
     text = "\n\n".join([setting.words(), *parts])
     if chosen.write:
-        record.write_text(chosen.write, between(chosen.write.read_text(), text))
+        write_text(chosen.write, between(chosen.write.read_text(), text))
     print(text)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import holdfast as hf
 from holdfast import L1, L2, Linf
 from holdfast.attacks import ALMA, DDN, FABT, FMN
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 BEGIN, END = "<!-- measured: benchmarks/parity_others.py -->", "<!-- end of others -->"
 ORDERS_OF_MAGNITUDE = 6
@@ -139,7 +139,7 @@ def main() -> None:
     where = f"torch {torch.__version__}; {processor()}, 1 thread; seeds 0 to {chosen.seeds - 1} where a start is drawn."
     text = "\n\n".join([where, *parts])
     if chosen.write:
-        record.write_text(chosen.write, between(chosen.write.read_text(), text, BEGIN, END))
+        write_text(chosen.write, between(chosen.write.read_text(), text, BEGIN, END))
     print(text)
 
 

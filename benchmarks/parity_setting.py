@@ -19,7 +19,8 @@ from torch import Tensor, nn
 import holdfast as hf
 from holdfast.attacks import PGD, Attack
 from holdfast.methods import AT
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.signed import write_text
 from holdfast.training.schedules import Triangle
 
 METHOD = AT(PGD(hf.Linf(0.15), 10))
@@ -59,7 +60,7 @@ class Setting:
 
     def fingerprint(self) -> str:
         """Return a name for all that the others' results depend on."""
-        name = record.fingerprint_of_tensors(dict(self.network.state_dict()), str(self.size))
+        name = name_of_tensors(dict(self.network.state_dict()), str(self.size))
         words = json.dumps([name, versions(), torch.__version__])
         return hashlib.sha256(words.encode()).hexdigest()[:12]
 
@@ -85,7 +86,7 @@ def ball(threat: hf.Threat) -> str:
 
 def name_of(attack: Attack) -> str:
     """Return a short name for an attack with all its fields."""
-    return f"{type(attack).__name__}-{record.fingerprint(attack)[:10]}"
+    return f"{type(attack).__name__}-{fingerprint(attack)[:10]}"
 
 
 def sources() -> str:
@@ -110,7 +111,7 @@ class Kept:
         if name not in self.values:
             began = time.process_time()
             self.values[name] = work()
-            record.write_text(self.path, json.dumps(self.values) + "\n")
+            write_text(self.path, json.dumps(self.values) + "\n")
             print(f"{time.process_time() - began:7.1f} s  {name}", file=sys.stderr, flush=True)
         return self.values[name]
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 import holdfast as hf
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
-from holdfast.storage import record
+from holdfast.models.weights import load_weights
+from holdfast.storage.signed import read_tensors, write_tensors
 
 JUDGED = 200
 """Images that each network is judged on."""
@@ -97,10 +98,10 @@ def network(member: Member, folder: Path) -> nn.Module:
     if member.recipe.steps == 0:
         return member.around(inner).eval()
     if path.exists():
-        record.load_weights(inner, record.read_tensors(path, "delete it"), str(path))
+        load_weights(inner, read_tensors(path, "delete it"), str(path))
     else:
         train(inner, member.recipe, images(member.data, "train"))
-        record.write_tensors(path, inner.state_dict())
+        write_tensors(path, inner.state_dict())
     return member.around(inner.eval()).eval()
 
 

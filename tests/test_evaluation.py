@@ -17,7 +17,7 @@ from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
 from holdfast.devices import exact_products
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
 from holdfast.evaluation import read_outcomes
-from holdfast.storage import record
+from holdfast.storage.signed import read_tensors, write_tensors
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_the_passes_of_the_attack_are_kept_and_the_judge_s_are_not(small: nn.Mod
 def test_an_outcome_without_its_passes_is_refused(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
     outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
     path = next(tmp_path.glob("*.safetensors"))
-    kept = record.read_tensors(path, "")
+    kept = read_tensors(path, "")
     fewer = {name: kept[name] for name in ("logits", "labels", "distance", "seconds")}
-    record.write_tensors(path, fewer, cell=path.stem)
+    write_tensors(path, fewer, cell=path.stem)
     with pytest.raises(BadRecord, match="lacks backwards, forwards: delete it; it will be computed again"):
         outcomes(Cell("a", "a", None), {"a": small}, data, tmp_path)
 

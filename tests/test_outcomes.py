@@ -10,8 +10,9 @@ from holdfast import Linf, load, metrics, models
 from holdfast.attacks import PGD
 from holdfast.evaluation import Cell, outcomes
 from holdfast.experiments import Wanted, Workplace, reproduce
+from holdfast.models.weights import load_weights
 from holdfast.papers import PAPERS
-from holdfast.storage import record
+from holdfast.storage.signed import read_any_tensors
 
 
 @pytest.mark.slow
@@ -36,7 +37,7 @@ def test_the_public_trades_network_is_as_accurate_as_published() -> None:
     if not os.environ.get("HOLDFAST_DATA") or not path.exists():
         pytest.skip("needs models/trades-mnist-smallcnn.safetensors under $HOLDFAST_DATA")
     model = models.build("small-cnn", (1, 28, 28), 10).eval()
-    record.load_weights(model, record.read_any_tensors(path, ""), str(path))
+    load_weights(model, read_any_tensors(path, ""), str(path))
     test = load("mnist", "test", root=root)
     clean = outcomes(Cell("trades", "trades", None), {"trades": model}, test)
     assert round(100 * metrics.accuracy(clean), 2) == 99.48

@@ -35,8 +35,9 @@ from holdfast.experiments.trained import Trained
 from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
 from holdfast.report import to_json
 from holdfast.report.formats import render
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.signed import write_text
 from holdfast.training import loop
 from holdfast.training.folder import seconds_of
 from holdfast.training.networks import network
@@ -98,13 +99,13 @@ def trains(run: hf.Run, name: str) -> Callable[[Path], str]:
 
 def weights(folder: Path) -> str:
     """Read a finished run as the command line does."""
-    return record.fingerprint_of_tensors(network(str(folder / "run"), None, (1, 8, 8), 10).state_dict())
+    return name_of_tensors(network(str(folder / "run"), None, (1, 8, 8), 10).state_dict())
 
 
 def answers(folder: Path) -> str:
     """Evaluate a cell, or read it."""
     found = [outcomes(cell, {"a": model()}, images(), folder / "outcomes") for cell in CELLS]
-    return record.fingerprint_of_tensors({str(place): each.logits for place, each in enumerate(found)})
+    return name_of_tensors({str(place): each.logits for place, each in enumerate(found)})
 
 
 def progress(folder: Path) -> str:
@@ -116,7 +117,7 @@ def progress(folder: Path) -> str:
         subject = Subject(model(), model(), shown.take(torch.arange(len(shown))), shown.labels, seed)
         found.append(run_moves(subject, moves, folder / "progress")[0])
     kept = {f"{place}{name}": getattr(each, name) for place, each in enumerate(found) for name in ("best", "broken_by")}
-    return record.fingerprint_of_tensors(kept)
+    return name_of_tensors(kept)
 
 
 def column(folder: Path) -> str:
@@ -125,7 +126,7 @@ def column(folder: Path) -> str:
         audited(AUDIT, Trained(identity(model()), model), images(), seed, folder / "audits", loop.silent)
         for seed in (0, 1)
     ]
-    return str([(record.fingerprint_of_tensors({"logits": each.rows.logits}), each.doubts) for each in found])
+    return str([(name_of_tensors({"logits": each.rows.logits}), each.doubts) for each in found])
 
 
 def looked(folder: Path) -> str:
@@ -150,7 +151,7 @@ def images() -> hf.ImageSet:
     return made_up_images((1, 8, 8), "test").subset(torch.arange(24))
 
 
-ORIGIN = record.fingerprint(RUN)
+ORIGIN = fingerprint(RUN)
 KINDS = {
     "last.pt, gone on from": Kind(trains(STATEFUL, "half"), "half/last.pt", "run/last.pt"),
     "run.json, gone on from": Kind(trains(STATEFUL, "half"), "half/run.json", "run/run.json"),
@@ -197,7 +198,7 @@ def prepare(folder: Path) -> None:
         read(folder)
     for name, limit in (("one", 8), ("two", 16)):
         filled = fill(name, replace(TABLE, test_limit=limit), "smoke", Workplace(folder / "filled"))
-        record.write_text(folder / "tables" / f"{name}.json", to_json(filled))
+        write_text(folder / "tables" / f"{name}.json", to_json(filled))
 
 
 def with_half_a_bank(folder: Path) -> None:

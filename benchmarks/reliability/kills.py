@@ -26,7 +26,8 @@ from holdfast import cli, evaluation
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.auditing import engine
 from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, Saved, SIMAdv, UnifiedEmbedding
-from holdfast.storage import record
+from holdfast.storage.fingerprint import name_of_tensors
+from holdfast.storage.signed import read_tensors
 from holdfast.training import loop
 from holdfast.training.optimizers import SGD
 from holdfast.training.run import Start
@@ -107,9 +108,9 @@ def of_audit(folder: Path) -> dict[str, str]:
 def of_tables(folder: Path) -> dict[str, str]:
     """Return the values of the tables, the weights behind them, and what the networks answered."""
     tables = {path.name: json.loads(path.read_text())["values"] for path in folder.glob("tables/*.json")}
-    answers = {path.name: record.read_tensors(path, "") for path in folder.glob("outcomes/*.safetensors")}
+    answers = {path.name: read_tensors(path, "") for path in folder.glob("outcomes/*.safetensors")}
     names = {
-        name: record.fingerprint_of_tensors({each: kept[each] for each in kept if each != "seconds"})
+        name: name_of_tensors({each: kept[each] for each in kept if each != "seconds"})
         for name, kept in answers.items()
     }
     return {"tables": json.dumps(tables, sort_keys=True), **names, **of_training(folder / "runs")}

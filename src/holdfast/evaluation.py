@@ -20,9 +20,10 @@ from holdfast.data import ImageSet
 from holdfast.devices import exact_products
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
 
@@ -147,12 +148,12 @@ def judge(model: Network, images: Images) -> Tensor:
 def name_of_cell(cell: Cell, identities: Mapping[str, str], data: ImageSet, batch: int) -> str:
     """Return a name made of the cell, every pixel, the networks it speaks of, and the batch where it matters."""
     parts = [cell, name_of(data), identities[cell.judged], identities[cell.attacked]]
-    return record.fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
+    return fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
 
 
 def name_of(data: ImageSet) -> str:
     """Return a name made of every pixel and label of a data set."""
-    return record.fingerprint_of_tensors({"images": data.images, "labels": data.labels})
+    return name_of_tensors({"images": data.images, "labels": data.labels})
 
 
 def _joined(rows: Sequence[Outcomes]) -> Outcomes:
@@ -168,7 +169,7 @@ def _joined(rows: Sequence[Outcomes]) -> Outcomes:
 
 def write_outcomes(path: Path, rows: Outcomes) -> None:
     """Write outcomes, whole or not at all."""
-    record.write_tensors(
+    write_tensors(
         path,
         {
             "logits": rows.logits,
@@ -185,7 +186,7 @@ def write_outcomes(path: Path, rows: Outcomes) -> None:
 def read_outcomes(path: Path) -> Outcomes:
     """Read outcomes back; a file that was damaged, or is another cell's, is named."""
     remedy = "delete it; it will be computed again"
-    kept = record.read_tensors(path, remedy, cell=path.stem)
+    kept = read_tensors(path, remedy, cell=path.stem)
     missing = sorted({field.name for field in fields(Outcomes)} - kept.keys())
     require(not missing, f"{path} lacks {', '.join(missing)}: {remedy}", BadRecord)
     return Outcomes(

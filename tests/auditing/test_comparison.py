@@ -12,7 +12,7 @@ from holdfast.auditing.comparison import paired_interval, two_sided
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.findings import Check
 from holdfast.errors import UsageError
-from holdfast.storage import record
+from holdfast.storage.fingerprint import name_of_tensors
 
 
 def report(broken_by: list[int], seed: int = 0) -> Report:
@@ -21,7 +21,7 @@ def report(broken_by: list[int], seed: int = 0) -> Report:
     fate = torch.tensor(broken_by)
     moved = Linf(0.1).project(images + 0.2 * torch.randn(images.shape), images)
     adversarial = torch.where((fate > CLEAN)[:, None, None, None], moved, images)
-    named = record.fingerprint_of_tensors({"images": images})
+    named = name_of_tensors({"images": images})
     return Report(Linf(0.1), "fast", seed, adversarial, fate, (), images_fingerprint=named)
 
 

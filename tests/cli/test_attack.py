@@ -11,7 +11,7 @@ from holdfast.data import load
 from holdfast.devices import conditions, on_which
 from holdfast.models import build
 from holdfast.passes import counting
-from holdfast.storage import record
+from holdfast.storage.signed import write_tensors
 from tests import limited
 from tests.cli.saying import said
 
@@ -37,7 +37,7 @@ def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other, out = build("lenet", (1, 8, 8), 10).eval(), tmp_path / "a.npz"
-    record.write_tensors(tmp_path / "other.safetensors", other.state_dict())
+    write_tensors(tmp_path / "other.safetensors", other.state_dict())
     words = (
         "attack",
         "pgd",

@@ -20,8 +20,8 @@ from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.cli import main
 from holdfast.models import build
 from holdfast.passes import Passes, counting
-from holdfast.storage import record
 from holdfast.storage.files import alone
+from holdfast.storage.signed import write_json, write_tensors
 from tests.cli.saying import said
 
 HERE = Path(__file__).parents[1] / "auditing"
@@ -283,9 +283,9 @@ def test_networks_that_see_other_parts_of_the_images_are_not_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for size in (8, 6):
-        record.write_json(tmp_path / str(size) / "run.json", Run(augment=CropFlip(size=size)))
+        write_json(tmp_path / str(size) / "run.json", Run(augment=CropFlip(size=size)))
         model = build("digits-net", (1, size, size), 10)
-        record.write_tensors(tmp_path / str(size) / "model.safetensors", model.state_dict())
+        write_tensors(tmp_path / str(size) / "model.safetensors", model.state_dict())
     status, _, err = said(capsys, "audit", tmp_path / "8", tmp_path / "6", *QUICK, "--folder", tmp_path / "a")
     assert status == 2
     assert "was trained to see images of shape (1, 6, 6)" in err
@@ -296,7 +296,7 @@ def test_what_was_assumed_of_a_network_is_said_and_written_down(
 ) -> None:
     weights = build("lenet", (1, 8, 8), 10).state_dict()
     kept = {name: tensor for name, tensor in weights.items() if not name.startswith("normalized.")}
-    record.write_tensors(tmp_path / "plain.safetensors", kept)
+    write_tensors(tmp_path / "plain.safetensors", kept)
     words = ("audit", tmp_path / "plain.safetensors", "--model", "lenet", "--effort", "fast", "--limit", "4")
     status, _, err = said(capsys, *words, "--folder", tmp_path / "a", "--json")
     assert (status, err.count("\n")) == (0, 1)

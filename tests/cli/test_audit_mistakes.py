@@ -6,7 +6,7 @@ import pytest
 
 from holdfast import Run
 from holdfast.models import build
-from holdfast.storage import record
+from holdfast.storage.signed import write_json, write_tensors
 from tests.cli.saying import said
 from tests.cli.test_audit import HERE, LINEAR, QUICK
 
@@ -58,11 +58,11 @@ def test_a_mistake_is_one_line_and_status_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    record.write_tensors(tmp_path / "lenet.safetensors", build("lenet", (1, 8, 8), 10).state_dict())
+    write_tensors(tmp_path / "lenet.safetensors", build("lenet", (1, 8, 8), 10).state_dict())
     (tmp_path / "torn.safetensors").write_bytes(b"nothing")
     (tmp_path / "weights.pt").write_bytes(b"x")
     (tmp_path / "raises.py").write_text("def network():\n    return 1 / 0\n\n\ndef number():\n    return 1\n")
-    record.write_json(tmp_path / "run" / "run.json", Run())
+    write_json(tmp_path / "run" / "run.json", Run())
     filled = [word.format(tmp=tmp_path, here=HERE, linear=LINEAR, run=tmp_path / "run") for word in words]
     status, out, err = said(capsys, "audit", *filled)
     assert status == 2

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.cli.config import with_config
 from holdfast.methods import Kurakin, Saved
-from holdfast.storage import record
+from holdfast.storage.signed import write_json
 from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
@@ -62,7 +62,7 @@ def test_a_run_that_uses_another_is_repeated_with_it(tmp_path: Path, capsys: pyt
     assert said(capsys, "train", "standard", *small, tmp_path / "used")[0] == 0
     used = read_run(tmp_path / "used")
     run = replace(used, method=Kurakin(crafts=(*Kurakin().crafts, Saved(used))))
-    record.write_json(tmp_path / "given.json", run)
+    write_json(tmp_path / "given.json", run)
     assert said(capsys, "train", "--config", tmp_path / "given.json", "--folder", tmp_path / "run")[0] == 0
     assert read_run(tmp_path / "run") == run
     assert {path.name for path in tmp_path.iterdir()} == {"used", "given.json", "run"}

@@ -11,7 +11,7 @@ import torch
 
 from holdfast import CropFlip, Run
 from holdfast.models import build
-from holdfast.storage import record
+from holdfast.storage.signed import write_json, write_tensors
 from tests.cli.saying import said
 
 MISTAKES = [
@@ -83,9 +83,9 @@ def test_a_mistake_is_one_line_and_status_2(
     words: tuple[str, ...], answer: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other.safetensors"
-    record.write_tensors(other, build("lenet", (1, 8, 8), 10).state_dict())
+    write_tensors(other, build("lenet", (1, 8, 8), 10).state_dict())
     (tmp_path / "weights.pt").write_bytes(b"x")
-    record.write_json(tmp_path / "cropped" / "run.json", Run(augment=CropFlip(size=6)))
+    write_json(tmp_path / "cropped" / "run.json", Run(augment=CropFlip(size=6)))
     filled = [word.format(tmp=tmp_path, run=folder, other=other) for word in words]
     status, out, err = said(capsys, *filled)
     assert status == 2
@@ -187,7 +187,7 @@ def test_a_refused_training_leaves_its_folder_free(folder: Path, capsys: pytest.
 def test_a_run_without_a_step_is_no_other_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("train", "standard", "--limit", "64", "--folder", tmp_path / "run", "--epochs")
     (tmp_path / "run").mkdir()
-    record.write_json(tmp_path / "run" / "run.json", Run(epochs=7))
+    write_json(tmp_path / "run" / "run.json", Run(epochs=7))
     assert said(capsys, *words, "1")[0] == 0
     status, _, err = said(capsys, *words, "2")
     assert status == 2

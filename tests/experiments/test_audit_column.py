@@ -18,8 +18,8 @@ from holdfast.experiments.audit_column import audited
 from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy, correct
 from holdfast.report import text_table
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
+from holdfast.storage.signed import write_json
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
 
@@ -45,7 +45,7 @@ def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.M
     assert torch.equal(again.rows.logits, found.rows.logits)
     assert again.doubts == found.doubts
     told, rows = sorted(tmp_path.iterdir())  # how far it had come is not kept
-    record.write_json(told, {"name": "another", "doubts": []})
+    write_json(told, {"name": "another", "doubts": []})
     with pytest.raises(BadRecord, match=f"{told.name} is of another audit: delete it and {rows.name}"):
         audited(COLUMN, given(model), data, 3, tmp_path, silent)
 

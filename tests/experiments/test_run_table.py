@@ -120,11 +120,11 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
 def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:
     from holdfast.experiments import read_results
     from holdfast.report.text import to_json
-    from holdfast.storage import record
+    from holdfast.storage.signed import write_text
 
     table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))
     filled = fill("t", table, "smoke", Workplace(tmp_path))
-    record.write_text(tmp_path / "tables" / "t.json", to_json(filled))
+    write_text(tmp_path / "tables" / "t.json", to_json(filled))
     assert read_results(tmp_path) == [filled]
 
 

@@ -31,8 +31,9 @@ from holdfast.experiments import trained as module
 from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES
 from holdfast.models.architecture import Architecture
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
+from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.folder import weights_of
 
 RUN = Run(data="made-up:1x8x8", epochs=1, limit=64, batch=16)
@@ -53,7 +54,7 @@ def change(run: Run, place: Workplace) -> None:
     """Let the folder of a run hold other weights."""
     folder = run_folder(run, place)
     weights = {name: -weight if name.endswith("weight") else weight for name, weight in weights_of(run, folder).items()}
-    record.write_tensors(folder / "model.safetensors", weights, run=record.name_of_fields(run))
+    write_tensors(folder / "model.safetensors", weights, run=name_of_fields(run))
 
 
 def test_what_is_all_on_disk_loads_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +149,6 @@ def test_another_version_of_our_networks_is_asked_again(tmp_path: Path, monkeypa
 def test_an_identity_of_another_network_is_refused(tmp_path: Path) -> None:
     trained(RUN, DATA, Workplace(tmp_path))
     (path,) = tmp_path.glob("identities/*.json")
-    record.write_json(path, {"name": "another", "identity": "0"})
+    write_json(path, {"name": "another", "identity": "0"})
     with pytest.raises(BadRecord, match=path.name):
         trained(RUN, DATA, Workplace(tmp_path))

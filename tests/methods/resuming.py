@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holdfast import Run, train
-from holdfast.storage import record
+from holdfast.storage.signed import read_tensors
 
 
 class Stop(Exception):
@@ -15,7 +15,7 @@ class Stop(Exception):
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    return record.read_tensors(folder / "model.safetensors", "")
+    return read_tensors(folder / "model.safetensors", "")
 
 
 def lines(folder: Path) -> list[str]:

@@ -20,7 +20,9 @@ from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
 from holdfast.passes import counting
-from holdfast.storage import record
+from holdfast.storage.describe import describe, restore
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.training.dependencies import Lineage
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch
@@ -45,13 +47,13 @@ def test_iterations_of_the_paper(eps: float, steps: int) -> None:
 
 
 def finished(folder: Path, run: Run = SOURCE) -> tuple[Lineage, ImageSet]:
-    train(run, folder / record.fingerprint(run))
-    lineage = Lineage({run: folder / record.fingerprint(run)}, (1, 8, 8), 10, torch.device("cpu"))
+    train(run, folder / fingerprint(run))
+    lineage = Lineage({run: folder / fingerprint(run)}, (1, 8, 8), 10, torch.device("cpu"))
     return lineage, load(run.data, "train", limit=run.limit)
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted((folder / record.fingerprint(SOURCE)).glob("bank-*"))
+    return sorted((folder / fingerprint(SOURCE)).glob("bank-*"))
 
 
 def test_every_image_is_the_attack_of_its_eps_in_whole_bytes() -> None:
@@ -220,8 +222,8 @@ def test_a_bank_of_other_weights_is_refused(tmp_path: Path) -> None:
     lineage, data = finished(tmp_path)
     bank(SAVED, data, lineage)
     path = lineage.folder(SOURCE) / "model.safetensors"
-    other = {name: tensor + 1 for name, tensor in record.read_tensors(path, "").items()}
-    record.write_tensors(path, other)
+    other = {name: tensor + 1 for name, tensor in read_tensors(path, "").items()}
+    write_tensors(path, other)
     with pytest.raises(BadRecord, match="was made with other weights than its run has now"):
         bank(SAVED, data, lineage)
 
@@ -289,7 +291,7 @@ def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identica
     with pytest.raises(InterruptedError):
         train(run, tmp_path / "broken", tell=cut)
     train(run, tmp_path / "broken")
-    ours, theirs = (record.read_tensors(tmp_path / name / "model.safetensors", "") for name in ("straight", "broken"))
+    ours, theirs = (read_tensors(tmp_path / name / "model.safetensors", "") for name in ("straight", "broken"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("straight", "broken")]
     assert lines[0] == lines[1]
@@ -304,4 +306,4 @@ def test_the_largest_eps_is_a_byte() -> None:
 def test_a_run_that_names_a_bank_comes_back_from_its_description() -> None:
     from holdfast.training.registry import KINDS
 
-    assert record.restore(record.describe(P_C), KINDS) == P_C
+    assert restore(describe(P_C), KINDS) == P_C

@@ -13,7 +13,7 @@ import torch
 from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
 from holdfast.methods import Method
-from holdfast.storage import record
+from holdfast.storage.describe import describe, restore
 from holdfast.training.optimizers import SGD
 from holdfast.training.schedules import Triangle
 from tests.conftest import BOTH_SHAPES, published
@@ -102,5 +102,5 @@ def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
 def test_is_a_value_that_comes_back_from_its_description(kind: type[Method]) -> None:
     from holdfast.training.registry import KINDS as WORDS
 
-    assert record.restore(record.describe(kind()), WORDS) == kind()
+    assert restore(describe(kind()), WORDS) == kind()
     assert hash(kind()) == hash(kind())

@@ -11,7 +11,8 @@ from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.methods import EAT, Memory, MixedAT
 from holdfast.rng import fresh
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_state, read_tensors
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch
 
@@ -22,7 +23,7 @@ BASE = Run(data="made-up:1x8x8", limit=32, batch=16, epochs=2, optimizer=SGD(lr=
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    return record.read_tensors(folder / "model.safetensors", "")
+    return read_tensors(folder / "model.safetensors", "")
 
 
 def networks(count: int) -> list[nn.Module]:
@@ -76,7 +77,7 @@ def test_without_sources_it_is_fgsm_adv(tmp_path: Path) -> None:
 def test_the_runs_it_names_are_trained_first_and_stay_as_they_are(tmp_path: Path) -> None:
     source = replace(BASE, seed=5)
     run = replace(BASE, method=EAT((source,), FGSM(THREAT)))
-    train(run, tmp_path / "runs" / record.fingerprint(run))
-    there = weights(tmp_path / "runs" / record.fingerprint(source))
-    saved = record.read_state(tmp_path / "runs" / record.fingerprint(run) / "last.pt", "")["memory"]
+    train(run, tmp_path / "runs" / fingerprint(run))
+    there = weights(tmp_path / "runs" / fingerprint(source))
+    saved = read_state(tmp_path / "runs" / fingerprint(run) / "last.pt", "")["memory"]
     assert all(torch.equal(tensor, saved[f"static.0.{name}"]) for name, tensor in there.items())

@@ -12,7 +12,7 @@ from holdfast.data import read_view, write_view
 from holdfast.errors import BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
-from holdfast.storage import record
+from holdfast.storage.signed import read_state, read_tensors
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch, Terms
 
@@ -65,11 +65,11 @@ RUNS = [
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    return record.read_tensors(folder / "model.safetensors", "")
+    return read_tensors(folder / "model.safetensors", "")
 
 
 def states(folder: Path) -> dict[str, Tensor]:
-    saved = record.read_state(folder / "last.pt", "")
+    saved = read_state(folder / "last.pt", "")
     return {**saved["memory"], **{f"model.{name}": tensor for name, tensor in saved["networks"]["model"].items()}}
 
 
@@ -107,7 +107,7 @@ def test_the_second_network_learns(tmp_path: Path) -> None:
     run = replace(BASE, method=TwoNetworks())
     train(run, tmp_path)
     torch.manual_seed(0)
-    saved = record.read_state(tmp_path / "last.pt", "")
+    saved = read_state(tmp_path / "last.pt", "")
     assert saved["optimizers"].keys() == {"model", "generator"}
     assert saved["networks"]["generator"]["weight"].isfinite().all()
 

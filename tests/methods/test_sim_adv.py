@@ -14,7 +14,7 @@ from holdfast.errors import BadValue
 from holdfast.methods import Memory, MixedAT, SIMAdv
 from holdfast.objectives import cross_entropy
 from holdfast.passes import counting
-from holdfast.storage import record
+from holdfast.storage.signed import read_tensors
 from holdfast.training.dependencies import Lineage
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch, View
@@ -141,7 +141,7 @@ def test_sim_of_one_step_and_one_epoch_is_fgsm_adv(augment: CropFlip | None, tmp
     for method in (SIMAdv(Linf(EPS), n1=1, n2=1), MixedAT(FGSM(Linf(EPS)))):
         folder = tmp_path / type(method).__name__
         train(replace(base, method=method), folder)
-        weights.append(record.read_tensors(folder / "model.safetensors", ""))
+        weights.append(read_tensors(folder / "model.safetensors", ""))
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 

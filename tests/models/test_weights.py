@@ -10,7 +10,7 @@ from holdfast.errors import BadRecord, HoldfastError, UsageError
 from holdfast.models import build
 from holdfast.models.normalized import CIFAR10_MEAN
 from holdfast.models.weights import Normalisation, assumed
-from holdfast.storage import record
+from holdfast.storage.signed import write_tensors
 from holdfast.training.networks import given_to, network
 
 SHAPE = (3, 8, 8)
@@ -24,7 +24,7 @@ def model() -> nn.Module:
 
 def written(folder: Path, weights: dict[str, Tensor]) -> str:
     path = folder / "theirs.safetensors"
-    record.write_tensors(path, weights)
+    write_tensors(path, weights)
     return str(path)
 
 

@@ -15,7 +15,7 @@ from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
 from holdfast.papers.cascade_runs import NETS
 from holdfast.report import page
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
 
 TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")
@@ -54,7 +54,7 @@ def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:
         studied = [study.run for studies in panels for study in studies.values()]
         runs = table.rows.values() if isinstance(table, Table) else studied
         for run in map(small.run, runs):
-            names.setdefault(run, set()).add(record.fingerprint(run))
+            names.setdefault(run, set()).add(fingerprint(run))
     assert [found for found in names.values() if len(found) > 1] == []
 
 

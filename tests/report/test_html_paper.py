@@ -10,7 +10,7 @@ from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
 from holdfast.experiments import Filled, Pictures, picture
 from holdfast.report import page
-from holdfast.storage import record
+from holdfast.storage.describe import brief
 
 from .conftest import NASTY
 
@@ -89,8 +89,8 @@ def test_names_are_escaped(html: str) -> None:
 def test_notes_conditions_and_the_way_to_repeat_are_printed(filled: Filled, read: Reader) -> None:
     assert filled.table.notes[0] in read.words
     assert "hardware: 2 CPU threads" in read.words
-    assert record.brief(filled.table.rows[NASTY]) in read.words
-    assert record.brief(filled.table.columns["_PGD|10"]) in read.words
+    assert brief(filled.table.rows[NASTY]) in read.words
+    assert brief(filled.table.columns["_PGD|10"]) in read.words
     assert "upper bound" in read.words
 
 

@@ -16,7 +16,8 @@ from holdfast.experiments import Figure, Looked, Scale, Study, Workplace, look
 from holdfast.experiments.figure import scaled
 from holdfast.experiments.run_figure import WORDS
 from holdfast.report import page, panels, text_table, to_json
-from holdfast.storage import record
+from holdfast.storage.describe import describe, restore
+from holdfast.storage.signed import read_json, write_json, write_text
 from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run
 
@@ -67,8 +68,8 @@ def test_what_was_seen_stands_in_text_and_on_the_page(looked: Looked) -> None:
 
 
 def test_a_figure_comes_back_from_disk(looked: Looked, tmp_path: Path) -> None:
-    record.write_text(tmp_path / "figure.json", to_json(looked))
-    back = record.restore(record.read_json(tmp_path / "figure.json", ""), {**WORDS, "Looked": Looked})
+    write_text(tmp_path / "figure.json", to_json(looked))
+    back = restore(read_json(tmp_path / "figure.json", ""), {**WORDS, "Looked": Looked})
     assert back == looked
 
 
@@ -87,7 +88,7 @@ def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert done.count == 7
     assert asked == [7]
     path = next((tmp_path / "analyses").iterdir())
-    record.write_json(path, {"name": "another", "seen": LINES})
+    write_json(path, {"name": "another", "seen": LINES})
     with pytest.raises(BadRecord, match=f"{path.name} is of another analysis: delete it"):
         look("f", figure, "smoke", Workplace(tmp_path))
 
@@ -119,7 +120,7 @@ def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:
 @pytest.mark.parametrize("kind", [BallSaturation, PathSaturation, Embedding])
 def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[Analysis]) -> None:
     assert kind.__name__ in analysis.__all__
-    assert record.restore(record.describe(kind()), WORDS) == kind()
+    assert restore(describe(kind()), WORDS) == kind()
 
 
 def test_a_series_pairs_its_coordinates() -> None:

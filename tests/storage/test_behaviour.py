@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 import holdfast as hf
 from holdfast.attacks import FGSM, PGD
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity, own_code
+from holdfast.storage.describe import describe
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.types import Images
 
 
@@ -170,8 +171,8 @@ def mine(strength: float) -> type:
 
 def test_an_edited_attack_of_ones_own_has_another_name() -> None:
     first, again, edited = mine(0)(), mine(0)(), mine(1)()
-    assert record.describe(first) == record.describe(edited)
-    assert record.fingerprint(first) == record.fingerprint(again) != record.fingerprint(edited)
+    assert describe(first) == describe(edited)
+    assert fingerprint(first) == fingerprint(again) != fingerprint(edited)
 
 
 def test_an_edited_helper_of_an_objective_of_ones_own_has_another_name() -> None:
@@ -183,5 +184,5 @@ def test_an_edited_helper_of_an_objective_of_ones_own_has_another_name() -> None
         objective = space["objective"]
         objective.__module__ = "somebody"
         space["helper"].__module__ = "somebody"  # type: ignore[attr-defined]
-        names.append(record.fingerprint(PGD(objective=objective)))  # type: ignore[arg-type]
+        names.append(fingerprint(PGD(objective=objective)))  # type: ignore[arg-type]
     assert names[0] != names[1]

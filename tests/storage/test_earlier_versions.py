@@ -15,7 +15,7 @@ import holdfast as hf
 from holdfast.attacks import PGD
 from holdfast.auditing.engine_state import CLEAN, read
 from holdfast.errors import BadRecord
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.folder import read_run
 
 EARLIER = Path(__file__).parent / "earlier"
@@ -42,14 +42,14 @@ def finished(place: Path) -> torch.nn.Module:
 
 
 def test_a_finished_run_keeps_its_name_and_its_network(place: Path) -> None:
-    assert record.fingerprint(read_run(place / "run")) == SAID["run"]
+    assert fingerprint(read_run(place / "run")) == SAID["run"]
     right = finished(place)(eight().images).argmax(1) == eight().labels
     assert right.tolist() == [number != CLEAN for number in SAID["broken_by"]]
 
 
 def test_a_run_that_was_stopped_goes_on(place: Path) -> None:
     run, steps = read_run(place / "half"), []
-    assert record.fingerprint(run) == SAID["half"]
+    assert fingerprint(run) == SAID["half"]
     hf.train(run, place / "half", tell=lambda done, total, words: steps.append((done, total)))
     assert steps[0] == (3, 6)  # it was stopped in the middle, not begun anew
     assert steps[-1] == (6, 6)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from holdfast.errors import NotWritten
-from holdfast.storage import record
 from holdfast.storage.files import alone, clear, once, whole
+from holdfast.storage.signed import read_state, write_state, write_tensors, write_text
 from tests.limited import file_size
 
 DEAD = 2**22 + 1
@@ -33,20 +33,20 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
-    record.write_text(tmp_path / "a.txt", "old")
-    record.write_state(tmp_path / "last.pt", {"a": 1})
+    write_text(tmp_path / "a.txt", "old")
+    write_state(tmp_path / "last.pt", {"a": 1})
     with file_size(10_000):
         with pytest.raises(NotWritten, match=r"a\.txt cannot be written"):
-            record.write_text(tmp_path / "a.txt", "new" * 10_000)
+            write_text(tmp_path / "a.txt", "new" * 10_000)
         with pytest.raises(NotWritten, match=r"last\.pt cannot be written"):
-            record.write_state(tmp_path / "last.pt", {"a": torch.zeros(100_000)})
+            write_state(tmp_path / "last.pt", {"a": torch.zeros(100_000)})
         with pytest.raises(NotWritten, match=r"t\.safetensors cannot be written"):
-            record.write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(100_000)})
+            write_tensors(tmp_path / "t.safetensors", {"a": torch.zeros(100_000)})
     assert (tmp_path / "a.txt").read_text() == "old"
-    assert record.read_state(tmp_path / "last.pt", "") == {"a": 1}
+    assert read_state(tmp_path / "last.pt", "") == {"a": 1}
     assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "last.pt"}
     with pytest.raises(NotWritten, match=r"a\.txt/b\.txt cannot be written"):
-        record.write_text(tmp_path / "a.txt" / "b.txt", "")
+        write_text(tmp_path / "a.txt" / "b.txt", "")
 
 
 def test_faults_of_what_is_written_and_of_other_files_stay_what_they_are(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from holdfast import CropFlip, ImageSet, Run, Start, train
 from holdfast.errors import BadRecord, BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
-from holdfast.storage import record
+from holdfast.storage.describe import describe, restore
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_state, read_tensors, write_json, write_tensors
 from holdfast.training.dependencies import origins, seeded, with_origins
 from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import build
@@ -93,7 +95,7 @@ MOMENTS: list[tuple[float, float]] = []
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    return record.read_tensors(folder / "model.safetensors", "")
+    return read_tensors(folder / "model.safetensors", "")
 
 
 def same(one: Path, other: Path) -> bool:
@@ -135,9 +137,9 @@ def test_exactly_one_length_counts(length: dict[str, int | None]) -> None:
 
 
 def test_names_from_before_these_fields_stay_valid() -> None:
-    assert record.fingerprint(Run()) == "00e4947d041b"
-    assert "steps" not in record.describe(Run())  # type: ignore[operator]
-    assert record.describe(COUNTED)["steps"] == 4  # type: ignore[index, call-overload]
+    assert fingerprint(Run()) == "00e4947d041b"
+    assert "steps" not in describe(Run())  # type: ignore[operator]
+    assert describe(COUNTED)["steps"] == 4  # type: ignore[index, call-overload]
 
 
 @pytest.mark.parametrize("at", [1, 3, 5])
@@ -169,12 +171,12 @@ def test_what_is_missing_is_trained_first_and_once(tmp_path: Path) -> None:
     train(run, tmp_path / "mine", tell=lambda done, total, words: told.append(words))
     assert told.count("started") == 3
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept == {"mine", record.fingerprint(first), record.fingerprint(teacher)}
+    assert kept == {"mine", fingerprint(first), fingerprint(teacher)}
     told.clear()
     train(replace(run, seed=3), tmp_path / "other", tell=lambda done, total, words: told.append(words))
     assert told.count("started") == 1
     alone = train(teacher, tmp_path / "alone" / "teacher")
-    ours = weights(tmp_path / record.fingerprint(teacher))
+    ours = weights(tmp_path / fingerprint(teacher))
     assert all(torch.equal(tensor, ours[name]) for name, tensor in alone.state_dict().items())
 
 
@@ -182,14 +184,14 @@ def test_beginning_with_weights_means_those_weights_and_a_new_optimizer(tmp_path
     first = replace(BASE, seed=1)
     run = replace(COUNTED, steps=1, optimizer=SGD(lr=0.0, momentum=0.0), start=Start(first))
     model = train(run, tmp_path / "run")
-    begun = weights(tmp_path / record.fingerprint(first))
+    begun = weights(tmp_path / fingerprint(first))
     assert all(torch.equal(weight, begun[name]) for name, weight in model.named_parameters())
 
 
 def test_what_a_method_remembers_is_where_the_run_begins(tmp_path: Path) -> None:
     model = train(COUNTED, tmp_path / "first")
     train(replace(BASE, method=Remembers(), start=Start(COUNTED)), tmp_path / "run")
-    begun = record.read_state(tmp_path / "run" / "last.pt", "")["memory"]["begun"]
+    begun = read_state(tmp_path / "run" / "last.pt", "")["memory"]["begun"]
     assert torch.equal(begun, next(model.parameters()))
 
 
@@ -208,9 +210,9 @@ def test_the_optimizer_goes_on_where_the_position_does_not(tmp_path: Path) -> No
     moved = {}
     for takes in ("weights", "optimizer"):
         train(replace(COUNTED, start=Start(first, takes), **still), tmp_path / takes)  # type: ignore[arg-type]
-        begun = weights(tmp_path / record.fingerprint(first))
+        begun = weights(tmp_path / fingerprint(first))
         moved[takes] = {name: begun[name] - now for name, now in weights(tmp_path / takes).items()}
-    last = record.read_state(tmp_path / record.fingerprint(first) / "last.pt", "")
+    last = read_state(tmp_path / fingerprint(first) / "last.pt", "")
     buffers = [state["momentum_buffer"] for state in last["optimizers"]["model"]["state"].values()]
     names = [name for name, _ in build(COUNTED, (1, 8, 8), 10).named_parameters()]
     for name, buffer in zip(names, buffers, strict=True):
@@ -234,7 +236,7 @@ def test_another_kind_of_optimizer_cannot_be_taken_over(tmp_path: Path) -> None:
 
 def test_a_damaged_or_changed_origin_is_refused(tmp_path: Path) -> None:
     run = replace(BASE, method=Taught(COUNTED))
-    origin = tmp_path / record.fingerprint(COUNTED)
+    origin = tmp_path / fingerprint(COUNTED)
     train(run, tmp_path / "whole")
     before = (origin / "model.safetensors").read_bytes()
     (origin / "model.safetensors").write_bytes(
@@ -243,18 +245,18 @@ def test_a_damaged_or_changed_origin_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRecord, match="was changed since it was written: delete"):
         train(run, tmp_path / "damaged")
     (origin / "model.safetensors").write_bytes(before)
-    record.write_json(origin / "run.json", replace(COUNTED, steps=5))
+    write_json(origin / "run.json", replace(COUNTED, steps=5))
     with pytest.raises(BadRecord, match=r"holds another run \(steps: 5 there, 4 here\)"):
         train(run, tmp_path / "foreign")
 
 
 def test_an_origin_trained_anew_to_other_weights_is_noticed(tmp_path: Path) -> None:
     run = replace(BASE, method=Taught(COUNTED))
-    origin = tmp_path / record.fingerprint(COUNTED)
+    origin = tmp_path / fingerprint(COUNTED)
     train(run, tmp_path / "run")
     (tmp_path / "run" / "model.safetensors").unlink()
     other = {name: tensor + 1 for name, tensor in weights(origin).items()}
-    record.write_tensors(origin / "model.safetensors", other)
+    write_tensors(origin / "model.safetensors", other)
     with pytest.raises(BadRecord, match="has other weights now than when it was begun"):
         train(run, tmp_path / "run")
 
@@ -263,7 +265,7 @@ def test_what_a_method_may_ask_of_finished_runs(tmp_path: Path) -> None:
     cut = replace(BASE, augment=CropFlip(pad=0, size=6))
     run = replace(cut, method=Looks(cut))
     train(run, tmp_path / "run")
-    saved = record.read_state(tmp_path / "run" / "last.pt", "")["memory"]
+    saved = read_state(tmp_path / "run" / "last.pt", "")["memory"]
     whole = made(run).take(torch.arange(2))
     assert torch.equal(saved["middle"], whole[:, :, 1:7, 1:7])
     with pytest.raises(BadValue, match="only runs that are among its fields"):
@@ -292,7 +294,7 @@ def test_it_comes_back_from_its_description() -> None:
     from holdfast.training.registry import KINDS
 
     run = replace(BASE, start=Start(replace(BASE, start=Start(COUNTED, "position"))), method=Standard())
-    assert record.restore(record.describe(run), KINDS) == run
+    assert restore(describe(run), KINDS) == run
 
 
 def test_weight_decay_of_kernels_leaves_biases_and_norms_alone() -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from holdfast import train
 from holdfast.errors import BadRecord, TrainingDiverged
 from holdfast.methods import LossMethod, Memory
-from holdfast.storage import record
+from holdfast.storage.signed import read_state, write_json, write_state
 from holdfast.training.optimizers import SGD
 from holdfast.training.state import State
 from holdfast.types import Batch, Terms
@@ -38,7 +38,7 @@ def test_nan_stops_the_run_with_its_step_and_the_last_good_state(tmp_path: Path)
         train(replace(BASE, method=BreaksAt(3)), tmp_path / "early")
     with pytest.raises(TrainingDiverged, match=r"at step 6; .*last\.pt holds the last good state"):
         train(replace(BASE, method=BreaksAt(6)), tmp_path / "late")
-    saved = record.read_state(tmp_path / "late" / "last.pt", "")
+    saved = read_state(tmp_path / "late" / "last.pt", "")
     assert saved["step"] == 4
     assert all(bool(tensor.isfinite().all()) for tensor in saved["networks"]["model"].values())
     assert not (tmp_path / "late" / "model.safetensors").exists()
@@ -72,15 +72,15 @@ def test_a_weight_of_no_numbers_is_finite() -> None:
 def test_weights_that_are_nan_are_not_trained_on(tmp_path: Path) -> None:
     train(BASE, tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    saved = record.read_state(tmp_path / "last.pt", "")
+    saved = read_state(tmp_path / "last.pt", "")
     next(iter(saved["networks"]["model"].values())).view(-1)[0] = torch.nan
-    record.write_state(tmp_path / "last.pt", saved)
+    write_state(tmp_path / "last.pt", saved)
     with pytest.raises(BadRecord, match=r"last\.pt holds weights that are NaN"):
         train(BASE, tmp_path)
 
 
 def test_a_divergence_of_another_run_or_without_words_is_refused(tmp_path: Path) -> None:
     for number, said in enumerate(({"run": "another", "words": "it diverged"}, {})):
-        record.write_json(tmp_path / str(number) / "diverged.json", said)
+        write_json(tmp_path / str(number) / "diverged.json", said)
         with pytest.raises(BadRecord, match=r"diverged\.json"):
             train(BASE, tmp_path / str(number))

@@ -11,7 +11,10 @@ import torch
 
 from holdfast import train
 from holdfast.errors import BadRecord, NotWritten
-from holdfast.storage import record
+from holdfast.storage.describe import describe
+from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.signed import read_state, write_json, write_state, write_tensors
+from holdfast.training import checkpoint
 from holdfast.training.folder import read_run, seconds_of
 from tests.limited import file_size
 from tests.training.moment import BASE, OTHER
@@ -66,7 +69,7 @@ def test_a_run_killed_before_its_first_state_was_whole_goes_on(tmp_path: Path, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(record, "write_state", killed)
+        patched.setattr(checkpoint, "write_state", killed)
         with pytest.raises(KeyboardInterrupt):
             train(BASE, tmp_path / "run")
     train(BASE, tmp_path / "run")
@@ -77,7 +80,7 @@ def test_a_run_killed_before_its_first_state_was_whole_goes_on(tmp_path: Path, m
 
 @pytest.mark.parametrize("name", ["last.pt", "metrics.jsonl"])
 def test_a_pipe_in_the_folder_of_a_run_is_not_waited_for(name: str, tmp_path: Path) -> None:
-    record.write_json(tmp_path / "run.json", BASE)
+    write_json(tmp_path / "run.json", BASE)
     os.mkfifo(tmp_path / name)
     ended: list[object] = []
 
@@ -105,8 +108,8 @@ def test_a_full_disk_is_one_line_and_with_room_the_run_goes_on(tmp_path: Path) -
 
 def test_weights_written_before_they_were_bound_to_a_run_are_read(tmp_path: Path) -> None:
     model = train(BASE, tmp_path)
-    record.write_tensors(tmp_path / "model.safetensors", model.state_dict())
-    (tmp_path / "run.json").write_text(json.dumps(record.describe(BASE)))
+    write_tensors(tmp_path / "model.safetensors", model.state_dict())
+    (tmp_path / "run.json").write_text(json.dumps(describe(BASE)))
     (tmp_path / "timing.json").write_text('{"train_seconds": 2.5}')
     again = train(BASE, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
@@ -117,20 +120,20 @@ def test_weights_written_before_they_were_bound_to_a_run_are_read(tmp_path: Path
 def test_a_state_that_lacks_a_part_is_refused(where: str, tmp_path: Path) -> None:
     train(BASE, tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    saved = record.read_state(tmp_path / "last.pt", "")
+    saved = read_state(tmp_path / "last.pt", "")
     del saved[where]
-    record.write_state(tmp_path / "last.pt", saved)
+    write_state(tmp_path / "last.pt", saved)
     with pytest.raises(BadRecord, match=rf"last\.pt does not hold this run's state .*{where}"):
         train(BASE, tmp_path)
 
 
 def test_a_time_that_is_not_said_is_refused(tmp_path: Path) -> None:
-    record.write_json(tmp_path / "run.json", BASE)
+    write_json(tmp_path / "run.json", BASE)
     for text in ('{"train_secondz": 1}', "[]", '{"train_seconds": 1, "rignature": "0"}', "{"):
         (tmp_path / "timing.json").write_text(text)
         with pytest.raises(BadRecord, match=r"timing\.json"):
             seconds_of(tmp_path)
-    record.write_json(tmp_path / "timing.json", {"run": record.name_of_fields(OTHER), "train_seconds": 1.0})
+    write_json(tmp_path / "timing.json", {"run": name_of_fields(OTHER), "train_seconds": 1.0})
     with pytest.raises(BadRecord, match=r"timing\.json does not say how long this run trained"):
         seconds_of(tmp_path)
 
@@ -144,7 +147,7 @@ def test_a_link_that_leads_nowhere_is_no_unfinished_run(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_is_named_by_its_file(tmp_path: Path) -> None:
-    described = json.dumps(record.describe(BASE)).replace('"epochs": 2', '"epochs": 0')
+    described = json.dumps(describe(BASE)).replace('"epochs": 2', '"epochs": 0')
     (tmp_path / "run.json").write_text(described)  # without a signature, as older versions wrote it
     with pytest.raises(BadRecord, match=r"run\.json cannot be read \(epochs = 0"):
         read_run(tmp_path)

@@ -9,8 +9,8 @@ import pytest
 
 from holdfast import Start, train
 from holdfast.errors import BadRecord
-from holdfast.storage import record
 from holdfast.storage.files import alone
+from holdfast.storage.signed import write_json
 from tests.training.moment import BASE, OTHER
 
 
@@ -65,7 +65,7 @@ def test_weights_of_another_run_are_refused(tmp_path: Path) -> None:
 def test_the_same_run_in_another_process_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(BASE, tmp_path / "done")
     (tmp_path / "run").mkdir()
-    record.write_json(tmp_path / "run" / "run.json", BASE)
+    write_json(tmp_path / "run" / "run.json", BASE)
     with ExitStack() as other:
         other.enter_context(alone(tmp_path / "run"))
         with pytest.raises(BadRecord, match="another process carries out another run in"):

@@ -30,8 +30,8 @@ from holdfast.metrics import share_of
 from holdfast.objectives import is_correct, margin
 from holdfast.passes import counting, spend
 from holdfast.rng import fresh
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
 
@@ -200,8 +200,8 @@ def name_of(subject: Subject, moves: Mapping[str, Move], effort: str = "") -> st
     """Return a name made of the network, every pixel and label, the moves, what chooses among them, and the seed."""
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
-    data = record.fingerprint_of_tensors({"images": subject.images, "labels": subject.labels})
-    return record.fingerprint([identity(subject.model), data, dict(moves), effort, subject.seed, subject.words])
+    data = name_of_tensors({"images": subject.images, "labels": subject.labels})
+    return fingerprint([identity(subject.model), data, dict(moves), effort, subject.seed, subject.words])
 
 
 def stages_of(begun: Begun) -> tuple[Stage, ...]:

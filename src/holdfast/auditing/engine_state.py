@@ -9,8 +9,8 @@ from torch import Tensor
 
 from holdfast.auditing.ledger import Ledger, Turn
 from holdfast.passes import Spent
-from holdfast.storage import record
 from holdfast.storage.files import clear
+from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.types import Flags, Images, Index, PerImage, Rows
 
 STANDS, CLEAN = -1, 0
@@ -109,12 +109,12 @@ def write(path: Path, progress: Progress) -> None:
         },
         **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
     }
-    record.write_tensors(path, tensors, audit=path.stem)
+    write_tensors(path, tensors, audit=path.stem)
 
 
 def read(path: Path, images: Images) -> Progress:
     """Read how far it had come; a file that was damaged, or is another audit's, is named."""
-    kept = record.read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
+    kept = read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
     names = ("broken_by", "best", "margin", "slope", "rows")
     broken_by, best, margin, slope, rows = (kept[name].to(images.device) for name in names)
     ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})

@@ -21,7 +21,8 @@ from holdfast.auditing.surrogate import fast_copy, known_precision
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import Spent, costed, spend
-from holdfast.storage import record
+from holdfast.storage.describe import brief
+from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
 from holdfast.types import Index, Network
 
@@ -56,8 +57,8 @@ def audit(
     require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
     images, labels = auditable(model, images, labels, effort, seed, batch, folder)
     moves, precision = moves_of(effort, threat), known_precision(precision)
-    names = [record.fingerprint_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
-    check_same(*names, record.brief(threat), effort, seed, batch, precision)
+    names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
+    check_same(*names, brief(threat), effort, seed, batch, precision)
     with costed() as copying:
         judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
         spend(forwards=len(images[:2]))

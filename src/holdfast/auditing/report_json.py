@@ -9,7 +9,7 @@ from holdfast.auditing.checks_registry import criterion_of
 from holdfast.auditing.comparison import Comparison
 from holdfast.auditing.findings import Check
 from holdfast.auditing.report import Report
-from holdfast.storage import record
+from holdfast.storage.describe import describe
 
 Written = dict[str, Any]
 """What json.dumps takes with allow_nan=False."""
@@ -40,7 +40,7 @@ def as_json(report: Report, origin: Origin) -> Written:
     return {
         **asdict(origin),
         "count": len(report.broken_by),
-        "threat": record.describe(report.threat),
+        "threat": describe(report.threat),
         "effort": report.effort,
         "seed": report.seed,
         "clean_accuracy": report.clean_accuracy,

@@ -27,8 +27,9 @@ from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.report.html_audit import Audited
-from holdfast.storage import record
+from holdfast.storage.describe import brief
 from holdfast.storage.files import alone
+from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
 
 USAGE = (
@@ -99,11 +100,11 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
     audits = []
     with Teller(quiet=options.json or not speaks()) as tell:
         for each in subjects:
-            tell(0, 1, f"{each.name} under {record.brief(threat)}, effort {options.effort}")
+            tell(0, 1, f"{each.name} under {brief(threat)}, effort {options.effort}")
             images = each.data.take(torch.arange(len(each.data)))
             search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
             report = audit(each.model, images, each.data.labels, *search)
-            weights = record.fingerprint_of_tensors(each.model.state_dict())
+            weights = name_of_tensors(each.model.state_dict())
             source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
             of_what = (printable(each.name), weights, source, name_of(each.data))
             origin = Origin(*of_what, options.batch, command, measured, each.assumed)

@@ -15,7 +15,7 @@ from holdfast.errors import printable
 from holdfast.extras import have, remedy
 from holdfast.metrics import mean_std
 from holdfast.report.html_audit import Audited, apart, audit_page
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 Done = tuple[dict[str, Any], list[Audited]]
 """What an audit wrote down as JSON, and of each of its networks the report."""
@@ -37,10 +37,10 @@ def written(options: Audit, audits: Sequence[Audited]) -> dict[str, Any]:
     whole = objects[0] if comparison is None else {
         "first": objects[0], "second": objects[1], "comparison": comparison_as_json(comparison)
     }  # fmt: skip
-    record.write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
+    write_text(options.folder / "report.json", json.dumps(whole, allow_nan=False, indent=1) + "\n")
     page = options.folder / "report.html"
     if have("report"):
-        record.write_text(page, audit_page(audits, comparison))
+        write_text(page, audit_page(audits, comparison))
     else:
         page.unlink(missing_ok=True)  # of an earlier audit
     if not options.json:

@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.cli.parse import leading
 from holdfast.data.request import expanded
 from holdfast.errors import BadRecord, UsageError, require
-from holdfast.storage import record
+from holdfast.storage.signed import read_any_json
 from holdfast.training.folder import run_described
 from holdfast.training.run import Run
 
@@ -50,7 +50,7 @@ def _path_in(words: Sequence[str]) -> Path | None:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    given = record.read_any_json(path, REMEDY)
+    given = read_any_json(path, REMEDY)
     require(isinstance(given, dict), f"{path} holds no options: {REMEDY}", BadRecord)
     named: Mapping[str, Any] = given
     return named

@@ -16,7 +16,7 @@ from holdfast.extras import need
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
 from holdfast.report.formats import render
-from holdfast.storage import record
+from holdfast.storage.signed import write_text
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def run_reproduce(args: Sequence[str]) -> int:
     with Teller(quiet=options.json) as tell:
         done = reproduce(paper, options.wanted, options.place, tell)
     path = options.place.folder / "report.html"
-    record.write_text(path, page(done.title, done.results, done.pictures))
+    write_text(path, page(done.title, done.results, done.pictures))
     print(render(done.results, "json" if options.json else "text"))
     if not options.json:
         print(f"\nreport: {path}")
@@ -70,10 +70,10 @@ def run_report(args: Sequence[str]) -> int:
     measured = read_results(Path(args[0]))
     if options.figures is not None:
         for name, svg in drawings(measured).items():
-            record.write_text(options.figures / name, svg)
+            write_text(options.figures / name, svg)
     text = render(measured, options.form)
     if options.out is None:
         print(text)
     else:
-        record.write_text(options.out, text + "\n")
+        write_text(options.out, text + "\n")
     return 0

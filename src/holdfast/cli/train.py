@@ -20,7 +20,7 @@ from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import Cell, outcomes
 from holdfast.metrics import accuracy
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.folder import read_run
 from holdfast.training.loop import train
 from holdfast.training.run import Run, Start
@@ -87,7 +87,7 @@ class Train:
     def folder_of(self, run: Run) -> Path:
         """Return where one of the runs is kept."""
         if self.folder is None:
-            return Path("runs") / record.fingerprint(run)
+            return Path("runs") / fingerprint(run)
         return beside(self.folder, run.seed) if self.seeds else self.folder
 
     def test_images(self, run: Run) -> ImageSet:

@@ -17,8 +17,9 @@ from holdfast.errors import require
 from holdfast.evaluation import judge, name_of
 from holdfast.experiments.trained import Trained
 from holdfast.objectives import is_correct
-from holdfast.storage import record
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.types import Images, Labels, Network, Rows
 
 LOOKED_AT = 500
@@ -75,16 +76,16 @@ def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: 
 
 def stored_picture(name: str, network: Trained, attack: Attack, data: ImageSet, folder: Path) -> Pictures:
     """Return the pictures of a network that the folder keeps, or make and keep them."""
-    words = record.fingerprint([attack, name_of(data), network.identity])
+    words = fingerprint([attack, name_of(data), network.identity])
     path = folder / f"{words}.safetensors"
 
     def make() -> None:
         made = picture(name, network.load(), attack, data)
         tensors = {"images": made.images, "attacked": made.attacked, "labels": made.labels, "after": made.after}
-        record.write_tensors(path, tensors, pictures=words)
+        write_tensors(path, tensors, pictures=words)
 
     once(path, make)
-    kept = record.read_tensors(path, "delete it; it will be made again", pictures=words)
+    kept = read_tensors(path, "delete it; it will be made again", pictures=words)
     return Pictures(name, **kept, classes=data.classes)
 
 

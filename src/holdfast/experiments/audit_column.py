@@ -12,8 +12,9 @@ from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
 from holdfast.experiments.table import Audit
 from holdfast.experiments.trained import Trained
-from holdfast.storage import record
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_json, write_json
 from holdfast.training.loop import Tell
 
 
@@ -31,7 +32,7 @@ def audited(column: Audit, network: Trained, data: ImageSet, seed: int, folder: 
     """Audit a network, or read what was found; an audit that was interrupted goes on."""
     every = torch.arange(min(column.limit or len(data), len(data)), device=data.device)
     data = data.subset(every)
-    name = record.fingerprint([column, seed, name_of(data), network.identity])
+    name = fingerprint([column, seed, name_of(data), network.identity])
     path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
 
     def make() -> None:
@@ -42,12 +43,12 @@ def audited(column: Audit, network: Trained, data: ImageSet, seed: int, folder: 
         spent = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]
         seconds, forwards, backwards = map(sum, zip(*spent, strict=True))
         stopped = [f"{check.name}: could not run" for check in report.stopped]
-        record.write_json(words, {"name": name, "doubts": [*(doubt.name for doubt in report.doubts), *stopped]})
+        write_json(words, {"name": name, "doubts": [*(doubt.name for doubt in report.doubts), *stopped]})
         write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, seconds, forwards, backwards))
 
     once(path, make)
     shutil.rmtree(folder / name, ignore_errors=True)  # how far it had come
     remedy = f"delete it and {path.name}; the audit is made again"
-    said = record.read_json(words, remedy)
+    said = read_json(words, remedy)
     require(said.get("name") == name, f"{words} is of another audit: {remedy}", BadRecord)
     return Audited(read_outcomes(path), tuple(said["doubts"]))

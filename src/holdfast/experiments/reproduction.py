@@ -14,7 +14,7 @@ from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
 from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, silent
 
@@ -89,7 +89,7 @@ def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silen
             if isinstance(shown, Figure)
             else fill(said, shown, scale, place, tell)
         )
-        file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{record.fingerprint(shown)[:6]}"
+        file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{fingerprint(shown)[:6]}"
         keep(result, place.folder, file)
         results.append(result)
     tables = [each for each in asked.values() if isinstance(each, Table)]

@@ -12,8 +12,10 @@ from holdfast.experiments.figure_result import Looked
 from holdfast.experiments.run_table import conditions, images_of
 from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage import record
+from holdfast.storage.describe import brief, restore
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_json, write_json
 from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, silent
 from holdfast.training.registry import KINDS, named
@@ -42,17 +44,17 @@ def _seen(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return Seen({}, {"training diverged": 1.0})
-    name = record.fingerprint([study.analysis, seed, name_of(data), network.identity])
+    name = fingerprint([study.analysis, seed, name_of(data), network.identity])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
-        tell(0, 1, f"looking by {record.brief(study.analysis)}")
-        record.write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
+        tell(0, 1, f"looking by {brief(study.analysis)}")
+        write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
 
     once(path, make)
     remedy = "delete it; it will be computed again"
-    said = record.read_json(path, remedy)
+    said = read_json(path, remedy)
     require(said.get("name") == name, f"{path} is of another analysis: {remedy}", BadRecord)
-    seen = record.restore(said["seen"], WORDS)
+    seen = restore(said["seen"], WORDS)
     assert isinstance(seen, Seen), "nothing else is written there"
     return seen

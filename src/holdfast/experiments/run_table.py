@@ -16,7 +16,8 @@ from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.experiments.table_result import WORST, Filled
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage import record
+from holdfast.storage.describe import brief
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
 from holdfast.training.loop import Tell, loaded, silent
@@ -78,7 +79,7 @@ def answers(
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
-        tell(0, 1, f"{record.fingerprint(run)} under {name}")
+        tell(0, 1, f"{fingerprint(run)} under {name}")
         if isinstance(column, Audit):
             found = audited(column, network, data, seed, place.folder / "audits", tell)
             rows[name], doubts = found.rows, doubts + found.doubts
@@ -113,11 +114,11 @@ def evaluate(
 
     What is stored is read; only where nothing is are the networks loaded.
     """
-    judged = attacked = record.fingerprint(run)
+    judged = attacked = fingerprint(run)
     attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: network}
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
-        attacked = record.fingerprint(source)
+        attacked = fingerprint(source)
         networks = {attacked: trained(source, data, place, tell), judged: network}
     cell, folder = Cell(judged, attacked, attack, seed), place.folder / "outcomes"
     found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
@@ -132,7 +133,7 @@ def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     images = said("all" if run.limit is None else run.limit for run in runs)
     length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
     batch = said(run.batch for run in runs)
-    movers = said(record.brief(run.optimizer) for run in runs)
+    movers = said(brief(run.optimizer) for run in runs)
     return {
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),

@@ -9,7 +9,8 @@ from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
 from holdfast.experiments.table_result import Filled
-from holdfast.storage import record
+from holdfast.storage.describe import restore
+from holdfast.storage.signed import read_json, signed_json, write_text
 
 RESULTS = {kind.__name__: kind for kind in (Filled, Looked)}
 """What a file may hold."""
@@ -19,7 +20,7 @@ KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, T
 
 def keep(result: Result, folder: Path, name: str) -> None:
     """Write a result under this name."""
-    record.write_text(folder / "tables" / f"{name}.json", record.signed_json(result))
+    write_text(folder / "tables" / f"{name}.json", signed_json(result))
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -37,9 +38,9 @@ def read_results(folder: Path) -> list[Result]:
 
 def _read(path: Path) -> Result:
     remedy = "run holdfast reproduce again"
-    described = record.read_json(path, remedy)
+    described = read_json(path, remedy)
     try:
-        result = record.restore(described, KNOWN)
+        result = restore(described, KNOWN)
     except (BadRecord, TypeError) as error:
         raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
     require(described.get("kind") in RESULTS, f"{path} holds no table: {remedy}", BadRecord)

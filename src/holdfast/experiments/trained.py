@@ -20,9 +20,11 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.experiments.workplace import Workplace
 from holdfast.models.memory_format import laid_out
-from holdfast.storage import record
 from holdfast.storage.behaviour import identity
+from holdfast.storage.describe import brief
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.signed import read_json, write_json
 from holdfast.training.folder import check_folder, check_hope, weights_of
 from holdfast.training.loop import Tell, silent, train
 from holdfast.training.run import Run
@@ -54,9 +56,9 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
         found = identity(load())
         if not _said_by_weights(run, load()):
             return Trained(found, load)
-        once(path, lambda: record.write_json(path, {"name": name, "identity": found}))
+        once(path, lambda: write_json(path, {"name": name, "identity": found}))
     remedy = "delete it; it will be made again"
-    said = record.read_json(path, remedy)
+    said = read_json(path, remedy)
     require(said.get("name") == name, f"{path} is of another network: {remedy}", BadRecord)
     return Trained(said["identity"], load)
 
@@ -65,7 +67,7 @@ def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = sile
     """Return the trained network of a run, laid out for images like these."""
     folder = run_folder(run, place)
     if not os.path.lexists(folder / "model.safetensors"):
-        tell(0, 1, f"training {record.brief(run)}")
+        tell(0, 1, f"training {brief(run)}")
     network = train(
         run,
         folder,
@@ -79,13 +81,13 @@ def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = sile
 
 def run_folder(run: Run, place: Workplace) -> Path:
     """Return the folder that a run's fingerprint names."""
-    return place.folder / "runs" / record.fingerprint(run)
+    return place.folder / "runs" / fingerprint(run)
 
 
 def _name(run: Run, folder: Path, data: ImageSet) -> str:
     """Return a name made of all that the identity of one of our networks follows from; the weights are verified."""
-    weights = record.fingerprint_of_tensors(weights_of(run, folder))
-    return record.fingerprint([run, weights, data.shape, len(data.classes), _code()])
+    weights = name_of_tensors(weights_of(run, folder))
+    return fingerprint([run, weights, data.shape, len(data.classes), _code()])
 
 
 @functools.cache

@@ -24,9 +24,10 @@ from holdfast.attacks.bim import iterations
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods.method import Finished, Origin
-from holdfast.storage import record
 from holdfast.storage.files import once
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.storage.naming import naming
+from holdfast.storage.signed import read_json, write_json
 from holdfast.threats import Linf
 from holdfast.types import Images, Index, Labels, PerImage
 
@@ -89,14 +90,14 @@ def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
     clean = finished.seen(saved.run, train_set.images)
     model = finished.network(saved.run)
     said = {
-        "weights": record.fingerprint_of_tensors(model.state_dict()),
-        "data": record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels}),
+        "weights": name_of_tensors(model.state_dict()),
+        "data": name_of_tensors({"images": train_set.images, "labels": train_set.labels}),
         "shape": [saved.largest, *clean.shape],
     }
-    path = finished.folder(saved.run) / f"bank-{record.fingerprint([said['data'], said['shape']])}.bytes"
+    path = finished.folder(saved.run) / f"bank-{fingerprint([said['data'], said['shape']])}.bytes"
     told = path.with_suffix(".json")
     once(told, lambda: write(path, model, clean, train_set.labels, said))
-    check(path, record.read_json(told, f"delete it and {path.name}; they are made again"), said)
+    check(path, read_json(told, f"delete it and {path.name}; they are made again"), said)
     pixels = torch.from_file(str(path), shared=False, size=saved.largest * clean.numel(), dtype=torch.uint8)
     return Bank(pixels.view(saved.largest, *clean.shape).to(train_set.device), clean)
 
@@ -129,9 +130,9 @@ def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dic
             digests.append(put(file, climbs(model, clean[some], labels[some], said["shape"][0]), first, said))
             file.flush()
             os.fsync(file.fileno())
-            record.write_json(told, said | {"digests": digests})
+            write_json(told, said | {"digests": digests})
     part.replace(path)
-    record.write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})
+    write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})
     told.unlink()
 
 
@@ -169,7 +170,7 @@ def begun(part: Path, told: Path, said: dict[str, Any]) -> list[str]:
     if not (part.exists() and told.exists()):
         return []
     remedy = f"delete {part} and {told.name}; the bank begins anew"
-    there = record.read_json(told, remedy)
+    there = read_json(told, remedy)
     if not said.items() <= there.items():
         return []
     digests = list(there["digests"])

@@ -8,9 +8,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from holdfast.errors import UsageError, require
+from holdfast.errors import BadRecord, UsageError, require
 from holdfast.models.normalized import Normalized
-from holdfast.storage import record
 
 HELD = ("normalized.mean", "normalized.std")
 """What a file that holds its normalisation calls it."""
@@ -66,7 +65,7 @@ def put(model: nn.Module, weights: Mapping[str, Tensor], origin: str, normalisat
             weights[name] = _as_large(weights[name], own[name])
             model.get_submodule("normalized").register_buffer(name.rpartition(".")[2], torch.empty_like(weights[name]))
     weights |= {name: count for name, count in own.items() if name.endswith(COUNT) and name not in weights}
-    record.load_weights(model, weights, origin)
+    load_weights(model, weights, origin)
     return model if normalisation is None else normalisation.before(model)
 
 
@@ -101,3 +100,21 @@ def assumed(path: str, model: nn.Module) -> str | None:
         return None
     mean, std = (tuple(each.flatten()[:3].tolist()) for each in (normalized.mean, normalized.std))
     return f"{path} holds no normalisation: {Normalisation(mean, std)} are assumed; --mean and --std say otherwise"
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
+    """Put weights into a network; weights of another network are refused with the first difference."""
+    own = model.state_dict()
+    # A checkpoint made elsewhere knows nothing of the normalisation that our networks carry.
+    tensors = {name: tensor for name, tensor in own.items() if name.startswith("normalized.")} | dict(tensors)
+    missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape]
+    if missing or foreign or shapes:
+        also = f" and has '{foreign[0]}'" if foreign else ""
+        first = (
+            f"it lacks '{missing[0]}'{also}" if missing
+            else f"it has '{foreign[0]}', which the network has not" if foreign
+            else f"'{shapes[0]}' is {tuple(tensors[shapes[0]].shape)} there and {tuple(own[shapes[0]].shape)} here"
+        )  # fmt: skip
+        raise BadRecord(f"{origin} holds the weights of another network than {type(model).__name__}: {first}")
+    model.load_state_dict(tensors)

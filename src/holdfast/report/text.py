@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast import metrics
 from holdfast.experiments.result import Cell, Result
-from holdfast.storage import record
+from holdfast.storage.signed import signed_json
 
 DIVERGED = "diverged"
 """Said of a row whose training became NaN or infinite, for any seed."""
@@ -147,4 +147,4 @@ def _tex(text: str) -> str:
 
 def to_json(result: Result) -> str:
     """Return the values of every seed, and all that was asked for as described, on one page of JSON."""
-    return record.signed_json(result)
+    return signed_json(result)

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint, name_of_fields
+from holdfast.storage.signed import read_state, write_json, write_state, write_text
 from holdfast.training.run import Run
 from holdfast.training.state import State
 
@@ -18,9 +19,9 @@ def resume(run: Run, state: State, folder: Path) -> None:
     if not path.exists():
         require(not trained_long(folder), f"{path} is missing: {remedy}", BadRecord)
         return
-    saved = record.read_state(path, remedy)
+    saved = read_state(path, remedy)
     edited = f"{path} belongs to another run than run.json, or code of yours that it names was edited"
-    require(saved.get("run") == record.fingerprint(run), f"{edited}: choose another folder", BadRecord)
+    require(saved.get("run") == fingerprint(run), f"{edited}: choose another folder", BadRecord)
     other = f"{path} was made from other images than {run.data} holds now: choose another folder"
     require(saved.get("data") == state.data, other, BadRecord)
     same = saved.get("origins", {}) == state.origins
@@ -53,7 +54,7 @@ def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, flo
         last = folder / "last.pt"
         where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
         raise TrainingDiverged(f"a weight became NaN or infinite by step {state.step}; {where}")
-    record.write_state(folder / "last.pt", state.to_dict(run))
+    write_state(folder / "last.pt", state.to_dict(run))
     write_lines(run, state, folder)
     now = time.monotonic()
     return now, now
@@ -62,6 +63,6 @@ def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, flo
 def write_lines(run: Run, state: State, folder: Path) -> None:
     """Write the line of each epoch, and how long the run has trained."""
     if state.lines:
-        record.write_text(folder / "metrics.jsonl", "".join(line + "\n" for line in state.lines))
-    seconds = {"run": record.name_of_fields(run), "train_seconds": state.seconds}
-    record.write_json(folder / "timing.json", seconds)
+        write_text(folder / "metrics.jsonl", "".join(line + "\n" for line in state.lines))
+    seconds = {"run": name_of_fields(run), "train_seconds": state.seconds}
+    write_json(folder / "timing.json", seconds)

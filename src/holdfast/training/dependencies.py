@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.models.memory_format import laid_out
-from holdfast.storage import record
+from holdfast.models.weights import load_weights
+from holdfast.storage.describe import describe, differences
+from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.signed import read_any_json, read_state
 from holdfast.training.folder import trained_model, weights_of
 from holdfast.training.run import Run, seen_shape
 from holdfast.training.state import State
@@ -63,10 +66,10 @@ def seeded(run: Run, seed: int) -> Run:
 
 def folder_of(origin: Run, beside: Path) -> Path:
     """Return the folder in `beside` that says it holds a run; where none does, the one that its fingerprint names."""
-    place, described = beside / record.fingerprint(origin), record.describe(origin)
+    place, described = beside / fingerprint(origin), describe(origin)
     for path in () if place.exists() else sorted(beside.glob("*/run.json")):
         with suppress(BadRecord):  # a stranger's folder may hold anything
-            if not record.difference(record.read_any_json(path, ""), described):
+            if not differences(read_any_json(path, ""), described):
                 return path.parent
     return place
 
@@ -99,9 +102,7 @@ class Lineage:
     def names(self) -> dict[str, str]:
         """Return the fingerprint of each run's weights under its own; a run begun from them is bound to them."""
         finished = [self.known(origin) for origin in self.folders]
-        return {
-            record.fingerprint(run): record.fingerprint_of_tensors(weights_of(run, folder)) for run, folder in finished
-        }
+        return {fingerprint(run): name_of_tensors(weights_of(run, folder)) for run, folder in finished}
 
     def known(self, origin: Origin) -> tuple[Run, Path]:
         """Return the run that a method or a start names, and its folder."""
@@ -114,7 +115,7 @@ def take_weights(run: Run, model: nn.Module, lineage: Lineage) -> None:
     """Put the weights and statistics of the run that this one begins at into its network."""
     if run.start is not None:
         begun, folder = lineage.known(run.start.run)
-        record.load_weights(model, weights_of(begun, folder), str(folder / "model.safetensors"))
+        load_weights(model, weights_of(begun, folder), str(folder / "model.safetensors"))
 
 
 def take_place(run: Run, state: State, lineage: Lineage) -> None:
@@ -123,8 +124,8 @@ def take_place(run: Run, state: State, lineage: Lineage) -> None:
         return
     begun, folder = lineage.known(run.start.run)
     last, remedy = folder / "last.pt", f"delete {folder} to train it again, or restore the file"
-    saved = record.read_state(last, remedy)
-    require(saved.get("run") == record.fingerprint(begun), f"{last} is of another run: {remedy}", BadRecord)
+    saved = read_state(last, remedy)
+    require(saved.get("run") == fingerprint(begun), f"{last} is of another run: {remedy}", BadRecord)
     kinds = {type(each.optimizer).__name__ for each in (run, begun)}
     require(len(kinds) == 1, f"what {' and '.join(sorted(kinds))} keep cannot be exchanged: take the weights alone")
     optimizer = state.optimizers["model"]

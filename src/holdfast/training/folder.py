@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 from holdfast.errors import BadRecord, HoldfastError, TrainingDiverged, require
-from holdfast.storage import record
+from holdfast.models.weights import load_weights
+from holdfast.storage.describe import describe, differences, restore
+from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.signed import read_any_json, read_json, read_tensors
 from holdfast.training.registry import KINDS
 from holdfast.training.run import Run, build
 
@@ -17,13 +20,13 @@ RESTORE = "restore it, or train again into another folder"
 
 def read_run(folder: Path) -> Run:
     """Return the run that a folder says it holds."""
-    return run_described(record.read_any_json(folder / "run.json", RESTORE), folder / "run.json")
+    return run_described(read_any_json(folder / "run.json", RESTORE), folder / "run.json")
 
 
 def run_described(described: Any, path: Path) -> Run:
     """Return the run that the JSON of a file describes."""
     try:
-        run = record.restore(described, KINDS)
+        run = restore(described, KINDS)
     except (HoldfastError, TypeError, ValueError, AttributeError) as error:
         raise BadRecord(f"{path} cannot be read ({error}): {RESTORE}") from error
     require(isinstance(run, Run), f"{path} does not describe a run: {RESTORE}", BadRecord)
@@ -51,16 +54,16 @@ def check_same(run: Run, folder: Path) -> None:
 
 def difference(run: Run, folder: Path) -> str:
     """Say in what the run of a folder differs from this one, "" where it is the same."""
-    there = record.read_any_json(folder / "run.json", "delete the folder to train again, or restore the file")
-    return "; ".join(record.difference(there, record.describe(run))[:3])
+    there = read_any_json(folder / "run.json", "delete the folder to train again, or restore the file")
+    return "; ".join(differences(there, describe(run))[:3])
 
 
 def check_hope(run: Run, folder: Path) -> None:
     """Refuse to train again what diverged before: the same run ends the same."""
     path, remedy = folder / "diverged.json", "delete it to try again"
     if path.exists():
-        said = record.read_json(path, remedy)
-        require(said.get("run") == record.name_of_fields(run), f"{path} is of another run: {remedy}", BadRecord)
+        said = read_json(path, remedy)
+        require(said.get("run") == name_of_fields(run), f"{path} is of another run: {remedy}", BadRecord)
         raise TrainingDiverged(f"{said['words']} (so {path} says; {remedy})")
 
 
@@ -70,21 +73,21 @@ def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: 
     unfinished = f"the run in {folder} is not finished: train it again, it goes on where it stopped"
     require(os.path.lexists(path), unfinished, BadRecord)
     model = build(run, shape, classes)
-    record.load_weights(model, weights_of(run, folder), str(path))
+    load_weights(model, weights_of(run, folder), str(path))
     return model.eval()
 
 
 def weights_of(run: Run, folder: Path) -> dict[str, torch.Tensor]:
     """Return the weights and statistics of a finished run; those that another run was written with are refused."""
     path, remedy = folder / "model.safetensors", "delete it and train again; the run goes on from last.pt"
-    return record.read_tensors(path, remedy, run=record.name_of_fields(run))
+    return read_tensors(path, remedy, run=name_of_fields(run))
 
 
 def seconds_of(folder: Path | str) -> float:
     """Return how long the run of a folder trained, in seconds, over all its sittings."""
     path, remedy = Path(folder) / "timing.json", "delete the folder to train again; nothing else knows how long it took"
-    said = record.read_any_json(path, remedy)
-    run = record.name_of_fields(record.read_any_json(path.with_name("run.json"), "restore it"))
+    said = read_any_json(path, remedy)
+    run = name_of_fields(read_any_json(path.with_name("run.json"), "restore it"))
     # Older versions wrote the seconds alone, without a signature.
     ours = isinstance(said, dict) and said.get("run", run) == run and said.keys() - {"run"} == {"train_seconds"}
     require(ours, f"{path} does not say how long this run trained: {remedy}", BadRecord)

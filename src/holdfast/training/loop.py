@@ -27,9 +27,10 @@ from holdfast.fields import check_type
 from holdfast.methods.method import Origin, check_terms
 from holdfast.objectives import is_correct
 from holdfast.rng import fresh, number
-from holdfast.storage import record
 from holdfast.storage.files import alone
+from holdfast.storage.fingerprint import name_of_fields
 from holdfast.storage.locks import wait
+from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.checkpoint import resume, save
 from holdfast.training.dependencies import Lineage, folder_of, origins
 from holdfast.training.folder import check_folder, check_hope, check_same, trained_model
@@ -104,16 +105,16 @@ def finish(run: Run, whole_set: ImageSet, lineage: Lineage, folder: Path, tell: 
         check_hope(run, folder)
         if os.path.lexists(folder / "model.safetensors"):
             return
-        record.write_json(folder / "run.json", run)
+        write_json(folder / "run.json", run)
         resume(run, state, folder)
         tell(state.step, total, "resumed" if state.step > state.first else "started")
         try:
             carry_out(run, state, train_set, held_out, folder, tell)
         except TrainingDiverged as error:
-            record.write_json(folder / "diverged.json", {"run": record.name_of_fields(run), "words": str(error)})
+            write_json(folder / "diverged.json", {"run": name_of_fields(run), "words": str(error)})
             raise
         weights = state.best_model or state.model.state_dict()
-        record.write_tensors(folder / "model.safetensors", weights, run=record.name_of_fields(run))
+        write_tensors(folder / "model.safetensors", weights, run=name_of_fields(run))
 
 
 def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:

@@ -10,7 +10,7 @@ from holdfast.errors import BadRecord, UsageError, require
 from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
-from holdfast.storage import record
+from holdfast.storage.signed import read_any_tensors
 from holdfast.training.folder import read_run, trained_model
 
 Shape = tuple[int, int, int]
@@ -66,7 +66,7 @@ def network(
         if architecture is None:
             raise UsageError(f"{path} holds only weights: say of which network with --model")
         model = models.build(architecture, shape, classes)
-        weights = record.read_any_tensors(path, "give the path of a safetensors file")
+        weights = read_any_tensors(path, "give the path of a safetensors file")
         model = put(model, weights, str(path), normalisation).eval()
         check_answer(model, name, shape, classes)
         return model

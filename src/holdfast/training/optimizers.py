@@ -10,7 +10,7 @@ from torch import nn
 
 from holdfast.errors import require
 from holdfast.fields import check_fields
-from holdfast.storage import record
+from holdfast.storage.describe import later
 
 
 class Optimizer(ABC):
@@ -38,7 +38,7 @@ class SGD(Optimizer):
     momentum: float = 0.9
     weight_decay: float = 5e-4
     nesterov: bool = False
-    decayed: Literal["all", "kernels"] = record.later("all")
+    decayed: Literal["all", "kernels"] = later("all")
     """All weights, as torch does it, or those of convolutions and linear layers without biases and batch norm."""
 
     def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ from holdfast.errors import require, shown
 from holdfast.fields import check_fields
 from holdfast.methods import Method, Origin, Standard
 from holdfast.rng import number
-from holdfast.storage import record
+from holdfast.storage.describe import later
 from holdfast.training.optimizers import SGD, Optimizer
 from holdfast.training.schedules import Constant, Schedule
 
@@ -57,9 +57,9 @@ class Run(Origin):
     """Training images kept back, on which each epoch is measured."""
     select: Attack | None = None
     """Keep the epoch that holds best under this attack on the images held out; without it, the last epoch."""
-    steps: int | None = record.later(None)
+    steps: int | None = later(None)
     """Batches, in place of epochs; the schedule then counts batches too."""
-    start: Start | None = record.later(None)
+    start: Start | None = later(None)
     """Another run to begin from; fresh or public weights without it."""
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from holdfast.devices import reseed
 from holdfast.errors import require
 from holdfast.models.memory_format import laid_out
 from holdfast.rng import fresh, number
-from holdfast.storage import record
+from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.training.dependencies import Lineage, take_place, take_weights
 from holdfast.training.run import Run, build, seen_shape
 from holdfast.training.state import State
@@ -33,7 +33,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
         if network is not model:  # it lives in the memory, which froze it
             network.requires_grad_(True)
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
-    name = record.fingerprint_of_tensors({"images": train_set.images, "labels": train_set.labels})
+    name = name_of_tensors({"images": train_set.images, "labels": train_set.labels})
     state = State(model, memory, networks, optimizers, name, lineage.names())
     take_place(run, state, lineage)
     return state

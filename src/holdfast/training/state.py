@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from holdfast.errors import require
 from holdfast.methods import Memory
-from holdfast.storage import record
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.run import Run
 
 
@@ -38,7 +38,7 @@ class State:
     def to_dict(self, run: Run) -> dict[str, Any]:
         """Return all of it as tensors and numbers."""
         return {
-            "run": record.fingerprint(run),
+            "run": fingerprint(run),
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "memory": self.memory.state_dict(),

@@ -18,7 +18,19 @@ from holdfast import L2, Linf, Run, methods, objectives
 from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
-from holdfast.storage import record
+from holdfast.models.weights import load_weights
+from holdfast.storage.describe import brief, describe, restore
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import (
+    read_any_json,
+    read_any_tensors,
+    read_json,
+    read_state,
+    read_tensors,
+    write_json,
+    write_state,
+    write_tensors,
+)
 from holdfast.training.optimizers import AdamW
 from holdfast.training.registry import KINDS
 from holdfast.training.schedules import Steps
@@ -34,35 +46,35 @@ RUN = Run(
 VALUES = (RUN, DeepFool(), DeepFool(L2(math.inf)), PGD(objective=objectives.Towards(objectives.margin)), Run())
 
 
-@pytest.mark.parametrize("value", VALUES, ids=record.brief)
+@pytest.mark.parametrize("value", VALUES, ids=brief)
 def test_describe_and_restore_are_inverse(value: object) -> None:
-    assert record.restore(record.describe(value), KINDS) == value
+    assert restore(describe(value), KINDS) == value
 
 
 def test_a_fingerprint_changes_with_every_field_and_with_nothing_else() -> None:
-    names = {record.fingerprint(value) for value in (RUN, replace(RUN, seed=1), replace(RUN, epochs=11), Run())}
+    names = {fingerprint(value) for value in (RUN, replace(RUN, seed=1), replace(RUN, epochs=11), Run())}
     assert len(names) == 4
-    assert record.fingerprint(RUN) == record.fingerprint(replace(RUN))
+    assert fingerprint(RUN) == fingerprint(replace(RUN))
 
 
 def test_a_fingerprint_is_the_same_in_another_process() -> None:
-    code = "from holdfast import Run; from holdfast.storage import record; print(record.fingerprint(Run()))"
+    code = "from holdfast import Run; from holdfast.storage.fingerprint import fingerprint; print(fingerprint(Run()))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == record.fingerprint(Run())
+    assert told.strip() == fingerprint(Run())
 
 
 def test_brief_says_what_is_not_a_default() -> None:
-    assert record.brief(PGD(Linf(0.25), steps=3)) == "PGD(threat=Linf(eps=0.25), steps=3)"
+    assert brief(PGD(Linf(0.25), steps=3)) == "PGD(threat=Linf(eps=0.25), steps=3)"
 
 
 def test_a_function_without_a_name_of_its_own_is_refused() -> None:
     with pytest.raises(BadValue, match="no name of its own"):
-        record.fingerprint(PGD(objective=lambda outputs, targets: outputs[:, 0]))
+        fingerprint(PGD(objective=lambda outputs, targets: outputs[:, 0]))
 
 
 def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(BadRecord, match="speaks of 'Nonsense'"):
-        record.restore({"kind": "Nonsense"}, KINDS)
+        restore({"kind": "Nonsense"}, KINDS)
 
 
 def test_a_pickle_that_is_not_ours_is_never_run(tmp_path: Path) -> None:
@@ -72,7 +84,7 @@ def test_a_pickle_that_is_not_ours_is_never_run(tmp_path: Path) -> None:
 
     (tmp_path / "evil.pt").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(BadRecord, match=r"evil\.pt cannot be read .*: do this"):
-        record.read_state(tmp_path / "evil.pt", "do this")
+        read_state(tmp_path / "evil.pt", "do this")
     assert not (tmp_path / "ran").exists()
 
 
@@ -80,11 +92,11 @@ def test_damaged_files_are_named_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{half")
     (tmp_path / "a.safetensors").write_bytes(b"nonsense")
     with pytest.raises(BadRecord, match=r"a\.json is damaged .*: do this"):
-        record.read_json(tmp_path / "a.json", "do this")
+        read_json(tmp_path / "a.json", "do this")
     with pytest.raises(BadRecord, match=r"a\.safetensors is damaged .*: do this"):
-        record.read_tensors(tmp_path / "a.safetensors", "do this")
+        read_tensors(tmp_path / "a.safetensors", "do this")
     with pytest.raises(BadRecord, match=r"b\.safetensors is missing: do this"):
-        record.read_tensors(tmp_path / "b.safetensors", "do this")
+        read_tensors(tmp_path / "b.safetensors", "do this")
 
 
 def refusals(path: Path, count: int, read: Callable[[], object]) -> int:
@@ -106,26 +118,26 @@ def refusals(path: Path, count: int, read: Callable[[], object]) -> int:
 
 def test_damaged_json_is_noticed_or_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    record.write_json(path, {"a": 0.1, "words": "é", "list": [1, None, True]})
-    assert refusals(path, 300, lambda: record.read_json(path, "do this")) > 200
+    write_json(path, {"a": 0.1, "words": "é", "list": [1, None, True]})
+    assert refusals(path, 300, lambda: read_json(path, "do this")) > 200
 
 
 def test_damaged_tensors_are_noticed_or_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    record.write_tensors(path, {"a": torch.tensor([1.0, -2.0]), "empty": torch.zeros(0)}, run="mine")
+    write_tensors(path, {"a": torch.tensor([1.0, -2.0]), "empty": torch.zeros(0)}, run="mine")
 
     def read() -> dict[str, list[float]]:
-        return {name: tensor.tolist() for name, tensor in record.read_tensors(path, "", run="mine").items()}
+        return {name: tensor.tolist() for name, tensor in read_tensors(path, "", run="mine").items()}
 
     assert refusals(path, 300, read) > 200
 
 
 def test_a_damaged_state_is_noticed_or_the_same(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
-    record.write_state(path, {"a": torch.arange(300.0), "step": 3})
+    write_state(path, {"a": torch.arange(300.0), "step": 3})
 
     def read() -> tuple[list[float], int]:
-        state = record.read_state(path, "")
+        state = read_state(path, "")
         return state["a"].tolist(), state["step"]
 
     assert refusals(path, 200, read) > 100
@@ -134,22 +146,22 @@ def test_a_damaged_state_is_noticed_or_the_same(tmp_path: Path) -> None:
 def test_what_carries_no_signature_or_belongs_elsewhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"a": 1}')
     with pytest.raises(BadRecord, match=r"a\.json carries no signature"):
-        record.read_json(tmp_path / "a.json", "do this")
+        read_json(tmp_path / "a.json", "do this")
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
     with pytest.raises(BadRecord, match=r"a\.safetensors carries no signature"):
-        record.read_tensors(tmp_path / "a.safetensors", "do this")
-    assert record.read_any_json(tmp_path / "a.json", "") == {"a": 1}
-    assert torch.equal(record.read_any_tensors(tmp_path / "a.safetensors", "")["a"], torch.zeros(2))
-    record.write_tensors(tmp_path / "b.safetensors", {"a": torch.zeros(2)}, run="mine")
+        read_tensors(tmp_path / "a.safetensors", "do this")
+    assert read_any_json(tmp_path / "a.json", "") == {"a": 1}
+    assert torch.equal(read_any_tensors(tmp_path / "a.safetensors", "")["a"], torch.zeros(2))
+    write_tensors(tmp_path / "b.safetensors", {"a": torch.zeros(2)}, run="mine")
     with pytest.raises(BadRecord, match=r"b\.safetensors was written for another run \(mine, not yours\)"):
-        record.read_tensors(tmp_path / "b.safetensors", "do this", run="yours")
+        read_tensors(tmp_path / "b.safetensors", "do this", run="yours")
 
 
 @pytest.mark.parametrize("state", [[1], 3, torch.zeros(2)], ids=lambda state: type(state).__name__)
 def test_a_file_that_is_no_state_is_refused(state: object, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "last.pt")
     with pytest.raises(BadRecord, match=r"last\.pt holds no training state: do this"):
-        record.read_state(tmp_path / "last.pt", "do this")
+        read_state(tmp_path / "last.pt", "do this")
 
 
 @pytest.mark.parametrize(
@@ -162,20 +174,20 @@ def test_a_file_that_is_no_state_is_refused(state: object, tmp_path: Path) -> No
 )
 def test_weights_of_another_network_are_refused(other: nn.Module, difference: str) -> None:
     with pytest.raises(BadRecord) as caught:
-        record.load_weights(nn.Linear(4, 2), other.state_dict(), "file")
+        load_weights(nn.Linear(4, 2), other.state_dict(), "file")
     assert difference in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_tensors_come_back(tmp_path: Path) -> None:
     tensors = {"a": torch.randn(3, 4).T, "b": torch.arange(3)}
-    record.write_tensors(tmp_path / "t.safetensors", tensors)
-    back = record.read_tensors(tmp_path / "t.safetensors", "")
+    write_tensors(tmp_path / "t.safetensors", tensors)
+    back = read_tensors(tmp_path / "t.safetensors", "")
     assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
 
 
 def test_a_number_of_numpy_is_written_as_python_s_is() -> None:
     import numpy as np
 
-    assert type(record.describe(np.int64(64))) is int
-    assert record.describe(np.float64(0.5)) == 0.5
+    assert type(describe(np.int64(64))) is int
+    assert describe(np.float64(0.5)) == 0.5

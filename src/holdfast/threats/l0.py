@@ -72,11 +72,11 @@ class L0(Sparse):
 
     def diameter(self, images: Images) -> float:
         """Return the number of values."""
-        return float(images[0].numel())
+        return float(math.prod(images.shape[1:]))
 
     def furthest(self, images: Images) -> PerImage:
         """Return the number of values: those at one half are in no corner, but may change."""
-        return torch.full_like(images[:, 0, 0, 0], images[0].numel())
+        return torch.full_like(images[:, 0, 0, 0], math.prod(images.shape[1:]))
 
     def of_radius(self, eps: float) -> "L0":
         """Return the threat with another radius, a whole one and no less than 1."""

@@ -1,5 +1,6 @@
 """L1: the sum of all changes is limited, so few pixels move far."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ class L1(Sparse):
 
     def diameter(self, images: Images) -> float:
         """Return the number of values."""
-        return float(images[0].numel())
+        return float(math.prod(images.shape[1:]))
 
 
 def soft(size: Tensor, radius: PerImage) -> Tensor:

@@ -47,4 +47,4 @@ class L2(Threat):
 
     def diameter(self, images: Images) -> float:
         """Return the box's diagonal."""
-        return math.sqrt(images[0].numel())
+        return math.sqrt(math.prod(images.shape[1:]))

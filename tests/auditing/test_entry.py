@@ -115,10 +115,10 @@ def test_a_network_without_gradients_is_searched_at_random(stop: Any) -> None:
 
 def test_a_network_that_names_its_class_alone_does_not_seem_to_hold() -> None:
     network = sharp()
-    images, labels = drawn(network, 20)
+    images, labels = drawn(network, 10)
     alone = nn.Sequential(network, Answering(lambda z: nn.functional.one_hot(z.argmax(1), 10).float()))
     broken = hf.audit(network, images, labels, hf.Linf(0.1), "fast").broken
-    assert int(broken.sum()) > 15
+    assert int(broken.sum()) > 7
     report = hf.audit(alone, images[broken], labels[broken], hf.Linf(0.1))
     assert report.robust_accuracy == 0
     low, high = report.interval

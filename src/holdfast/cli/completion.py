@@ -10,6 +10,8 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from holdfast.auditing.schedule import EFFORTS
+from holdfast.auditing.surrogate import PRECISIONS
 from holdfast.cli.listing import listed
 from holdfast.cli.papers import known_papers
 from holdfast.cli.parts import ATTACKS, METHODS, PARTS
@@ -24,10 +26,10 @@ CHOICES: Mapping[str, Iterable[str]] = {
     **{f"--{part}": kinds for part, kinds in PARTS.items()},
     "--data": [name.partition(":")[0] for name in SOURCES],
     "--device": ("auto", "cpu", "cuda"),
-    "--effort": ("fast", "standard", "thorough", "autoattack"),
+    "--effort": EFFORTS,
     "--format": ("text", "markdown", "latex", "json", "html"),
     "--model": ARCHITECTURES,
-    "--precision": ("float32", "bfloat16"),
+    "--precision": PRECISIONS,
     "--scale": ("smoke", "short", "full"),
     "--takes": ("weights", "optimizer", "position"),
 }

@@ -94,7 +94,8 @@ def sources() -> str:
     root = Path(hf.__file__).parent
     files = [
         *sorted((root / "attacks").glob("*.py")),
-        *(root / f"{name}.py" for name in ("threats", "objectives", "streams")),
+        *sorted((root / "threats").glob("*.py")),
+        *(root / f"{name}.py" for name in ("objectives", "rng")),
     ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 

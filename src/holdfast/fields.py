@@ -1,16 +1,17 @@
 """Whether what is given is of the type that was declared: fields of frozen values, and arguments of public functions.
 
-Numbers, texts and classes are checked; what a generic type holds inside is not.
+Numbers, texts and classes are checked; what a generic type holds inside is not. A type may name the range of its
+numbers: `steps: Count = 10`, or `beta: Annotated[float, Interval(0, 2)] = 0.5`.
 """
 
 import math
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from holdfast.errors import BadValue, HoldfastError, require, shown
 
@@ -19,8 +20,32 @@ WORDS: dict[Any, str] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Interval:
+    """The numbers from `low` to `high`, as part of a type; of the `ends`, "(]" leaves out `low`, as in mathematics."""
+
+    low: float
+    high: float = math.inf
+    ends: Literal["[]", "[)", "(]", "()"] = "[]"
+
+    def __contains__(self, number: float) -> bool:
+        above = self.low <= number if self.ends[0] == "[" else self.low < number
+        return above and (number <= self.high if self.ends[1] == "]" else number < self.high)
+
+    def __str__(self) -> str:
+        if self.high < math.inf:
+            return f"in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}"
+        return f"{self.low:g} or more" if self.ends[0] == "[" else f"above {self.low:g}"
+
+
+Count = Annotated[int, Interval(1)]
+NonNegative = Annotated[float, Interval(0)]
+Positive = Annotated[float, Interval(0, ends="(]")]
+Share = Annotated[float, Interval(0, 1, "(]")]
+
+
 def check_fields(value: object, largest: float = math.inf) -> None:
-    """Refuse fields of a dataclass that are not of the type that it declares.
+    """Refuse fields of a dataclass that are not of the type that it declares, or not in its range.
 
     NaN is no number, True is no count, and a count has no fraction. What may have a fraction is at most `largest`,
     either way.
@@ -32,6 +57,8 @@ def check_fields(value: object, largest: float = math.inf) -> None:
     for name, hint in _hints(kind).items():
         given = getattr(value, name)
         require(fits(given, hint), f"{kind.__name__}: {name} = {shown(given)}: it is {said(hint)}")
+        interval = _range(given, hint)
+        require(interval is None or given in interval, f"{kind.__name__}: {name} = {given}, not {interval}")
         if isinstance(given, Real) and not isinstance(given, Integral):
             within = f"{kind.__name__}: {name} = {given}: it is at most {largest:.3g}, either way"
             require(abs(float(given)) <= largest, within)
@@ -49,7 +76,9 @@ def check_count(name: str, given: object, least: int = 1) -> None:
 
 
 def fits(given: object, hint: Any) -> bool:
-    """Say whether a value is of a type; True is no number here, though it is one in Python."""
+    """Say whether a value is of a type, whatever its range; True is no number here, though it is one in Python."""
+    if get_origin(hint) is Annotated:
+        return fits(given, get_args(hint)[0])
     if get_origin(hint) is Literal:
         return isinstance(given, bool | int | float | str | None) and given in get_args(hint)
     if get_origin(hint) in (typing.Union, types.UnionType):
@@ -74,8 +103,19 @@ def _fits_tuple(given: object, parts: tuple[Any, ...]) -> bool:
     return len(hints) == len(given) and all(map(fits, given, hints))
 
 
+def _range(given: object, hint: Any) -> Interval | None:
+    """Return the range of the part of a type that a value is of; None where it names none."""
+    if get_origin(hint) in (typing.Union, types.UnionType):
+        return next(_range(given, each) for each in get_args(hint) if fits(given, each))
+    if get_origin(hint) is Annotated:
+        return next((part for part in hint.__metadata__ if isinstance(part, Interval)), None)
+    return None
+
+
 def said(hint: Any) -> str:
     """Return a type in words."""
+    if get_origin(hint) is Annotated:
+        return said(get_args(hint)[0])
     if get_origin(hint) is Literal:
         return f"one of {', '.join(map(str, get_args(hint)))}"
     if get_origin(hint) in (typing.Union, types.UnionType):
@@ -91,7 +131,7 @@ def said(hint: Any) -> str:
 def _hints(kind: Any) -> dict[str, Any]:
     """Return the type of each field; none where they cannot be told, as of a class inside a function."""
     try:
-        hints = typing.get_type_hints(kind)
+        hints = typing.get_type_hints(kind, include_extras=True)
     except (NameError, AttributeError, TypeError):
         return {}
     return {field.name: hints[field.name] for field in fields(kind)}

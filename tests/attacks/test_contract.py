@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
@@ -272,3 +272,11 @@ def test_refuses_fields_that_are_no_numbers(kind: type[Attack]) -> None:
         for value in wrong:
             with pytest.raises(BadValue, match=name):
                 kind(own(kind), **{name: value})
+
+
+def test_refuses_numbers_outside_the_range_of_their_field(kind: type[Attack]) -> None:
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        for part in (hint, *get_args(hint)):
+            for interval in getattr(part, "__metadata__", ()):
+                with pytest.raises(BadValue, match=f"{kind.__name__}: {name} = .*, not "):
+                    kind(own(kind), **{name: type(interval.low)(interval.low - 1)})

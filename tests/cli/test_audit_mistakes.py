@@ -37,7 +37,7 @@ MISTAKES = [
     (("{linear}", "--threat.norm", "l3"), "no norm is called 'l3'"),
     (("{linear}", "--norm", "l3"), "no norm is called 'l3'"),
     (("{linear}", "--threat.eps", "8"), "did you mean 8/255?"),
-    (("{linear}", "--threat.eps", "-1"), "a radius is 0 or more"),
+    (("{linear}", "--threat.eps", "-1"), "not 0 or more"),
     (("{linear}", "--threat.eps", "much"), "--threat.eps"),
     (("{linear}", "--require", "45"), "require = 45.0: a share is from 0 to 1"),
     (("{linear}", "--batch", "0"), "batch = 0"),

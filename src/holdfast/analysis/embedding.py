@@ -16,8 +16,8 @@ from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
-from holdfast.errors import require
 from holdfast.extras import need
+from holdfast.fields import Count, Positive
 from holdfast.models import capture
 from holdfast.types import Flags, Images
 
@@ -33,15 +33,9 @@ class Embedding(Analysis):
     attack: Attack = FGSM()
     layer: str = "penultimate"
     """A named layer; the paper does not say which one it maps."""
-    perplexity: float = 30.0
+    perplexity: Positive = 30.0
     """Lower where there are fewer than three times as many points."""
-    neighbours: int = 10
-
-    def __post_init__(self) -> None:
-        """Refuse fields out of range."""
-        super().__post_init__()
-        require(self.perplexity > 0, f"Embedding: perplexity = {self.perplexity}, not above 0")
-        require(self.neighbours >= 1, f"Embedding: neighbours = {self.neighbours}, not 1 or more")
+    neighbours: Count = 10
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Choose a class at random, attack its images, and map all of them."""

@@ -19,6 +19,7 @@ from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
 from holdfast.evaluation import judge
+from holdfast.fields import Count, NonNegative
 from holdfast.metrics import share_of
 from holdfast.objectives import cross_entropy, is_correct
 from holdfast.threats import Linf
@@ -44,20 +45,17 @@ class AlongAStep(Analysis):
 
     eps: tuple[float, ...] = (0.0,)
     """Of 255, rising; below zero the step is turned round."""
-    band: float = 1.0
+    band: NonNegative = 1.0
     """Standard deviations over the images."""
-    images: int = 128
+    images: Count = 128
     clipped: bool = True
     """Keep pixels in [0, 1], as an attacker must; the released code does not."""
 
     def __post_init__(self) -> None:
-        """Refuse eps that do not rise, no images, a band below zero."""
+        """Refuse eps that do not rise."""
         super().__post_init__()
-        name = type(self).__name__
         rising = bool(self.eps) and all(low < high for low, high in pairwise(self.eps))
-        require(rising, f"{name}: eps = {self.eps}: numbers that rise")
-        require(self.images >= 1, f"{name}: images = {self.images}, not 1 or more")
-        require(self.band >= 0, f"{name}: band = {self.band}, not 0 or more")
+        require(rising, f"{type(self).__name__}: eps = {self.eps}: numbers that rise")
 
     def shown(self, data: ImageSet) -> int:
         """Return how many of the test images it looks at."""
@@ -94,7 +92,7 @@ class GradientCorrelation(AlongAStep):
 
     eps: tuple[float, ...] = (0.01, *grid((0.02, 0.98, 0.02), (1.0, 10.0, 0.2)))
     """The released grid."""
-    band: float = 0.5
+    band: NonNegative = 0.5
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
         """Find the gradients at each point of the three lines, and compare."""

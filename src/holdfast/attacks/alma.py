@@ -3,7 +3,7 @@ shortest way under the constraint that the image is broken, whose multiplier gro
 
 import math
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative, Positive, Share
 from holdfast.objectives import crosses_zero, dlr
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Threat, per_image
@@ -37,20 +38,20 @@ class ALMA(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 1000
+    steps: Count = 1000
     """The paper's; a hundred do for a first look."""
-    first_distance: float | None = None
+    first_distance: Positive | None = None
     """How far the first step goes, the paper's epsilon; its 0.1 in L2 and 0.5 in L1 where none is given."""
-    alpha: float | None = None
+    alpha: Annotated[float, Interval(0, 1, "[)")] | None = None
     """The memory of the moving averages; the paper's 0.9 in L2 and 0.5 in L1 where none is given."""
-    final_step: float = 0.01
+    final_step: Share = 0.01
     """The step falls to this share of the first one, from the first break on."""
-    check_every: int = 10
+    check_every: Count = 10
     """The paper's M: after so many steps rho is multiplied by `gamma`, unless the constraint has come nearer."""
-    tau: float = 0.95
+    tau: Positive = 0.95
     """Nearer is: to this share of what it was."""
-    gamma: float = 1.2
-    tolerance: float = 1e-4
+    gamma: Annotated[float, Interval(1)] = 1.2
+    tolerance: NonNegative = 1e-4
     """How far beyond the boundary it aims, in the objective's unit."""
     objective: Objective = dlr
     """Zero at the boundary and above it where the image is broken; the ratio, so that logits may have any scale.
@@ -59,16 +60,10 @@ class ALMA(Attack):
     """
 
     def __post_init__(self) -> None:
-        """Refuse steps that lead nowhere, and averages that forget nothing."""
+        """Refuse an objective that has no boundary."""
         super().__post_init__()
         known = crosses_zero(self.objective)
         require(known, f"ALMA: objective = {self.objective}: take one that is 0 at the boundary, as dlr or margin")
-        require(self.tau > 0 and self.tolerance >= 0, f"ALMA: tau = {self.tau}, tolerance = {self.tolerance}")
-        require(self.first_distance is None or self.first_distance > 0, f"ALMA: first_distance = {self.first_distance}")
-        require(self.alpha is None or 0 <= self.alpha < 1, f"ALMA: alpha = {self.alpha}, not in [0, 1)")
-        require(0 < self.final_step <= 1, f"ALMA: final_step = {self.final_step}, not in (0, 1]")
-        require(self.check_every >= 1, f"ALMA: check_every = {self.check_every}, not 1 or more")
-        require(self.gamma >= 1, f"ALMA: gamma = {self.gamma}, not 1 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Descend, and keep the shortest break met on the way."""

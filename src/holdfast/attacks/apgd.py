@@ -17,7 +17,7 @@ from holdfast.attacks.attack import Attack, full_step, succeeded
 from holdfast.attacks.climbing import Climb, Seen, evaluate
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Share
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
@@ -34,15 +34,15 @@ class APGD(Attack):
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()
-    steps: int = 100
-    restarts: int = 1
+    steps: Count = 100
+    restarts: Count = 1
     objective: Objective = cross_entropy
-    rho: float = 0.75
+    rho: Share = 0.75
     """A checkpoint halves the step where the objective rose in at most this share of the steps since the last one.
 
     In L1 the step follows the sparsity instead.
     """
-    draws: int = 1
+    draws: Count = 1
     """How many passes the gradient of a step is averaged over: more than one for a network that answers at random.
 
     AutoAttack's version for such networks takes 20.
@@ -50,11 +50,9 @@ class APGD(Attack):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a ball without an end, a share that is none, and a mean over nothing."""
+        """Refuse a ball without an end."""
         super().__post_init__()
         full_step(self.threat)  # the first step is twice as long
-        require(0 < self.rho <= 1, f"APGD: rho = {self.rho}, not in (0, 1]")
-        require(self.draws >= 1, f"APGD: draws = {self.draws}, not 1 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Climb with the images that hold; one already broken is returned as it is."""

@@ -9,6 +9,7 @@ from holdfast.attacks.apgd import APGD
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.fields import Count
 from holdfast.objectives import is_correct, targeted_dlr
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat
@@ -26,10 +27,10 @@ class APGDT(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
-    steps: int = 100
-    classes: int = 9
+    steps: Count = 100
+    classes: Count = 9
     """How many wrong classes are tried, as far as there are so many; AutoAttack tries 5 in L1."""
-    restarts: int = 1
+    restarts: Count = 1
     seed: int = 0
 
     def __post_init__(self) -> None:

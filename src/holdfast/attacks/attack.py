@@ -23,7 +23,6 @@ from holdfast.storage.behaviour import modules_behind
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Takes, Targets
 
-AT_LEAST_ONE = ("steps", "restarts", "queries", "classes")
 LARGEST = 1e18
 """The largest number a field may hold: sums of its square stay numbers of float32."""
 
@@ -51,12 +50,6 @@ class Attack(ABC):
         defined = f"{type(self).__name__} is defined for {names}, not {shown(self.threat)}"
         require(isinstance(self.threat, self.threats), defined)
         check_fields(self, LARGEST)
-        for name in AT_LEAST_ONE:
-            require(
-                getattr(self, name, 1) >= 1, f"{type(self).__name__}: {name} = {getattr(self, name, 1)}, not 1 or more"
-            )
-        step_size = getattr(self, "step_size", None)
-        require(step_size is None or step_size >= 0, f"{type(self).__name__}: step_size = {step_size}, not 0 or more")
 
     @property
     def takes(self) -> Takes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
@@ -22,8 +23,8 @@ class BIM(Attack):
     """Projected gradient ascent that starts at the image itself (also called iter_FGSM)."""
 
     threat: Threat = Linf()
-    steps: int = 10
-    step_size: float | None = None
+    steps: Count = 10
+    step_size: NonNegative | None = None
     """2.5 eps / steps where none is given."""
     objective: Objective = cross_entropy
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.objectives import ClippedMargin
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
@@ -20,11 +21,11 @@ class CW(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
-    steps: int = 20
-    step_size: float | None = None
+    steps: Count = 20
+    step_size: NonNegative | None = None
     """2.5 eps / steps where none is given."""
     random_start: bool = True
-    restarts: int = 1
+    restarts: Count = 1
     confidence: float = 50.0
     seed: int = 0
 

@@ -13,6 +13,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.fields import Count, NonNegative, Positive
 from holdfast.objectives import crosses_zero, margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
@@ -32,25 +33,22 @@ class CWL2(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 500
+    steps: Count = 500
     """Gradient evaluations for each constant; all are taken, where the authors' code gives up on a standstill."""
-    searches: int = 9
+    searches: Count = 9
     """How many constants are tried for each image."""
-    step_size: float = 0.01
+    step_size: NonNegative = 0.01
     """Adam's step, in tanh space."""
-    initial_constant: float = 1e-3
+    initial_constant: Positive = 1e-3
     """The first c: ten times as much after each failure, once there was a success the middle between the two."""
-    confidence: float = 0.0
+    confidence: NonNegative = 0.0
     """How far the margin must be beyond the boundary for a break to count, in logits."""
     objective: Objective = margin
     """Climbed until the image is broken, and on to `confidence` where that is not 0."""
 
     def __post_init__(self) -> None:
-        """Refuse to search nothing."""
+        """Refuse a confidence that the objective does not measure."""
         super().__post_init__()
-        require(self.searches >= 1, f"CWL2: searches = {self.searches}, not 1 or more")
-        require(self.initial_constant > 0, f"CWL2: initial_constant = {self.initial_constant}, not above 0")
-        require(self.confidence >= 0, f"CWL2: confidence = {self.confidence}, not 0 or more")
         known = self.confidence == 0 or crosses_zero(self.objective)
         require(known, f"CWL2: confidence = {self.confidence} wants an objective that is 0 at the boundary, as margin")
 

@@ -3,14 +3,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative, Positive
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
@@ -31,26 +31,19 @@ class DDN(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 100
-    step_size: float = 1.0
+    steps: Count = 100
+    step_size: NonNegative = 1.0
     """The length of the first step; a cosine takes it to a hundredth."""
-    gamma: float = 0.05
+    gamma: Annotated[float, Interval(0, 1, "()")] = 0.05
     """The share by which the radius shrinks or grows at each step."""
-    initial_norm: float = 1.0
+    initial_norm: Positive = 1.0
     """The first radius; where a start is given, its own distance."""
-    levels: int | None = None
+    levels: Annotated[int, Interval(2)] | None = None
     """How many values a pixel can take, 256 for images to be stored in bytes; any where none is given.
 
     A finite eps may cut a break to values between them.
     """
     objective: Objective = cross_entropy
-
-    def __post_init__(self) -> None:
-        """Refuse a radius that cannot change, or pixels that cannot."""
-        super().__post_init__()
-        require(0 < self.gamma < 1, f"DDN: gamma = {self.gamma}, not in (0, 1)")
-        require(self.initial_norm > 0, f"DDN: initial_norm = {self.initial_norm}, not above 0")
-        require(self.levels is None or self.levels >= 2, f"DDN: levels = {self.levels}, not 2 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk, and keep the shortest break met on the way."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative
 from holdfast.objectives import Towards, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Linf, Threat, per_image
@@ -37,10 +38,10 @@ class DeepFool(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 50
-    overshoot: float = 0.02
+    steps: Count = 50
+    overshoot: NonNegative = 0.02
     """Applied to the accumulated perturbation, as in algorithm 2 of the paper."""
-    candidates: int = 10
+    candidates: Annotated[int, Interval(2)] = 10
     """How many of the most likely classes are considered, the true one included.
 
     They are ranked anew at each step, where the authors' code keeps those of the clean image; with ten classes it is
@@ -50,10 +51,8 @@ class DeepFool(Attack):
     """The margin; `Towards(margin)` walks to the boundary of the wanted class alone, which is not in the paper."""
 
     def __post_init__(self) -> None:
-        """Refuse to look at no class but the true one."""
+        """Refuse planes that are not between classes."""
         super().__post_init__()
-        require(self.candidates >= 2, f"DeepFool: candidates = {self.candidates}, not 2 or more")
-        require(self.overshoot >= 0, f"DeepFool: overshoot = {self.overshoot}, not 0 or more")
         require(of_margin(self.objective), f"DeepFool: objective = {self.objective}, not margin or Towards(margin)")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

@@ -14,6 +14,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.fields import Count
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Targets
@@ -29,7 +30,7 @@ class DeepFoolCL(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(float("inf"))
-    steps: int = 20
+    steps: Count = 20
     overshoot: float = 0.02
     mean: tuple[float, ...] = CIFAR_MEAN
     std: tuple[float, ...] = CIFAR_STD

@@ -8,7 +8,7 @@ an infinite one all steps are spent on a shorter way.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.errors import require
+from holdfast.fields import Count, Interval
 from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
@@ -42,16 +43,16 @@ class FAB(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 100
+    steps: Count = 100
     alpha_max: float = 0.1
     """The largest weight of the way back to the image."""
     eta: float = 1.05
     """How far a step goes over the plane."""
     beta: float = 0.9
     """How far an image that is broken goes back towards where it came from."""
-    restarts: int = 1
+    restarts: Count = 1
     """Runs from the image itself, then from random points half an eps away, with what still holds."""
-    candidates: int | None = None
+    candidates: Annotated[int, Interval(2)] | None = None
     """How many of the likeliest classes are looked at, the true one included; None: all, as in the paper."""
     seed: int = 0
     objective: Objective = margin
@@ -61,8 +62,6 @@ class FAB(Attack):
         """Refuse to start again half of infinity away, and planes that are not between classes."""
         super().__post_init__()
         require(of_margin(self.objective), f"FAB: objective = {self.objective}, not margin or Towards(margin)")
-        enough = self.candidates is None or self.candidates >= 2
-        require(enough, f"FAB: candidates = {self.candidates}, not 2 or more")
         require(self.restarts == 1 or self.threat.eps < math.inf, f"FAB: restarts need a finite eps, not {self.threat}")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
@@ -99,8 +98,8 @@ class FABT(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
-    steps: int = 100
-    classes: int = 9
+    steps: Count = 100
+    classes: Count = 9
     """How many wrong classes are tried, as far as there are so many."""
     alpha_max: float = 0.1
     eta: float = 1.05

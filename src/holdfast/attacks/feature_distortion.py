@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.watched import Watched
 from holdfast.errors import ModelFault, UsageError, require
+from holdfast.fields import Count, NonNegative
 from holdfast.models.layers import capture
 from holdfast.objectives import distance
 from holdfast.rng import Stream
@@ -34,11 +35,11 @@ class FeatureDistortion(Attack):
     """
 
     threat: Threat = Linf(16 / 255)
-    steps: int = 100
-    step_size: float = 0.01
+    steps: Count = 100
+    step_size: NonNegative = 0.01
     layers: tuple[str, ...] = ()
     """The layers whose features count, by the names that `capture` knows; the network's own output where none is."""
-    restarts: int = 1
+    restarts: Count = 1
     """Runs from different starts, the first from `start` if one is given; the one of largest distance is kept.
 
     A start at the image itself goes nowhere: the gradient of the distance is zero there.

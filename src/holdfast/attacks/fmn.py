@@ -9,14 +9,14 @@ is.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 
 from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, L2, Threat
@@ -39,21 +39,15 @@ class FMN(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 100
-    step_size: float = 1.0
+    steps: Count = 100
+    step_size: NonNegative = 1.0
     """The Euclidean length of the first step, under every norm; a cosine takes it to a hundredth."""
-    gamma: float = 0.05
+    gamma: Annotated[float, Interval(0, 1, "()")] = 0.05
     """The share by which the radius shrinks or grows at the first step."""
-    gamma_final: float = 0.001
+    gamma_final: Annotated[float, Interval(0, 1, "[)")] = 0.001
     """That share at the last one."""
     objective: Objective = margin
     """Zero at the boundary and above it where the image is broken: from it the first radius is guessed."""
-
-    def __post_init__(self) -> None:
-        """Refuse a radius that would turn negative."""
-        super().__post_init__()
-        require(0 < self.gamma < 1, f"FMN: gamma = {self.gamma}, not in (0, 1)")
-        require(0 <= self.gamma_final < 1, f"FMN: gamma_final = {self.gamma_final}, not in [0, 1)")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk, and keep the shortest break met on the way."""

@@ -8,6 +8,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.pgd import PGD
 from holdfast.attacks.step_ll import least_likely
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.objectives import Towards, cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
@@ -19,8 +20,8 @@ class IterLL(Attack):
     """Projected gradient descent to the class least likely on the clean image, chosen once; the labels are not used."""
 
     threat: Threat = Linf()
-    steps: int = 10
-    step_size: float | None = None
+    steps: Count = 10
+    step_size: NonNegative | None = None
     """2.5 eps / steps where none is given."""
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

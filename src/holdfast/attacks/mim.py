@@ -6,6 +6,7 @@ import torch
 
 from holdfast.attacks.attack import Attack, default_step, input_gradient
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import L1, Linf, Threat, per_image
@@ -17,8 +18,8 @@ class MIM(Attack):
     """Gradient steps along a decaying sum of normalised gradients; no random start."""
 
     threat: Threat = Linf()
-    steps: int = 10
-    step_size: float | None = None
+    steps: Count = 10
+    step_size: NonNegative | None = None
     """eps / steps where none is given, as in the paper; 2.5 eps / steps in L1, which the paper leaves open."""
     decay: float = 1.0
     """How much of the sum stays; a quarter of it in L1: there old gradients would choose the same few values again."""

@@ -14,6 +14,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
+from holdfast.fields import Count
 from holdfast.objectives import difference, is_correct
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
@@ -31,9 +32,9 @@ class MultiTargeted(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
-    steps: int = 20
+    steps: Count = 20
     """Gradients for each class."""
-    classes: int = 9
+    classes: Count = 9
     """How many wrong classes are tried, as far as there are so many."""
     seed: int = 0
 

@@ -12,6 +12,7 @@ import torch
 from holdfast.attacks.attack import Attack, input_gradient, succeeded
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
@@ -28,11 +29,11 @@ class ODI(Attack):
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 
     threat: Threat = Linf()
-    steps: int = 20
+    steps: Count = 20
     """Gradients of each climb, those of its start left out."""
     direction_steps: int = 2
     """Steps of full size along the outputs' random direction (section 4.1 of the paper); 0 starts at a random point."""
-    restarts: int = 1
+    restarts: Count = 1
     objective: Objective = margin
     seed: int = 0
 

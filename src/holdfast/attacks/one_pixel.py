@@ -6,14 +6,14 @@ crossover. The paper stops once the true class is below 5 %; here an image is th
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Interval
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import L0, Threat
@@ -34,22 +34,15 @@ class OnePixel(Attack):
     threats: ClassVar[tuple[type[Threat], ...]] = (L0,)
 
     threat: Threat = L0(3)
-    generations: int = 100
-    population: int = 400
-    factor: float = 0.5
+    generations: Count = 100
+    population: Annotated[int, Interval(3)] = 400
+    factor: Annotated[float, Interval(0, 2)] = 0.5
     """The weight F of the difference of two members, from 0 to 2 (Storn and Price, 1997)."""
-    rows: int = 1024
+    rows: Count = 1024
     """How many images the network is shown at once, at most."""
     objective: Objective = cross_entropy
     """The fitness: the probability of the true class falls as its cross entropy grows."""
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse a population without three members, no generation, to show nothing, or a factor without bounds."""
-        super().__post_init__()
-        for name, least in (("generations", 1), ("population", 3), ("rows", 1)):
-            require(getattr(self, name) >= least, f"OnePixel: {name} = {getattr(self, name)}, not {least} or more")
-        require(0 <= self.factor <= 2, f"OnePixel: factor = {self.factor}, not in [0, 2]")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

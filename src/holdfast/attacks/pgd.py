@@ -6,6 +6,7 @@ import torch
 
 from holdfast.attacks.attack import Attack, default_step, input_gradient, succeeded
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image
@@ -17,11 +18,11 @@ class PGD(Attack):
     """Gradient steps from a random start, each projected back into the ball; the last iterate counts."""
 
     threat: Threat = Linf()
-    steps: int = 10
-    step_size: float | None = None
+    steps: Count = 10
+    step_size: NonNegative | None = None
     """2.5 eps / steps where none is given."""
     random_start: bool = True
-    restarts: int = 1
+    restarts: Count = 1
     """Runs from different starts, the first from `start` if one is given.
 
     For each image the one that fooled the network is kept, else the one of highest objective.

@@ -14,7 +14,7 @@ from torch import Tensor
 from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.balls import Shortest
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Positive
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat, per_image
@@ -39,15 +39,10 @@ class RayS(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf(math.inf)
-    queries: int = 10_000
+    queries: Count = 10_000
     """How often an image is looked at after the first look at itself, at most."""
-    tolerance: float = 2e-5
+    tolerance: Positive = 2e-5
     """How closely the boundary is found, in pixels of [0, 1]; the paper's 1e-3, in Euclidean length, on CIFAR-10."""
-
-    def __post_init__(self) -> None:
-        """Refuse a search that would never end."""
-        super().__post_init__()
-        require(self.tolerance > 0, f"RayS: tolerance = {self.tolerance}, not above 0")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

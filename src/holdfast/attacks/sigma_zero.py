@@ -8,7 +8,7 @@ In the authors' repository it never moves, for it is written into a copy.
 
 import math
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer, look
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative
 from holdfast.objectives import crosses_zero, margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, Threat, per_image
@@ -37,27 +38,24 @@ class SigmaZero(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L0(math.inf)
-    steps: int = 1000
+    steps: Count = 1000
     """The paper's; a hundred do for a first look."""
-    step_size: float = 1.0
+    step_size: NonNegative = 1.0
     """The first step of Adam; a cosine takes it to a tenth."""
-    sigma: float = 1e-3
+    sigma: Annotated[float, Interval(1e-30)] = 1e-3
     """How sharp the count is: a change r counts as r^2 / (r^2 + sigma)."""
-    tau: float = 0.3
+    tau: Annotated[float, Interval(0, 1)] = 0.3
     """The first threshold: smaller changes are undone."""
-    tau_factor: float = 0.01
+    tau_factor: NonNegative = 0.01
     """By how much of the step size the threshold moves at each step."""
     objective: Objective = margin
     """Zero at the boundary and above it where the image is broken; there it has no weight."""
 
     def __post_init__(self) -> None:
-        """Refuse a count that is none, and thresholds outside the box."""
+        """Refuse an objective that has no boundary."""
         super().__post_init__()
         known = crosses_zero(self.objective)
         require(known, f"SigmaZero: objective = {self.objective}: take one that is 0 at the boundary, as margin or dlr")
-        require(self.sigma >= 1e-30, f"SigmaZero: sigma = {self.sigma}, not 1e-30 or more")
-        require(0 <= self.tau <= 1, f"SigmaZero: tau = {self.tau}, not in [0, 1]")
-        require(self.tau_factor >= 0, f"SigmaZero: tau_factor = {self.tau_factor}, not 0 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Descend, and keep the break by the fewest values met on the way."""

@@ -15,7 +15,7 @@ from holdfast.attacks.adam import Moments
 from holdfast.attacks.attack import Attack, succeeded
 from holdfast.attacks.square_windows import signs
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, NonNegative, Positive
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat
@@ -37,24 +37,17 @@ class SPSA(Attack):
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
 
     threat: Threat = Linf()
-    steps: int = 100
-    samples: int = 128
+    steps: Count = 100
+    samples: Count = 128
     """Pairs of queries a step and image; the paper's strong setting has thousands."""
-    delta: float = 0.01
+    delta: Positive = 0.01
     """How far to each side a pair looks, in units of pixels; it may look beyond the ball and the box."""
-    step_size: float = 0.01
+    step_size: NonNegative = 0.01
     """Adam's learning rate, in units of pixels."""
-    rows: int = 1024
+    rows: Count = 1024
     """How many images the network is shown at once, at most."""
     objective: Objective = margin
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse to draw nothing, to look nowhere, or to show nothing."""
-        super().__post_init__()
-        for name in ("samples", "rows"):
-            require(getattr(self, name) >= 1, f"SPSA: {name} = {getattr(self, name)}, not 1 or more")
-        require(self.delta > 0, f"SPSA: delta = {self.delta}, not above 0")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

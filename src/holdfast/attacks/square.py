@@ -16,7 +16,7 @@ from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.draws import Draws, Query
 from holdfast.attacks.square_windows import exchange, signs, tiles, window
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Share
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
@@ -42,15 +42,10 @@ class Square(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
-    queries: int = 5000
-    share: float = 0.8
+    queries: Count = 5000
+    share: Share = 0.8
     """The share of the pixels in the first squares."""
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse a share that is none."""
-        super().__post_init__()
-        require(0 < self.share <= 1, f"Square: share = {self.share}, not in (0, 1]")
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

@@ -7,7 +7,7 @@ is, where the paper has none.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from holdfast.attacks.attack import Attack
 from holdfast.attacks.balls import Shortest, answer
 from holdfast.attacks.deepfool import DeepFool, likeliest, walk
 from holdfast.attacks.watched import Watched
-from holdfast.errors import require
+from holdfast.fields import Count, Interval, NonNegative
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
@@ -36,24 +36,16 @@ class SuperDeepFool(Attack):
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
-    steps: int = 100
+    steps: Count = 100
     """The most rounds."""
-    deepfool_steps: int = 100
+    deepfool_steps: Count = 100
     """The most steps of DeepFool in a round."""
-    overshoot: float = 0.02
+    overshoot: NonNegative = 0.02
     """Of DeepFool."""
-    candidates: int = 10
+    candidates: Annotated[int, Interval(2)] = 10
     """How many of the most likely classes DeepFool considers, the true one included."""
-    halvings: int = 10
+    halvings: Annotated[int, Interval(0)] = 10
     """How often the way from the image to the break is halved in the end, to come nearer to the boundary."""
-
-    def __post_init__(self) -> None:
-        """Refuse what DeepFool refuses, and rounds of no steps."""
-        super().__post_init__()
-        require(self.candidates >= 2, f"SuperDeepFool: candidates = {self.candidates}, not 2 or more")
-        require(self.overshoot >= 0, f"SuperDeepFool: overshoot = {self.overshoot}, not 0 or more")
-        require(self.deepfool_steps >= 1, f"SuperDeepFool: deepfool_steps = {self.deepfool_steps}, not 1 or more")
-        require(self.halvings >= 0, f"SuperDeepFool: halvings = {self.halvings}, not 0 or more")
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Go to the foot of the perpendicular, again and again, then halve the way to the shortest break."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import require
+from holdfast.fields import NonNegative
 from holdfast.rng import Stream
 from holdfast.threats.threat import Sparse, free, per_image
 from holdfast.types import Images, PerImage
@@ -16,7 +17,7 @@ from holdfast.types import Images, PerImage
 class L0(Sparse):
     """At most `eps` values (pixel times channel) may change, by any amount."""
 
-    eps: float = 20
+    eps: NonNegative = 20
 
     def __post_init__(self) -> None:
         """Refuse a part of a value."""

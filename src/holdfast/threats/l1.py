@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holdfast.errors import require
+from holdfast.fields import NonNegative, Share
 from holdfast.rng import Stream
 from holdfast.threats.threat import Sparse, free, landed, norm, per_image, scaled
 from holdfast.types import Images, PerImage
@@ -19,14 +19,9 @@ HALVINGS = 30
 class L1(Sparse):
     """The changes of all pixels add up to at most `eps`."""
 
-    eps: float = 12.0
-    share: float = 0.01
+    eps: NonNegative = 12.0
+    share: Share = 0.01
     """The share of the values that one ascent step moves (Tramer and Boneh, 2019)."""
-
-    def __post_init__(self) -> None:
-        """Refuse a share that is none."""
-        super().__post_init__()
-        require(0 < self.share <= 1, f"L1: share = {self.share}, not in (0, 1]")
 
     def project(self, images: Images, center: Images) -> Images:
         """Return the nearest point of ball and box: every change shrinks by one number and stops at its wall.

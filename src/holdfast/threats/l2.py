@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holdfast.fields import NonNegative
 from holdfast.rng import Stream
 from holdfast.threats.threat import Threat, landed, norm, per_image, scaled
 from holdfast.types import Images, PerImage
@@ -15,7 +16,7 @@ from holdfast.types import Images, PerImage
 class L2(Threat):
     """The Euclidean length of the change is at most `eps`."""
 
-    eps: float = 0.5
+    eps: NonNegative = 0.5
 
     def project(self, images: Images, center: Images) -> Images:
         """Shorten the change to eps, then clip (which shortens it further)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from holdfast.errors import BadValue
+from holdfast.fields import NonNegative
 from holdfast.rng import Stream
 from holdfast.threats.threat import Threat, norm, per_image
 from holdfast.types import Images, PerImage
@@ -15,7 +16,7 @@ from holdfast.types import Images, PerImage
 class Linf(Threat):
     """Every pixel may move by at most `eps`."""
 
-    eps: float = 8 / 255
+    eps: NonNegative = 8 / 255
 
     def __post_init__(self) -> None:
         """Refuse an eps in units of 0..255."""

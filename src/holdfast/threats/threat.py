@@ -6,8 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from holdfast.errors import require
-from holdfast.fields import check_fields
+from holdfast.fields import NonNegative, check_fields
 from holdfast.rng import Stream
 from holdfast.types import Flags, Images, PerImage
 
@@ -56,11 +55,10 @@ def landed(threat: "Threat", center: Images, step: Tensor) -> Images:
 class Threat(ABC):
     """A ball of radius `eps`, in pixels of [0, 1], around each image."""
 
-    eps: float
+    eps: NonNegative
 
     def __post_init__(self) -> None:
         check_fields(self)
-        require(self.eps >= 0, f"eps = {self.eps}: a radius is 0 or more, in pixels of [0, 1]")
 
     @abstractmethod
     def project(self, images: Images, center: Images) -> Images:

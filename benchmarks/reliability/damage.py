@@ -29,10 +29,10 @@ from holdfast.auditing.schedule import Move
 from holdfast.data import made_up_images
 from holdfast.errors import TrainingDiverged
 from holdfast.evaluation import Cell, outcomes, read_outcomes, write_outcomes
-from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill, look, read_results
+from holdfast.experiments import Audit, Figure, Study, Table, Workplace, fill_figure, fill_table, read_results
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.trained import Trained
-from holdfast.methods import AT, Saved, SIMAdv, UnifiedEmbedding
+from holdfast.methods import AT, SavedImages, SIMAdv, UnifiedEmbedding
 from holdfast.report import to_json
 from holdfast.report.formats import render
 from holdfast.storage.behaviour import identity
@@ -50,7 +50,7 @@ RUN = hf.Run(AT(FGSM()), data="made-up:1x8x8", epochs=2, limit=64, batch=16, opt
 OTHER = replace(RUN, seed=1)
 STATEFUL = replace(RUN, method=SIMAdv(), epochs=3)
 BEGUN = replace(RUN, epochs=4, start=Start(RUN, "position"))
-SAVED = Saved(RUN, largest=6)
+SAVED = SavedImages(RUN, largest=6)
 FROM_BANK = replace(RUN, method=UnifiedEmbedding((StepLL(), SAVED)), epochs=1)
 WILD = replace(RUN, optimizer=SGD(lr=1e38))
 CELLS = [Cell("a", "a", attack) for attack in (FGSM(), PGD(steps=3))]
@@ -132,7 +132,7 @@ def column(folder: Path) -> str:
 def looked(folder: Path) -> str:
     """Read the analyses of a figure, or make them."""
     figure = Figure("f", {"": {"a": Study(RUN, LOOK), "b": Study(RUN, replace(LOOK, images=5))}}, test_limit=16)
-    return to_json(look("f", figure, "smoke", Workplace(folder)))
+    return to_json(fill_figure("f", figure, "smoke", Workplace(folder)))
 
 
 def tables(folder: Path) -> str:
@@ -197,8 +197,8 @@ def prepare(folder: Path) -> None:
     for read in (progress, column, looked):
         read(folder)
     for name, limit in (("one", 8), ("two", 16)):
-        filled = fill(name, replace(TABLE, test_limit=limit), "smoke", Workplace(folder / "filled"))
-        write_text(folder / "tables" / f"{name}.json", to_json(filled))
+        result = fill_table(name, replace(TABLE, test_limit=limit), "smoke", Workplace(folder / "filled"))
+        write_text(folder / "tables" / f"{name}.json", to_json(result))
 
 
 def with_half_a_bank(folder: Path) -> None:

@@ -25,7 +25,7 @@ import holdfast as hf
 from holdfast import cli, evaluation
 from holdfast.attacks import FGSM, PGD, StepLL
 from holdfast.auditing import engine
-from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, Saved, SIMAdv, UnifiedEmbedding
+from holdfast.methods import AT, ATDA, EAT, TRADES, FreeAT, Guarded, Kurakin, SavedImages, SIMAdv, UnifiedEmbedding
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.storage.signed import read_tensors
 from holdfast.training import loop
@@ -36,7 +36,7 @@ COLUMNS = ["same", "other", "refused", "traceback", "died", "hang", "left over"]
 BAD = ("other", "refused", "traceback", "died", "hang", "left over")
 SOURCE = hf.Run(AT(FGSM()), data="made-up:1x8x8", epochs=1, limit=64, batch=16, optimizer=SGD(lr=0.05))
 BASE = replace(SOURCE, epochs=3, limit=96)
-SAVED = Saved(SOURCE, largest=6)
+SAVED = SavedImages(SOURCE, largest=6)
 RUNS = {
     "AT": replace(BASE, method=AT(PGD(hf.Linf(0.1), steps=3))),
     "AT, bfloat16": replace(SOURCE, epochs=3, precision="bfloat16"),

@@ -14,7 +14,7 @@ from holdfast.cli.compose import chosen_run
 from holdfast.cli.parse import in_decimals
 from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
-from holdfast.methods import AT, EAT, Guarded, Kurakin, Saved, SIMAdv
+from holdfast.methods import AT, EAT, Guarded, Kurakin, SavedImages, SIMAdv
 from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
@@ -103,7 +103,7 @@ def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.Capt
     assert {path.name for path in tmp_path.iterdir()} == {"first", "second", "third"}  # none was trained again
     first, second, third = (read_run(tmp_path / name) for name in ("first", "second", "third"))
     assert second.start == Start(first, "optimizer")
-    assert second.method == Kurakin(crafts=(*Kurakin().crafts, Saved(first)))
+    assert second.method == Kurakin(adversaries=(*Kurakin().adversaries, SavedImages(first)))
     assert third.method == EAT((first,))
     assert list((tmp_path / "first").glob("bank-*.bytes"))
 

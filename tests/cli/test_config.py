@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.config import with_config
-from holdfast.methods import Kurakin, Saved
+from holdfast.methods import Kurakin, SavedImages
 from holdfast.storage.signed import write_json
 from holdfast.training.folder import read_run
 from tests.cli.saying import said
@@ -61,7 +61,7 @@ def test_a_run_that_uses_another_is_repeated_with_it(tmp_path: Path, capsys: pyt
     small = ("--data", "made-up:1x8x8", "--limit", "32", "--batch", "16", "--epochs", "1", "--folder")
     assert said(capsys, "train", "standard", *small, tmp_path / "used")[0] == 0
     used = read_run(tmp_path / "used")
-    run = replace(used, method=Kurakin(crafts=(*Kurakin().crafts, Saved(used))))
+    run = replace(used, method=Kurakin(adversaries=(*Kurakin().adversaries, SavedImages(used))))
     write_json(tmp_path / "given.json", run)
     assert said(capsys, "train", "--config", tmp_path / "given.json", "--folder", tmp_path / "run")[0] == 0
     assert read_run(tmp_path / "run") == run

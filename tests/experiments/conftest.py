@@ -1,5 +1,5 @@
-"""The filled table that tests of reports read, too."""
+"""The table of results that tests of reports read, too."""
 
-from tests.report.conftest import filled
+from tests.report.conftest import result
 
-__all__ = ["filled"]
+__all__ = ["result"]

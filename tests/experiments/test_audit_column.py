@@ -13,7 +13,7 @@ from holdfast.attacks import FGSM
 from holdfast.data import made_up_images
 from holdfast.errors import BadRecord
 from holdfast.evaluation import Cell, outcomes
-from holdfast.experiments import Audit, Filled, Scale, Table, Workplace, fill
+from holdfast.experiments import Audit, Scale, Table, TableResult, Workplace, fill_table
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy, correct
@@ -54,13 +54,13 @@ def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
     table = Table(
         "t", {"Vanilla": RUN}, {"clean": None, "FGSM": FGSM(THREAT), "audit": COLUMN}, seeds=(0,), test_limit=30
     )
-    filled = fill("t", table, "smoke", Workplace(tmp_path))
-    row = filled.values["Vanilla"]
+    result = fill_table("t", table, "smoke", Workplace(tmp_path))
+    row = result.values["Vanilla"]
     assert 0 <= row["audit"][0] <= 1
-    assert filled.count == 30
-    notes = " ".join(text_table(filled).below)
+    assert result.count == 30
+    notes = " ".join(text_table(result).below)
     assert "effort fast, on the first 20 of these images" in notes
-    doubted = replace(filled, doubts={"Vanilla": ("zero gradients",)})
+    doubted = replace(result, doubts={"Vanilla": ("zero gradients",)})
     assert "the audits doubt: Vanilla (zero gradients)" in text_table(doubted).notes
 
 
@@ -75,8 +75,8 @@ def test_a_scale_chooses_the_effort() -> None:
     assert Scale().column(Audit(THREAT)) == Audit(THREAT, "standard")
 
 
-def test_training_times_stand_below_with_their_ratios(filled: Filled) -> None:
-    timed = replace(filled, train_seconds={"AT": (1.0, 3.0), "TRADES": (5.0, 5.0)})
+def test_training_times_stand_below_with_their_ratios(result: TableResult) -> None:
+    timed = replace(result, train_seconds={"AT": (1.0, 3.0), "TRADES": (5.0, 5.0)})
     assert (
         "mean training time, and its ratio to the shortest: AT 2 s (1.00), TRADES 5 s (2.50)" in text_table(timed).notes
     )

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.attacks import FGSM, PGD
 from holdfast.errors import TrainingDiverged
-from holdfast.experiments import Scale, Table, Transfer, Workplace, fill
+from holdfast.experiments import Scale, Table, Transfer, Workplace, fill_table
 from holdfast.experiments.table import shortened
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
 from holdfast.threats import Linf
@@ -105,7 +105,7 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
 
     attack, source = BIM(Linf(0.1), steps=3), replace(BLACK, seed=1)
     columns = {"white box": attack, "black box": Transfer(source, attack)}
-    filled = fill("t", Table("T", {"row": BLACK}, columns, seeds=(0, 5)), "smoke", Workplace(tmp_path))
+    result = fill_table("t", Table("T", {"row": BLACK}, columns, seeds=(0, 5)), "smoke", Workplace(tmp_path))
     data = load(BLACK.data, "test")
     images, labels = data.take(data.labels.new_tensor(range(len(data)))), data.labels
     for place, seed in enumerate((0, 5)):
@@ -113,7 +113,7 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
         other = train(replace(BLACK, seed=seed + 1), tmp_path / "o" / str(seed))
         for column, model in (("white box", judged), ("black box", other)):
             right = judged(attack(model, images, labels)).argmax(1) == labels
-            assert filled.values["row"][column][place] == pytest.approx(float(right.float().mean()))
+            assert result.values["row"][column][place] == pytest.approx(float(right.float().mean()))
     assert len(list((tmp_path / "runs").iterdir())) == 4
 
 
@@ -123,9 +123,9 @@ def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path
     from holdfast.storage.signed import write_text
 
     table = Table("T", {"row": BLACK}, {"black box": Transfer(replace(BLACK, seed=1), FGSM())}, seeds=(0,))
-    filled = fill("t", table, "smoke", Workplace(tmp_path))
-    write_text(tmp_path / "tables" / "t.json", to_json(filled))
-    assert read_results(tmp_path) == [filled]
+    result = fill_table("t", table, "smoke", Workplace(tmp_path))
+    write_text(tmp_path / "tables" / "t.json", to_json(result))
+    assert read_results(tmp_path) == [result]
 
 
 def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> None:
@@ -134,12 +134,12 @@ def test_a_row_that_diverges_says_so_and_the_others_stand(tmp_path: Path) -> Non
 
     wild = replace(BLACK, optimizer=SGD(lr=1e38))
     table = Table("T", {"calm": BLACK, "wild": wild}, {"clean": None, "FGSM": FGSM()}, (0,), worst=("clean", "FGSM"))
-    filled = fill("t", table, "smoke", Workplace(tmp_path))
-    rows = {row: [str(cell) for cell in cells] for row, cells in text_table(filled).rows}
+    result = fill_table("t", table, "smoke", Workplace(tmp_path))
+    rows = {row: [str(cell) for cell in cells] for row, cells in text_table(result).rows}
     assert rows["wild"] == ["diverged"] * 3
     assert "diverged" not in rows["calm"]
-    assert len(filled.train_seconds["wild"]) == 0
-    assert "nan%" not in page("T", [filled], [])
+    assert len(result.train_seconds["wild"]) == 0
+    assert "nan%" not in page("T", [result], [])
     with pytest.raises(TrainingDiverged, match=r"diverged\.json says; delete it to try again"):
         train(wild, tmp_path / "runs" / next(path.parent.name for path in tmp_path.glob("runs/*/diverged.json")))
 
@@ -151,17 +151,19 @@ WILD: dict[str, Method] = {"no attack": Standard(), "attacks the network": AT(FG
 @pytest.mark.parametrize("rate", [1e3, 1e6, 1e30])
 def test_whatever_the_method_a_divergence_is_one(method: Method, rate: float, tmp_path: Path) -> None:
     wild = replace(BLACK, method=method, epochs=20, optimizer=SGD(lr=rate))
-    filled = fill("t", Table("T", {"wild": wild}, {"clean": None}, (0,)), "smoke", Workplace(tmp_path))
+    result = fill_table("t", Table("T", {"wild": wild}, {"clean": None}, (0,)), "smoke", Workplace(tmp_path))
     diverged = list(tmp_path.glob("runs/*/diverged.json"))
-    assert math.isnan(filled.values["wild"]["clean"][0]) == bool(diverged)
+    assert math.isnan(result.values["wild"]["clean"][0]) == bool(diverged)
     assert bool(diverged) or rate < 1e30
 
 
 def test_a_black_box_whose_source_diverged_is_one_column(tmp_path: Path) -> None:
     wild = replace(BLACK, optimizer=SGD(lr=1e38))
     columns = {"calm box": Transfer(replace(BLACK, seed=1), FGSM()), "wild box": Transfer(wild, FGSM())}
-    filled = fill("t", Table("T", {"row": BLACK}, columns, (0,), worst=tuple(columns)), "smoke", Workplace(tmp_path))
-    values = {column: each[0] for column, each in filled.values["row"].items()}
+    result = fill_table(
+        "t", Table("T", {"row": BLACK}, columns, (0,), worst=tuple(columns)), "smoke", Workplace(tmp_path)
+    )
+    values = {column: each[0] for column, each in result.values["row"].items()}
     assert math.isnan(values["wild box"])
     assert values["worst case"] == values["calm box"]
 
@@ -171,7 +173,7 @@ def test_the_worst_black_box_leaves_out_the_rows_own_network(tmp_path: Path) -> 
 
     own, other = Transfer(BLACK, PGD(Linf(1.0))), Transfer(replace(BLACK, seed=1), FGSM(Linf(0.01)))
     table = Table("T", {"row": BLACK}, {"own": own, "other": other}, (0, 3), worst=("own", "other"))
-    values = fill("t", table, "smoke", Workplace(tmp_path)).values["row"]
+    values = fill_table("t", table, "smoke", Workplace(tmp_path)).values["row"]
     assert values["worst case"] == values["other"]
     assert values["own"] != values["other"]
 

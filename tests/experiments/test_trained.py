@@ -24,7 +24,7 @@ from holdfast.experiments import (
     Transfer,
     Wanted,
     Workplace,
-    fill,
+    fill_table,
     reproduce,
 )
 from holdfast.experiments import trained as module
@@ -66,17 +66,17 @@ def test_what_is_all_on_disk_loads_no_network(tmp_path: Path, monkeypatch: pytes
     for name in ("images", "attacked", "labels", "after"):
         assert torch.equal(getattr(again.pictures[0], name), getattr(done.pictures[0], name))
     with pytest.raises(AssertionError, match="built"):
-        fill("t", replace(TABLE, test_limit=15), "smoke", place)
+        fill_table("t", replace(TABLE, test_limit=15), "smoke", place)
 
 
 @pytest.mark.parametrize(("run", "moved"), [(RUN, set(COLUMNS)), (SOURCE, {"black box"})], ids=["judged", "attacked"])
 def test_other_weights_are_another_network(run: Run, moved: set[str], tmp_path: Path) -> None:
     place, apart = Workplace(tmp_path), Workplace(tmp_path / "apart")
-    fill("t", TABLE, "smoke", place)
+    fill_table("t", TABLE, "smoke", place)
     known = {path: path.read_bytes() for kind in ("outcomes", "audits") for path in (tmp_path / kind).iterdir()}
     change(run, place)
     shutil.copytree(tmp_path / "runs", tmp_path / "apart" / "runs")
-    assert fill("t", TABLE, "smoke", place).values == fill("t", TABLE, "smoke", apart).values
+    assert fill_table("t", TABLE, "smoke", place).values == fill_table("t", TABLE, "smoke", apart).values
     new = {path for kind in ("outcomes", "audits") for path in (tmp_path / kind).glob("*.safetensors")} - set(known)
     assert len(new) == len(moved)
     assert all(path.read_bytes() == kept for path, kept in known.items())
@@ -84,13 +84,13 @@ def test_other_weights_are_another_network(run: Run, moved: set[str], tmp_path: 
 
 def test_damaged_weights_are_refused_though_all_is_on_disk(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
-    fill("t", TABLE, "smoke", place)
+    fill_table("t", TABLE, "smoke", place)
     path = run_folder(RUN, place) / "model.safetensors"
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(BadRecord, match=r"model\.safetensors was changed"):
-        fill("t", TABLE, "smoke", place)
+        fill_table("t", TABLE, "smoke", place)
 
 
 CODE = """

@@ -16,7 +16,7 @@ from holdfast import CropFlip, ImageSet, Linf, Run, load, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.errors import BadRecord, BadValue, NotWritten
-from holdfast.methods import AT, Kurakin, Memory, Saved, UnifiedEmbedding, full
+from holdfast.methods import AT, Kurakin, Memory, SavedImages, UnifiedEmbedding, full
 from holdfast.methods.bank import Bank, bank, climbs
 from holdfast.methods.mixed_batch import mixed
 from holdfast.passes import counting
@@ -33,7 +33,7 @@ SOURCE = Run(
     AT(FGSM(Linf(8 / 255))), epochs=1, batch=16, limit=48, optimizer=SGD(lr=0.05), data="made-up:1x8x8",
     augment=CropFlip(pad=0, size=6),
 )  # fmt: skip
-SAVED = Saved(SOURCE, largest=6)
+SAVED = SavedImages(SOURCE, largest=6)
 LL = StepLL(Linf(6 / 255))
 P_C = replace(SOURCE, method=UnifiedEmbedding((LL, SAVED)), seed=1)
 K_C = replace(SOURCE, method=Kurakin((LL, SAVED)), seed=2)
@@ -279,7 +279,7 @@ def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
 def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identical(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second = Saved(replace(SOURCE, seed=9), largest=3)
+    second = SavedImages(replace(SOURCE, seed=9), largest=3)
     run = replace(P_C, model="cifar-resnet-8", method=UnifiedEmbedding((LL, SAVED, second)), epochs=2)
     train(run, tmp_path / "straight")
     monkeypatch.setattr("holdfast.training.loop.SAVE_EVERY", 0.0)
@@ -300,7 +300,7 @@ def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identica
 
 def test_the_largest_eps_is_a_byte() -> None:
     with pytest.raises(BadValue, match="largest = 0"):
-        Saved(SOURCE, largest=0)
+        SavedImages(SOURCE, largest=0)
 
 
 def test_a_run_that_names_a_bank_comes_back_from_its_description() -> None:

@@ -28,9 +28,9 @@ PULLED = sum(
         (MixedAT(ATTACK, 1.0), {"attacked": 1.0400960}),
         (TRADES(ATTACK, beta=6.0), {"clean": 0.5439378, "robust": 1.3729759 - 0.5439378}),
         (CL(ATTACK, beta=3.0), {"attacked": 1.0400960, "embedding": 3 * PULLED}),
-        (Kurakin((ATTACK,), share=1.0, sizes=full), {"clean": 0.0, "attacked": 1.0400960}),
+        (Kurakin((ATTACK,), share=1.0, eps_sampler=full), {"clean": 0.0, "attacked": 1.0400960}),
         (
-            UnifiedEmbedding((ATTACK,), weight=0.3, price=0.1, sizes=full),
+            UnifiedEmbedding((ATTACK,), weight=0.3, penalty=0.1, eps_sampler=full),
             {"clean": 2 * 0.5439378 / 2.6, "attacked": 0.3 * 2 * 1.0400960 / 2.6, "distance": 0.1 * (1.25 + 0.24) / 2},
         ),
         (CL(ATTACK, "output", 2.0, distance), {"attacked": 1.0400960, "embedding": 2 * (1.25 / 3 + 0.24 / 3) / 2}),

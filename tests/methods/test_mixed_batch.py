@@ -19,8 +19,8 @@ from holdfast.methods import (
     truncated_normal,
     uniform,
 )
+from holdfast.methods.eps_sampling import EpsSampler
 from holdfast.methods.mixed_batch import Mixed, mixed, mixed_cross_entropy, shrunk
-from holdfast.methods.sizes import Sizes
 from holdfast.rng import Stream, fresh
 from holdfast.threats import L2, Linf
 from holdfast.types import Batch
@@ -55,11 +55,11 @@ def test_the_denominator_of_the_papers_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "at_end", "mean"),
+    ("eps_sampler", "at_end", "mean"),
     [(clipped_normal, 0.0455, 0.39), (truncated_normal, 0.0, 0.3618), (uniform, 0.0, 0.5), (full, 1.0, 1.0)],
 )
-def test_shares_of_eps(sizes: Sizes, at_end: float, mean: float) -> None:
-    drawn = sizes(Stream.at(torch.arange(100_000), 0, "sizes"))
+def test_shares_of_eps(eps_sampler: EpsSampler, at_end: float, mean: float) -> None:
+    drawn = eps_sampler(Stream.at(torch.arange(100_000), 0, "sizes"))
     assert drawn.shape == (100_000,)
     assert float(drawn.min()) >= 0
     assert float(drawn.max()) <= 1
@@ -162,7 +162,7 @@ def gap_gradients(method: UnifiedEmbedding) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.mark.parametrize(("power", "half"), [(2, True), (2, False), (1, True)])
 def test_a_pivot_stays_and_two_embeddings_meet_halfway(power: int, half: bool) -> None:
-    method = UnifiedEmbedding((LL,), price=0.7, power=power, half=half)  # type: ignore[arg-type]
+    method = UnifiedEmbedding((LL,), penalty=0.7, power=power, half=half)  # type: ignore[arg-type]
     for pivot in (True, False):
         attacked, clean, gap = gap_gradients(replace(method, pivot=pivot))
         slope = gap.sign() if power == 1 else gap * (1 if half else 2)
@@ -196,7 +196,7 @@ def test_the_pivot_wants_longer_logits_where_an_attack_shortens_them_and_two_emb
 
 def test_a_whole_loss_against_a_plain_loop() -> None:
     model, batch = Small().eval(), some()
-    method = UnifiedEmbedding((LL,), weight=0.3, price=0.01)
+    method = UnifiedEmbedding((LL,), weight=0.3, penalty=0.01)
     with fresh(1, 2):
         terms, eps = method.loss(model, batch, Memory()), eps_of(batch.images)
     clean_sum = attacked_sum = gap = torch.zeros(())
@@ -219,7 +219,7 @@ def test_a_whole_loss_against_a_plain_loop() -> None:
 def test_kurakins_loss_against_a_plain_one() -> None:
     model, batch = Small().eval(), some()
     with fresh(1, 2):
-        terms = Kurakin((FAST,), weight=0.3, sizes=full).loss(model, batch, Memory())
+        terms = Kurakin((FAST,), weight=0.3, eps_sampler=full).loss(model, batch, Memory())
     attacked = FAST(model, batch.images[:6], batch.labels[:6])
     clean = F.cross_entropy(model(batch.images[6:]), batch.labels[6:], reduction="sum")
     hurt = F.cross_entropy(model(attacked), batch.labels[:6], reduction="sum")
@@ -246,7 +246,7 @@ def test_an_embedding_may_be_any_layer() -> None:
         (lambda: Kurakin((LL,), weight=-1.0), "weight = -1"),
         (lambda: Kurakin((LL,), share=1.0, weight=0.0), "no clean image is shown"),
         (lambda: UnifiedEmbedding((FGSM(L2(0.5)),)), "defined for Linf"),
-        (lambda: UnifiedEmbedding((LL,), price=-1.0), "price = -1"),
+        (lambda: UnifiedEmbedding((LL,), penalty=-1.0), "penalty = -1"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused(make: object, words: str) -> None:
@@ -258,5 +258,5 @@ def test_an_iterated_craft_stays_within_each_images_own_eps() -> None:
     model, batch = Small(), some()
     method: LossMethod = Kurakin((BIM(Linf(EPS), 3, 0.5 * EPS),), share=1.0)
     assert isinstance(method, Kurakin)
-    shown = mixed(model, batch, Memory(), method.crafts, 1.0, clipped_normal, paired=False)
+    shown = mixed(model, batch, Memory(), method.adversaries, 1.0, clipped_normal, paired=False)
     assert bool(((shown.images - batch.images).abs().flatten(1).amax(1) <= eps_of(batch.images) + 1e-6).all())

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from holdfast import Run
-from holdfast.experiments import Figure, Filled, Paper, Table, Wanted, Workplace, reproduce
-from holdfast.methods import Kurakin, Saved, Standard, UnifiedEmbedding
+from holdfast.experiments import Figure, Paper, Table, TableResult, Wanted, Workplace, reproduce
+from holdfast.methods import Kurakin, SavedImages, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
 from holdfast.papers.cascade_runs import NETS
 from holdfast.report import page
@@ -108,7 +108,7 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
     text = unescape(page(done.title, done.results, done.pictures))
     for each in done.results:
         assert each.count > 0
-        if isinstance(each, Filled):
+        if isinstance(each, TableResult):
             assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)
             assert each.table.title in text
         else:
@@ -126,7 +126,7 @@ def test_cascade_networks_share_what_the_paper_says_they_share() -> None:
     assert len(cascaded) == 8
     for method in cascaded:
         assert isinstance(method, Kurakin | UnifiedEmbedding)
-        assert [craft for craft in method.crafts if isinstance(craft, Saved)] == [Saved(NETS["P2"], largest=16)]
+        assert [each for each in method.adversaries if isinstance(each, SavedImages)] == [SavedImages(NETS["P2"], 16)]
     for name in ("short", "full"):
         scale = PAPERS["cascade"].scales[name]
         assert scale.run(NETS["P3_C"]).steps == scale.run(NETS["P2"]).steps

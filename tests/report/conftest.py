@@ -1,4 +1,4 @@
-"""A small filled table with made-up values and names that no format may trip over."""
+"""A small table of results with made-up values and names that no format may trip over."""
 
 import math
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from holdfast.attacks import FGSM, PGD
-from holdfast.experiments import Filled, Table
+from holdfast.experiments import Table, TableResult
 from holdfast.methods import AT, TRADES
 from holdfast.threats import Linf
 from holdfast.training.run import Run
@@ -15,7 +15,7 @@ NASTY = "50% & <script>alert(1)</script> a_b|c $x$"
 
 
 @pytest.fixture
-def filled() -> Filled:
+def result() -> TableResult:
     table = Table(
         title=f"Table 1: {NASTY}",
         rows={"AT": Run(AT()), NASTY: Run(TRADES())},
@@ -30,14 +30,14 @@ def filled() -> Filled:
         NASTY: {"clean": (1.0, 1.0), "FGSM": (0.0, 0.0), "_PGD|10": (0.6, 0.61), "worst case": (0.0, 0.0)},
     }
     seconds = {"AT": (1.0, 3.0), NASTY: (2.0, 2.0)}
-    return Filled("table 1", table, "smoke", values, 500, seconds, {"hardware": "2 CPU threads"})
+    return TableResult("table 1", table, "smoke", values, 500, seconds, {"hardware": "2 CPU threads"})
 
 
 @pytest.fixture
-def drawn(filled: Filled) -> Filled:
+def drawn(result: TableResult) -> TableResult:
     """The same rows as a curve of one seed."""
     columns = {name: PGD(Linf(float(name) / 255)) for name in ("8", "0", "2.5")}
-    table = replace(filled.table, columns=columns, seeds=(0,), worst=(), shown_as="curve", axis="eps (1/255)")
+    table = replace(result.table, columns=columns, seeds=(0,), worst=(), shown_as="curve", axis="eps (1/255)")
     table = replace(table, published={"AT": {"8": (41.0, 0.5)}})
     values = {row: {"8": (0.4,), "0": (1.0 - place / 50,), "2.5": (0.6,)} for place, row in enumerate(table.rows)}
-    return replace(filled, table=table, values=values)
+    return replace(result, table=table, values=values)

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.attacks import PGD
 from holdfast.errors import BadValue
-from holdfast.experiments import Filled, Table
+from holdfast.experiments import Table, TableResult
 from holdfast.report import curve, overview
 from holdfast.report.accuracy_figure import _ends, _lines, _numbers, spread
 from holdfast.report.canvas import COLOURS, MARKERS
@@ -19,21 +19,21 @@ from .conftest import NASTY
 
 
 @pytest.mark.parametrize("draw", [curve, overview])
-def test_a_figure_is_xml_and_the_same_every_time(draw: Callable[[Filled], str], drawn: Filled) -> None:
+def test_a_figure_is_xml_and_the_same_every_time(draw: Callable[[TableResult], str], drawn: TableResult) -> None:
     text = draw(drawn)
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert draw(drawn) == text
     assert "<dc:date>" not in text
 
 
-def test_a_figure_names_every_row_and_column(filled: Filled, drawn: Filled) -> None:
+def test_a_figure_names_every_row_and_column(result: TableResult, drawn: TableResult) -> None:
     # matplotlib draws letters as outlines and leaves the text beside them as a comment.
-    assert all(f"<!-- {name} -->" in overview(filled) for name in ("AT", "clean", "FGSM", "_PGD|10", "worst case"))
+    assert all(f"<!-- {name} -->" in overview(result) for name in ("AT", "clean", "FGSM", "_PGD|10", "worst case"))
     assert "<!-- AT -->" in curve(drawn)
     assert "eps (1/255)" in curve(drawn)
 
 
-def test_the_callers_settings_are_neither_used_nor_changed(drawn: Filled) -> None:
+def test_the_callers_settings_are_neither_used_nor_changed(drawn: TableResult) -> None:
     plain = curve(drawn)
     with mpl.rc_context({"lines.linewidth": 9, "font.size": 30}):
         assert curve(drawn) == plain
@@ -46,7 +46,7 @@ def test_columns_are_drawn_in_the_order_of_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("name", ["clean", "inf", "nan"])
-def test_a_column_that_is_no_number_is_named(drawn: Filled, name: str) -> None:
+def test_a_column_that_is_no_number_is_named(drawn: TableResult, name: str) -> None:
     table = replace(drawn.table, columns={"1": None, name: None})
     with pytest.raises(BadValue, match=name):
         curve(replace(drawn, table=table, values={row: {"1": (0.5,), name: (0.5,)} for row in table.rows}))
@@ -58,7 +58,7 @@ def test_the_band_is_the_spread_over_seeds_or_what_the_count_leaves_open() -> No
     assert _ends((1.0, 1.0), 100) == (100.0, 100.0, 100.0)
 
 
-def test_one_column_and_many_rows_can_be_drawn(drawn: Filled) -> None:
+def test_one_column_and_many_rows_can_be_drawn(drawn: TableResult) -> None:
     rows = {f"row {number}": drawn.table.rows["AT"] for number in range(20)}
     table = replace(drawn.table, rows=rows, columns={"4": None}, published={})
     text = curve(replace(drawn, table=table, values={row: {"4": (0.5,)} for row in rows}))
@@ -78,18 +78,18 @@ def test_a_pair_of_colour_and_marker_comes_back_late() -> None:
     assert len(pairs) == 63
 
 
-def test_a_name_is_no_formula(drawn: Filled) -> None:
+def test_a_name_is_no_formula(drawn: TableResult) -> None:
     assert NASTY in drawn.table.rows
     assert "$x$" in curve(drawn)
 
 
-def test_a_sweep_is_drawn_with_a_line_for_each_column(filled: Filled) -> None:
+def test_a_sweep_is_drawn_with_a_line_for_each_column(result: TableResult) -> None:
     rows = {name: Run(seed=place) for place, name in enumerate(("0", "0.001", "0.1"))}
     values = {"0": {"clean": (0.9,), "PGD": (0.1,)}, "0.001": {"clean": (0.8,), "PGD": (0.2,)},
               "0.1": {"clean": (math.nan,), "PGD": (math.nan,)}}  # fmt: skip
     table = Table("Sweep", rows, {"clean": None, "PGD": PGD()}, (0,), shown_as="sweep", axis="price", axis_scale="log",
                   published={"0": {"clean": (91.0, math.nan)}})  # fmt: skip
-    swept = replace(filled, table=table, values=values)
+    swept = replace(result, table=table, values=values)
     lines = _lines(swept)
     assert list(lines) == ["clean", "PGD"]
     assert {place: cell.ours for place, cell in lines["PGD"].items()} == {

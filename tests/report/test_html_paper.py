@@ -8,7 +8,7 @@ from torch import nn
 
 from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
-from holdfast.experiments import Filled, Pictures, picture
+from holdfast.experiments import Pictures, TableResult, picture
 from holdfast.report import page
 from holdfast.storage.describe import brief
 
@@ -47,8 +47,8 @@ def pictures() -> Pictures:
 
 
 @pytest.fixture
-def html(filled: Filled, drawn: Filled, pictures: Pictures) -> str:
-    return page(f"Report of {NASTY}", [filled, drawn], [pictures])
+def html(result: TableResult, drawn: TableResult, pictures: Pictures) -> str:
+    return page(f"Report of {NASTY}", [result, drawn], [pictures])
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_nothing_is_fetched(html: str, read: Reader) -> None:
         assert (given.get("href") or "#").startswith(("#", "data:,"))
 
 
-def test_all_names_and_numbers_are_there(filled: Filled, drawn: Filled, read: Reader) -> None:
-    for table in (filled.table, drawn.table):
+def test_all_names_and_numbers_are_there(result: TableResult, drawn: TableResult, read: Reader) -> None:
+    for table in (result.table, drawn.table):
         assert {*table.rows, *table.columns} <= set(read.words)
     for words in ("85.0 (7.1)", "87.30 (0.25)", "56.10", "worst case", "98.0", "2 s"):
         assert words in read.words
@@ -86,11 +86,11 @@ def test_names_are_escaped(html: str) -> None:
     assert NASTY in unescape(html)
 
 
-def test_notes_conditions_and_the_way_to_repeat_are_printed(filled: Filled, read: Reader) -> None:
-    assert filled.table.notes[0] in read.words
+def test_notes_conditions_and_the_way_to_repeat_are_printed(result: TableResult, read: Reader) -> None:
+    assert result.table.notes[0] in read.words
     assert "hardware: 2 CPU threads" in read.words
-    assert brief(filled.table.rows[NASTY]) in read.words
-    assert brief(filled.table.columns["_PGD|10"]) in read.words
+    assert brief(result.table.rows[NASTY]) in read.words
+    assert brief(result.table.columns["_PGD|10"]) in read.words
     assert "upper bound" in read.words
 
 

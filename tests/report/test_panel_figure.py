@@ -1,4 +1,4 @@
-"""Figures of panels: drawn the same every time, read back from disk, shown as text, looked for once."""
+"""Figures of panels: drawn the same every time, read back from disk, shown as text, computed once."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,10 +9,18 @@ import pytest
 from torch import nn
 
 from holdfast import ImageSet, analysis
-from holdfast.analysis import Analysis, BallSaturation, Embedding, PathSaturation, Seen, Series, SoftmaxArguments
+from holdfast.analysis import (
+    Analysis,
+    AnalysisResult,
+    BallSaturation,
+    Embedding,
+    PathSaturation,
+    Series,
+    SoftmaxArguments,
+)
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
-from holdfast.experiments import Figure, Looked, Scale, Study, Workplace, look
+from holdfast.experiments import Figure, FigureResult, Scale, Study, Workplace, fill_figure
 from holdfast.experiments.figure import scaled
 from holdfast.experiments.run_figure import WORDS
 from holdfast.report import page, panels, text_table, to_json
@@ -24,86 +32,86 @@ from holdfast.training.run import Run
 from .conftest import NASTY
 
 RUN = Run(data="made-up:1x8x8", epochs=1, limit=32, batch=16)
-LINES = Seen({NASTY: Series((0.0, 1.0), (0.5, 1.0), (0.4, 0.9), (0.6, 1.1))}, {"end": 0.25})
-POINTS = Seen({"_points": Series((1.0, 2.0), (3.0, 4.0), joined=False)}, {"purity": 0.75})
+LINES = AnalysisResult({NASTY: Series((0.0, 1.0), (0.5, 1.0), (0.4, 0.9), (0.6, 1.1))}, {"end": 0.25})
+POINTS = AnalysisResult({"_points": Series((1.0, 2.0), (3.0, 4.0), joined=False)}, {"purity": 0.75})
 
 
 @pytest.fixture
-def looked() -> Looked:
+def result() -> FigureResult:
     study = Study(RUN, BallSaturation())
-    seen: Mapping[str, Mapping[str, Seen]] = {"lines": {"AT": LINES, "": LINES}, "cloud": {"": POINTS}}
+    seen: Mapping[str, Mapping[str, AnalysisResult]] = {"lines": {"AT": LINES, "": LINES}, "cloud": {"": POINTS}}
     figure = Figure(f"Figure 1: {NASTY}", {"lines": {"AT": study, "": study}, "cloud": {"": study}}, x="n", y="rho")
-    return Looked("cl figure 1", figure, "smoke", seen, 64, {"hardware": "2 CPU threads"})
+    return FigureResult("cl figure 1", figure, "smoke", seen, 64, {"hardware": "2 CPU threads"})
 
 
-def test_a_figure_of_panels_is_xml_and_the_same_every_time(looked: Looked) -> None:
-    text = panels(looked)
+def test_a_figure_of_panels_is_xml_and_the_same_every_time(result: FigureResult) -> None:
+    text = panels(result)
     assert ElementTree.fromstring(text).tag.endswith("svg")
-    assert panels(looked) == text
+    assert panels(result) == text
     assert "purity 0.75" in text
     assert "_points" in text
 
 
-def test_a_log_axis_has_numbers_and_no_formulas(looked: Looked) -> None:
-    lines = Seen({"a": Series((0.1, 1.0, 10.0), (0.0, 0.5, 1.0))}, {})
+def test_a_log_axis_has_numbers_and_no_formulas(result: FigureResult) -> None:
+    lines = AnalysisResult({"a": Series((0.1, 1.0, 10.0), (0.0, 0.5, 1.0))}, {})
     log = replace(
-        looked, figure=replace(looked.figure, x_scale="log"), seen={"lines": {"": lines}, "cloud": {"": lines}}
+        result, figure=replace(result.figure, x_scale="log"), results={"lines": {"": lines}, "cloud": {"": lines}}
     )
     assert "mathdefault" not in panels(log)
 
 
-def test_a_line_is_called_by_its_study_and_its_own_name(looked: Looked) -> None:
-    assert [name for name, _ in looked.labelled("lines")] == [f"AT, {NASTY}", NASTY]
-    assert [name for name, _ in looked.labelled("cloud")] == ["_points"]
+def test_a_line_is_called_by_its_study_and_its_own_name(result: FigureResult) -> None:
+    assert [name for name, _ in result.labelled("lines")] == [f"AT, {NASTY}", NASTY]
+    assert [name for name, _ in result.labelled("cloud")] == ["_points"]
 
 
-def test_what_was_seen_stands_in_text_and_on_the_page(looked: Looked) -> None:
-    shown = text_table(looked)
+def test_what_was_seen_stands_in_text_and_on_the_page(result: FigureResult) -> None:
+    shown = text_table(result)
     assert shown.columns == ("0", "1", "end", "purity")
     assert shown.lines[1] == [f"lines: AT, {NASTY}", "0.5", "1", "", ""]
     assert ["cloud", "", "", "", "0.75"] in shown.lines
-    html = page("Report", [looked], [])
+    html = page("Report", [result], [])
     assert "<script>alert" not in html
     assert "data:image/svg+xml" in html
 
 
-def test_a_figure_comes_back_from_disk(looked: Looked, tmp_path: Path) -> None:
-    write_text(tmp_path / "figure.json", to_json(looked))
-    back = restore(read_json(tmp_path / "figure.json", ""), {**WORDS, "Looked": Looked})
-    assert back == looked
+def test_a_figure_comes_back_from_disk(result: FigureResult, tmp_path: Path) -> None:
+    write_text(tmp_path / "figure.json", to_json(result))
+    back = restore(read_json(tmp_path / "figure.json", ""), {**WORDS, "FigureResult": FigureResult})
+    assert back == result
 
 
 def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def told(self: Analysis, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def told(self: Analysis, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         asked.append(len(data))
         return LINES
 
     monkeypatch.setattr(BallSaturation, "__call__", told)
     figure = Figure("f", {"": {"": Study(RUN, BallSaturation())}}, test_limit=7)
     for _ in range(2):
-        done = look("f", figure, "smoke", Workplace(tmp_path))
-        assert done.seen[""][""] == LINES
+        done = fill_figure("f", figure, "smoke", Workplace(tmp_path))
+        assert done.results[""][""] == LINES
         assert done.count == 7
     assert asked == [7]
     path = next((tmp_path / "analyses").iterdir())
     write_json(path, {"name": "another", "seen": LINES})
     with pytest.raises(BadRecord, match=f"{path.name} is of another analysis: delete it"):
-        look("f", figure, "smoke", Workplace(tmp_path))
+        fill_figure("f", figure, "smoke", Workplace(tmp_path))
 
 
 def test_a_figure_counts_the_images_that_are_looked_at(tmp_path: Path) -> None:
     looking = SoftmaxArguments(eps=(0.0, 1.0), images=5)
-    done = look("f", Figure("f", {"": {"": Study(RUN, looking)}}), "smoke", Workplace(tmp_path))
+    done = fill_figure("f", Figure("f", {"": {"": Study(RUN, looking)}}), "smoke", Workplace(tmp_path))
     assert done.count == 5
 
 
 def test_a_network_that_diverged_is_an_empty_panel(tmp_path: Path) -> None:
     wild, looking = replace(RUN, epochs=4, optimizer=SGD(lr=1e38)), SoftmaxArguments(eps=(0.0, 1.0), images=5)
     figure = Figure("f", {"calm": {"": Study(RUN, looking)}, "wild": {"": Study(wild, looking)}}, x="eps")
-    done = look("f", figure, "smoke", Workplace(tmp_path))
-    assert done.seen["wild"][""] == Seen({}, {"training diverged": 1.0})
+    done = fill_figure("f", figure, "smoke", Workplace(tmp_path))
+    assert done.results["wild"][""] == AnalysisResult({}, {"training diverged": 1.0})
     assert "training diverged 1" in panels(done)
     assert any(line[0] == "wild" and "1" in line for line in text_table(done).lines)
 

@@ -12,11 +12,16 @@ import pytest
 import torch
 
 import holdfast as hf
-from holdfast.attacks import PGD
+from holdfast.attacks import PGD, StepLL
 from holdfast.auditing.engine_state import CLEAN, read
 from holdfast.errors import BadRecord
-from holdfast.storage.fingerprint import fingerprint
-from holdfast.training.folder import read_run
+from holdfast.methods import Kurakin, eps_sampling
+from holdfast.storage.describe import describe, differences, restore
+from holdfast.storage.fingerprint import fingerprint, name_of_described
+from holdfast.storage.renamed import in_first_names, in_todays_names
+from holdfast.training.dependencies import folder_of
+from holdfast.training.folder import difference, read_run, seconds_of, trained_model
+from holdfast.training.registry import KINDS
 
 EARLIER = Path(__file__).parent / "earlier"
 SAID = json.loads((EARLIER / "said.json").read_text())
@@ -36,9 +41,9 @@ def eight() -> hf.ImageSet:
     return hf.ImageSet(test.images[:8], test.labels[:8], test.classes)
 
 
-def finished(place: Path) -> torch.nn.Module:
-    """Return the network of the finished run; training it again would call `tell`."""
-    return hf.train(read_run(place / "run"), place / "run", tell=lambda *_: pytest.fail("it was trained again"))
+def finished(place: Path, name: str = "run") -> torch.nn.Module:
+    """Return the network of a finished run; training it again would call `tell`."""
+    return hf.train(read_run(place / name), place / name, tell=lambda *_: pytest.fail("it was trained again"))
 
 
 def test_a_finished_run_keeps_its_name_and_its_network(place: Path) -> None:
@@ -67,6 +72,39 @@ def test_the_progress_of_an_audit_is_read(place: Path) -> None:
     found = read(place / "audit" / SAID["progress"], eight().images)
     assert found.broken_by.tolist() == SAID["broken_by"]
     assert found.checked == {}
+
+
+def test_a_run_whose_fields_are_called_otherwise_now_is_read_and_found(place: Path) -> None:
+    """The file says `crafts` and `sizes`; so does the name that its weights and its time are bound to."""
+    folder = place / "kurakin"
+    run = read_run(folder)
+    assert isinstance(run.method, Kurakin)
+    assert run.method.adversaries == (StepLL(BALL),)
+    assert run.method.eps_sampler is eps_sampling.uniform
+    network = trained_model(run, folder, (1, 8, 8), 10)
+    assert torch.equal(network(eight().images), finished(place, "kurakin")(eight().images))
+    assert seconds_of(folder) > 0
+    assert folder_of(run, place) == folder
+    assert difference(run, folder) == ""
+
+
+def test_names_and_signatures_outlast_new_names_of_fields() -> None:
+    for name, described in json.loads((EARLIER / "words.json").read_text()).items():
+        run = restore(described, KINDS)
+        assert fingerprint(run) == name_of_described(described) == name
+        assert describe(run) != described
+        assert differences(described, describe(run)) == []
+        assert in_first_names(describe(run)) == described
+        assert in_todays_names(described) == describe(run)
+
+
+def test_a_field_under_both_of_its_names_is_refused(place: Path) -> None:
+    described = json.loads((place / "kurakin" / "run.json").read_text())
+    described["method"]["adversaries"] = []
+    del described["signature"]
+    (place / "kurakin" / "run.json").write_text(json.dumps(described))
+    with pytest.raises(BadRecord, match=r"run\.json.*crafts"):
+        read_run(place / "kurakin")
 
 
 def test_what_was_changed_since_is_refused(place: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_function_without_a_name_of_its_own_is_refused() -> None:
 
 
 def test_unknown_kinds_are_refused() -> None:
-    with pytest.raises(BadRecord, match="speaks of 'Nonsense'"):
+    with pytest.raises(BadRecord, match="'Nonsense'"):
         restore({"kind": "Nonsense"}, KINDS)
 
 

@@ -1,17 +1,17 @@
-"""Ways to look at one trained network that are no accuracy: one file a way, each a frozen value that is called."""
+"""Measurements of one trained network that are no accuracy: one file each, a frozen value that is called."""
 
-from holdfast.analysis.analysis import Analysis, Seen, Series
+from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
 from holdfast.analysis.embedding import Embedding
 from holdfast.analysis.one_step import GradientCorrelation, SoftmaxArguments
 from holdfast.analysis.saturation import BallSaturation, PathSaturation
 
 __all__ = [
     "Analysis",
+    "AnalysisResult",
     "BallSaturation",
     "Embedding",
     "GradientCorrelation",
     "PathSaturation",
-    "Seen",
     "Series",
     "SoftmaxArguments",
 ]

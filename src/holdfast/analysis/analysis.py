@@ -1,4 +1,4 @@
-"""What every way to look at a network is: a frozen value that is called, and what it returns: numbers to be drawn."""
+"""What every analysis is, a frozen value that is called, and what it returns: numbers to be drawn."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was seen in one network: series by name, and single numbers by name."""
+class AnalysisResult:
+    """What an analysis found in one network: series by name, and single numbers by name."""
 
     series: Mapping[str, Series]
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Analysis(ABC):
-    """A way to look at one network."""
+    """A measurement of one network that is no accuracy."""
 
     extras: ClassVar[tuple[str, ...]] = ()
     """The extras of the distribution that it needs."""
@@ -50,9 +50,9 @@ class Analysis(ABC):
         check_fields(self)
 
     @abstractmethod
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
-        """Look at the network with these test images; the same seed sees the same."""
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
+        """Analyse the network on these test images; the same seed gives the same result."""
 
-    def shown(self, data: ImageSet) -> int:
-        """Return how many of the test images it looks at."""
+    def count(self, data: ImageSet) -> int:
+        """Return how many of the test images it uses."""
         return len(data)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from holdfast.analysis.analysis import Analysis, Seen, Series
+from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
 from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.data import ImageSet
@@ -37,7 +37,7 @@ class Embedding(Analysis):
     """Lower where there are fewer than three times as many points."""
     neighbours: Count = 10
 
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Choose a class at random, attack its images, and map all of them."""
         need(*self.extras)
         present = data.labels.bincount().nonzero()[:, 0]
@@ -51,7 +51,7 @@ class Embedding(Analysis):
         place = on_map(torch.cat([clean, moved]), self.perplexity, seed)
         groups = {REFERENCES: place[: len(clean)][~target], TARGETS: place[: len(clean)][target]}
         groups[ATTACKED] = place[len(clean) :]
-        return Seen(
+        return AnalysisResult(
             {name: _cloud(points) for name, points in groups.items()},
             {
                 "class": float(chosen),

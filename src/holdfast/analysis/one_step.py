@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from holdfast.analysis.analysis import Analysis, Seen, Series
+from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
 from holdfast.attacks import FGSM, Attack, RandomSign, StepLL
 from holdfast.attacks.attack import at_rest, input_gradient, with_seed
 from holdfast.attacks.watched import Watched
@@ -57,7 +57,7 @@ class AlongAStep(Analysis):
         rising = bool(self.eps) and all(low < high for low, high in pairwise(self.eps))
         require(rising, f"{type(self).__name__}: eps = {self.eps}: numbers that rise")
 
-    def shown(self, data: ImageSet) -> int:
+    def count(self, data: ImageSet) -> int:
         """Return how many of the test images it looks at."""
         return min(self.images, len(data))
 
@@ -71,7 +71,7 @@ class SoftmaxArguments(AlongAStep):
     attack: Attack = StepLL(UNIT)
     """A one-step attack of eps 1/255, whose step is scaled."""
 
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Ask for the logits at each point of the line."""
         images, labels = some(data, self.images, seed)
         step = step_of(self.attack, model, images, labels, seed)
@@ -80,7 +80,7 @@ class SoftmaxArguments(AlongAStep):
         others = [(logits.sum(1) - own) / (logits.shape[1] - 1) for logits, own in zip(places, true, strict=True)]
         lines = {TRUE: line(self.eps, true, self.band), FALSE: line(self.eps, others, self.band)}
         right = [share_of(is_correct(logits, labels)) for logits in places]
-        return Seen(lines, {"lowest accuracy on the line": min(right)})
+        return AnalysisResult(lines, {"lowest accuracy on the line": min(right)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class GradientCorrelation(AlongAStep):
     """The released grid."""
     band: NonNegative = 0.5
 
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Find the gradients at each point of the three lines, and compare."""
         images, labels = some(data, self.images, seed)
         attacks = {"step_ll": StepLL(UNIT), "step_FGSM": FGSM(UNIT), "random sign": RandomSign(UNIT)}
@@ -109,7 +109,7 @@ class GradientCorrelation(AlongAStep):
                 found.setdefault(f"clean, {name}", []).append(correlation(clean, each))
             found.setdefault("step_ll, step_FGSM", []).append(correlation(there["step_ll"], there["step_FGSM"]))
         lines = {name: line(self.eps, each, self.band) for name, each in found.items()}
-        return Seen(lines, {"lowest, clean and step_FGSM": min(lines["clean, step_FGSM"].y)})
+        return AnalysisResult(lines, {"lowest, clean and step_FGSM": min(lines["clean, step_FGSM"].y)})
 
 
 def some(data: ImageSet, count: int, seed: int) -> tuple[Images, Labels]:

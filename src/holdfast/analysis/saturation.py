@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from holdfast.analysis.analysis import Analysis, Seen, Series
+from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
 from holdfast.attacks import Attack
 from holdfast.attacks.presets import bim
 from holdfast.data import ImageSet
@@ -37,10 +37,10 @@ class BallSaturation(Analysis):
         super().__post_init__()
         _check_rising(self.counts)
 
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Attack anew for each n."""
         attacks = [bim(self.threat, n, n) if n else None for n in self.counts]
-        return seen(self.counts, [error(model, data, attack) for attack in attacks])
+        return against_steps(self.counts, [error(model, data, attack) for attack in attacks])
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PathSaturation(Analysis):
         super().__post_init__()
         _check_rising(self.counts)
 
-    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> Seen:
+    def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Walk once, and look on the way."""
         wrong = torch.zeros(len(self.counts), dtype=torch.int64)
         for batch in data.batches(BATCH):
@@ -67,7 +67,7 @@ class PathSaturation(Analysis):
                     # BIM draws nothing and keeps nothing, so stopping and going on is the same walk.
                     x = bim(self.threat, self.n1, after - before)(model, batch.images, batch.labels, x)
                 wrong[place] += misread(model, x, batch.labels)
-        return seen(self.counts, [int(count) / len(data) for count in wrong])
+        return against_steps(self.counts, [int(count) / len(data) for count in wrong])
 
 
 def error(model: nn.Module, data: ImageSet, attack: Attack | None) -> float:
@@ -89,9 +89,9 @@ def rho(errors: Sequence[float]) -> tuple[float, ...]:
     return tuple(each / errors[-1] if errors[-1] else math.nan for each in errors)
 
 
-def seen(counts: Sequence[int], errors: Sequence[float]) -> Seen:
+def against_steps(counts: Sequence[int], errors: Sequence[float]) -> AnalysisResult:
     """Return rho against the count of steps, and the error under the longest attack, from which rho is read."""
-    return Seen({"": Series(tuple(map(float, counts)), rho(errors))}, {"error at the end": errors[-1]})
+    return AnalysisResult({"": Series(tuple(map(float, counts)), rho(errors))}, {"error at the end": errors[-1]})
 
 
 def _check_rising(counts: tuple[int, ...]) -> None:

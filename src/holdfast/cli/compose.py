@@ -43,8 +43,8 @@ def _with_part(method: methods.Method, part: str, kind: type[Any]) -> methods.Me
 
 def _on(method: methods.Method, kind: type[attacks.Attack]) -> methods.Method:
     """Return the method with an attack of this kind in place of its own."""
-    crafts: tuple[Any, ...] = getattr(method, "crafts", ())
-    inner = getattr(method, "attack", None) or (crafts[0] if len(crafts) == 1 else None)
+    adversaries: tuple[Any, ...] = getattr(method, "adversaries", ())
+    inner = getattr(method, "attack", None) or (adversaries[0] if len(adversaries) == 1 else None)
     if inner is None:
         name = type(method).__name__
         raise UsageError(f"{name} trains on no attack to choose: --attack {kind.__name__} has no place in it")
@@ -53,7 +53,7 @@ def _on(method: methods.Method, kind: type[attacks.Attack]) -> methods.Method:
     kept = {f.name for f in fields(kind)} & {"threat", "objective", "random_start"}
     kept -= {"objective"} if getattr(kind, "labelled", False) else set()
     named = kind(**{name: getattr(inner, name) for name in kept if hasattr(inner, name)})
-    changes: dict[str, Any] = {"crafts": (named,)} if crafts else {"attack": named}
+    changes: dict[str, Any] = {"adversaries": (named,)} if adversaries else {"attack": named}
     return replace(method, **changes)
 
 
@@ -93,8 +93,8 @@ def with_others(run: Run, others: Sequence[Run]) -> Run:
         return replace(run, method=replace(method, sources=tuple(others)))
     if isinstance(method, methods.Kurakin | methods.UnifiedEmbedding):
         # Saved up to the largest eps that the method itself attacks with.
-        sizes = [craft.threat.eps for craft in method.crafts if isinstance(craft, attacks.Attack)]
+        sizes = [adversary.threat.eps for adversary in method.adversaries if isinstance(adversary, attacks.Attack)]
         largest = math.ceil(255 * max(sizes, default=16 / 255) - 1e-6)
-        saved = tuple(methods.Saved(other, largest) for other in others)
-        return replace(run, method=replace(method, crafts=(*method.crafts, *saved)))
+        saved = tuple(methods.SavedImages(other, largest) for other in others)
+        return replace(run, method=replace(method, adversaries=(*method.adversaries, *saved)))
     raise UsageError(f"{type(method).__name__} uses no other runs; EAT, Kurakin and UnifiedEmbedding do")

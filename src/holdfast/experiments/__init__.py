@@ -2,23 +2,22 @@
 
 from holdfast.experiments.attacked_images import Pictures, picture
 from holdfast.experiments.figure import Figure, Study
-from holdfast.experiments.figure_result import Looked
+from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.reproduction import Reproduction, Wanted, reproduce
 from holdfast.experiments.result import Cell, Result
-from holdfast.experiments.run_figure import look
-from holdfast.experiments.run_table import fill
+from holdfast.experiments.run_figure import fill_figure
+from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import read_results
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
-from holdfast.experiments.table_result import Filled
+from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.workplace import Workplace
 
 __all__ = [
     "Audit",
     "Cell",
     "Figure",
-    "Filled",
-    "Looked",
+    "FigureResult",
     "Paper",
     "Pictures",
     "Reproduction",
@@ -26,11 +25,12 @@ __all__ = [
     "Scale",
     "Study",
     "Table",
+    "TableResult",
     "Transfer",
     "Wanted",
     "Workplace",
-    "fill",
-    "look",
+    "fill_figure",
+    "fill_table",
     "picture",
     "read_results",
     "reproduce",

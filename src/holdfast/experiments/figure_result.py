@@ -1,23 +1,23 @@
-"""A figure with what was seen in it."""
+"""A figure with the results of its analyses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from holdfast.analysis import Analysis, Seen, Series
+from holdfast.analysis import Analysis, AnalysisResult, Series
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.result import Cell, Cells
 from holdfast.training.run import Run
 
 
 @dataclass(frozen=True)
-class Looked:
+class FigureResult:
     """A figure's series and numbers, with everything needed to read and to repeat them."""
 
     name: str
     figure: Figure
     scale: str
-    seen: Mapping[str, Mapping[str, Seen]]
+    results: Mapping[str, Mapping[str, AnalysisResult]]
     """panel -> study -> what it saw."""
     count: int
     """Test images behind each."""
@@ -69,14 +69,14 @@ class Looked:
         Clouds of points say nothing as numbers; of them only the study's own numbers are there.
         """
         rows: dict[str, dict[str, Cell]] = {}
-        for panel, studies in self.seen.items():
+        for panel, studies in self.results.items():
             for name, series in self.labelled(panel):
                 if series.joined:
                     heights = zip(series.x, series.y, strict=True)
                     rows[_words(panel, name)] = {f"{x:g}": Cell((y,)) for x, y in heights}
-            for study, seen in studies.items():
+            for study, found in studies.items():
                 row = rows.setdefault(_words(panel, study), {})
-                row |= {name: Cell((value,)) for name, value in seen.numbers.items()}
+                row |= {name: Cell((value,)) for name, value in found.numbers.items()}
         return {name: row for name, row in rows.items() if row}
 
     @property
@@ -92,8 +92,8 @@ class Looked:
 
     def labelled(self, panel: str) -> Iterator[tuple[str, Series]]:
         """Yield what a series of a panel is called, and the series."""
-        for study, seen in self.seen[panel].items():
-            for name, series in seen.series.items():
+        for study, found in self.results[panel].items():
+            for name, series in found.series.items():
                 yield ", ".join(word for word in (study, name) if word), series
 
     def _studies(self) -> Iterator[tuple[str, Study]]:

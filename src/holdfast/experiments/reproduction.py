@@ -1,4 +1,4 @@
-"""What is wanted of a paper, filled: which tables and figures, at which scale, and what was measured for each."""
+"""Which tables and figures of a paper are wanted, at which scale, and what was measured for each."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +8,8 @@ from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.figure import Figure, scaled
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.result import Result
-from holdfast.experiments.run_figure import look
-from holdfast.experiments.run_table import fill, images_of
+from holdfast.experiments.run_figure import fill_figure
+from holdfast.experiments.run_table import fill_table, images_of
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
 from holdfast.experiments.trained import trained
@@ -85,9 +85,9 @@ def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silen
     for name, shown in asked.items():
         said = f"{paper.name} {name}"
         result: Result = (
-            look(said, shown, scale, place, tell)
+            fill_figure(said, shown, scale, place, tell)
             if isinstance(shown, Figure)
-            else fill(said, shown, scale, place, tell)
+            else fill_table(said, shown, scale, place, tell)
         )
         file = f"{paper.name}-{scale}-{name.replace(' ', '-')}-{fingerprint(shown)[:6]}"
         keep(result, place.folder, file)

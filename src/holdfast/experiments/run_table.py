@@ -13,7 +13,7 @@ from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.table import Audit, Table, Transfer
-from holdfast.experiments.table_result import WORST, Filled
+from holdfast.experiments.table_result import WORST, TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import brief
@@ -24,7 +24,7 @@ from holdfast.training.loop import Tell, loaded, silent
 from holdfast.training.run import Run
 
 
-def fill(name: str, table: Table, scale: str, place: Workplace, tell: Tell = silent) -> Filled:
+def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell = silent) -> TableResult:
     """Return the table with our numbers; what is in the folder already is not computed again."""
     values: dict[str, dict[str, tuple[float, ...]]] = {}
     seconds: dict[str, tuple[float, ...]] = {}
@@ -42,7 +42,7 @@ def fill(name: str, table: Table, scale: str, place: Workplace, tell: Tell = sil
         seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
     there = conditions(place.device, list(table.rows.values()))
-    return Filled(name, table, scale, values, counts.pop(), seconds, there, doubts)
+    return TableResult(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
 def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import cast
 
 from holdfast.errors import BadRecord, MissingData, require
-from holdfast.experiments.figure_result import Looked
+from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
 from holdfast.experiments.table import Audit, Scale, Table, Transfer
-from holdfast.experiments.table_result import Filled
+from holdfast.experiments.table_result import TableResult
 from holdfast.storage.describe import restore
 from holdfast.storage.signed import read_json, signed_json, write_text
 
-RESULTS = {kind.__name__: kind for kind in (Filled, Looked)}
+RESULTS = {kind.__name__: kind for kind in (TableResult, FigureResult)}
 """What a file may hold."""
 KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, Transfer, Audit)}}
 """What a result on disk may speak of."""
@@ -43,5 +43,5 @@ def _read(path: Path) -> Result:
         result = restore(described, KNOWN)
     except (BadRecord, TypeError) as error:
         raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
-    require(described.get("kind") in RESULTS, f"{path} holds no table: {remedy}", BadRecord)
+    require(isinstance(result, tuple(RESULTS.values())), f"{path} holds no table: {remedy}", BadRecord)
     return cast("Result", result)

@@ -13,7 +13,7 @@ WORST = "worst case"
 
 
 @dataclass(frozen=True)
-class Filled:
+class TableResult:
     """A table's measured values, with everything needed to read and to repeat them."""
 
     name: str

@@ -2,9 +2,10 @@
 
 from holdfast.methods.at import AT
 from holdfast.methods.atda import ATDA
-from holdfast.methods.bank import Saved
+from holdfast.methods.bank import SavedImages
 from holdfast.methods.cl import CL
 from holdfast.methods.eat import EAT
+from holdfast.methods.eps_sampling import clipped_normal, full, truncated_normal, uniform
 from holdfast.methods.free_at import FreeAT
 from holdfast.methods.grad_align import GradAlign
 from holdfast.methods.guarded import Guarded
@@ -13,7 +14,6 @@ from holdfast.methods.method import Finished, LossMethod, Memory, Method, Origin
 from holdfast.methods.mixed_at import MixedAT
 from holdfast.methods.n_fgsm import NFGSM
 from holdfast.methods.sim_adv import SIMAdv
-from holdfast.methods.sizes import clipped_normal, full, truncated_normal, uniform
 from holdfast.methods.standard import Standard
 from holdfast.methods.trades import TRADES
 from holdfast.methods.unified_embedding import UnifiedEmbedding
@@ -36,7 +36,7 @@ __all__ = [
     "MixedAT",
     "Origin",
     "SIMAdv",
-    "Saved",
+    "SavedImages",
     "Standard",
     "UnifiedEmbedding",
     "Update",

@@ -36,7 +36,7 @@ CHUNK = 500
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedImages:
     """Attacked images of another run, in place of an attack: iter_FGSM on the training images' middle crops."""
 
     run: Origin
@@ -72,13 +72,13 @@ class Bank(nn.Module):
         return self.saved[level, index].float() / scale, self.clean[index].float() / scale
 
 
-def banks(crafts: Iterable[object], train_set: ImageSet, finished: Finished) -> dict[str, Bank]:
-    """Return the bank of each `Saved`, by its place among the crafts; what is missing is made."""
-    saved = {place: craft for place, craft in enumerate(crafts) if isinstance(craft, Saved)}
-    return {f"bank{place}": bank(craft, train_set, finished) for place, craft in saved.items()}
+def banks(adversaries: Iterable[object], train_set: ImageSet, finished: Finished) -> dict[str, Bank]:
+    """Return the bank of each `SavedImages`, by its place among the adversaries; what is missing is made."""
+    saved = {place: adversary for place, adversary in enumerate(adversaries) if isinstance(adversary, SavedImages)}
+    return {f"bank{place}": bank(adversary, train_set, finished) for place, adversary in saved.items()}
 
 
-def bank(saved: Saved, train_set: ImageSet, finished: Finished) -> Bank:
+def bank(saved: SavedImages, train_set: ImageSet, finished: Finished) -> Bank:
     """Open the bank of a run for these training images, or make it.
 
     Raises:

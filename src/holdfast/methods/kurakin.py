@@ -8,9 +8,9 @@ from holdfast.attacks import StepLL
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.bank import banks
+from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
 from holdfast.methods.method import Finished, LossMethod, Memory
-from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
-from holdfast.methods.sizes import Sizes, clipped_normal
+from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 
@@ -19,31 +19,32 @@ from holdfast.types import Batch, Terms
 class Kurakin(LossMethod):
     """Cross-entropy on batches of which a part is attacked by one step, each image with its own random eps.
 
-    With a `Saved` among the crafts it is the K_C of cascade adversarial training (Na et al., 2017).
+    With `SavedImages` among the adversaries it is the K_C of cascade adversarial training (Na et al., 2017).
     """
 
-    crafts: Crafts = (StepLL(Linf(16 / 255)),)
+    adversaries: Adversaries = (StepLL(Linf(16 / 255)),)
+    """What attacks the images, each an equal part of them: attacks, or images saved from another run."""
     weight: float = 0.3
     """What an attacked image counts: the paper's lambda."""
     share: float = 0.5
-    """The part of the batch's images that is attacked."""
+    """The share of a batch's images that is attacked."""
     paired: bool = False
     """Show the clean partners of the attacked images too; without it the attacked take their place."""
-    sizes: Sizes = clipped_normal
-    """How each image draws its part of eps."""
+    eps_sampler: EpsSampler = clipped_normal
+    """Draws each image's share of eps."""
 
     def __post_init__(self) -> None:
         """Refuse what no batch can be mixed from."""
         super().__post_init__()
-        check_crafts(self.crafts, self.share, self.weight)
+        check_adversaries(self.adversaries, self.share, self.weight)
         shown = self.paired or self.share < 1 or self.weight > 0
         require(shown, "share = 1 and weight = 0: no clean image is shown, and the attacked ones count for nothing")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Open the banks of saved images, made first where they are missing."""
-        return Memory(**banks(self.crafts, train_set, finished))
+        return Memory(**banks(self.adversaries, train_set, finished))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Mix the batch, show it at once, and weigh."""
-        shown = mixed(model, batch, memory, self.crafts, self.share, self.sizes, self.paired)
+        shown = mixed(model, batch, memory, self.adversaries, self.share, self.eps_sampler, self.paired)
         return mixed_cross_entropy(model(shown.images), shown, self.weight)

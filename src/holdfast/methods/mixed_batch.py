@@ -12,16 +12,16 @@ from torch import Tensor
 
 from holdfast.attacks import Attack
 from holdfast.errors import BadValue, require
-from holdfast.methods.bank import Bank, Saved
+from holdfast.methods.bank import Bank, SavedImages
+from holdfast.methods.eps_sampling import EpsSampler
 from holdfast.methods.method import Memory
-from holdfast.methods.sizes import Sizes
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, per_image
 from holdfast.types import Batch, Images, Labels, Logits, Network, PerImage, Terms
 
-Crafts = tuple[Attack | Saved, ...]
-"""What fills the attacked places of a batch, each an equal part."""
+Adversaries = tuple[Attack | SavedImages, ...]
+"""What attacks a part of each batch: equal parts of the images for each."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,24 @@ class Mixed:
     attacked: int
 
 
-def check_crafts(crafts: Crafts, share: float, weight: float) -> None:
+def check_adversaries(adversaries: Adversaries, share: float, weight: float) -> None:
     """Refuse what no batch can be mixed from."""
-    require(bool(crafts), "there is nothing to fill the attacked places: give an attack")
+    require(bool(adversaries), "there is nothing to fill the attacked places: give an attack")
     require(0 < share <= 1, f"share = {share}, not above 0 and up to 1")
     require(weight >= 0, f"weight = {weight}, not 0 or more")
-    for craft in crafts:
-        if isinstance(craft, Attack) and not isinstance(craft.threat, Linf):
-            raise BadValue(f"{craft.threat}: eps is drawn for each image, which is defined for Linf")
+    for adversary in adversaries:
+        if isinstance(adversary, Attack) and not isinstance(adversary.threat, Linf):
+            raise BadValue(f"{adversary.threat}: eps is drawn for each image, which is defined for Linf")
 
 
 def mixed(
-    model: Network, batch: Batch, memory: Memory, crafts: Crafts, share: float, sizes: Sizes, paired: bool
+    model: Network,
+    batch: Batch,
+    memory: Memory,
+    adversaries: Adversaries,
+    share: float,
+    eps_sampler: EpsSampler,
+    paired: bool,
 ) -> Mixed:
     """Attack the first `share` of a batch; with `paired` their clean partners are shown as well, in the same order.
 
@@ -52,11 +58,11 @@ def mixed(
     """
     count = round(share * len(batch.images))
     attacked, partners = [], []
-    for place, part in enumerate(torch.arange(count, device=batch.index.device).tensor_split(len(crafts))):
-        images, labels, craft = batch.images[part], batch.labels[part], crafts[place]
-        size = sizes(Stream.of(images, 0, "size of the attack", place))
-        if isinstance(craft, Attack):
-            found = shrunk(craft(model, images, labels), images, size * craft.threat.eps)
+    for place, part in enumerate(torch.arange(count, device=batch.index.device).tensor_split(len(adversaries))):
+        images, labels, adversary = batch.images[part], batch.labels[part], adversaries[place]
+        size = eps_sampler(Stream.of(images, 0, "size of the attack", place))
+        if isinstance(adversary, Attack):
+            found = shrunk(adversary(model, images, labels), images, size * adversary.threat.eps)
         else:
             bank: Bank = getattr(memory, f"bank{place}")
             found, images = bank.draw(batch.index[part], size)

@@ -10,9 +10,9 @@ from holdfast.attacks import StepLL
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.bank import banks
+from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
 from holdfast.methods.method import Finished, LossMethod, Memory
-from holdfast.methods.mixed_batch import Crafts, check_crafts, mixed, mixed_cross_entropy
-from holdfast.methods.sizes import Sizes, clipped_normal
+from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy
 from holdfast.models import capture
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
@@ -20,49 +20,50 @@ from holdfast.types import Batch, Terms
 
 @dataclass(frozen=True)
 class UnifiedEmbedding(LossMethod):
-    """Kurakin's training with each attacked image beside its clean partner, and a price on their embeddings' distance.
+    """Kurakin's training with each attacked image beside its clean partner, and a penalty on how far they are embedded.
 
-    A batch of n images is shown as n attacked and n clean ones. With a `Saved` among the crafts it is the P_C of
-    cascade adversarial training.
+    A batch of n images is shown as n attacked and n clean ones. With `SavedImages` among the adversaries it is the P_C
+    of cascade adversarial training.
     """
 
-    crafts: Crafts = (StepLL(Linf(16 / 255)),)
+    adversaries: Adversaries = (StepLL(Linf(16 / 255)),)
+    """What attacks the images, each an equal part of them: attacks, or images saved from another run."""
     weight: float = 0.3
     """What an attacked image counts in the cross-entropy: the paper's lambda."""
-    price: float = 1e-4
-    """Of the distances, summed over the batch: the paper's lambda_2."""
+    penalty: float = 1e-4
+    """What the distances count, summed over the batch: the paper's lambda_2."""
     pivot: bool = True
     """The clean embedding is a constant; without it both move ("bidirectional"), as always in the released code."""
     power: Literal[1, 2] = 2
     """The paper's N."""
     half: bool = True
-    """With power 2, half the square, as in the released code whose numbers belong to this price."""
+    """With power 2, half the square, as in the released code that the paper's penalties are for."""
     embedding: str = "output"
     """A named layer of the network; the paper's is the argument of the softmax."""
     share: float = 1.0
-    """The part of the batch's images that is attacked."""
-    sizes: Sizes = clipped_normal
-    """How each image draws its part of eps."""
+    """The share of a batch's images that is attacked."""
+    eps_sampler: EpsSampler = clipped_normal
+    """Draws each image's share of eps."""
 
     def __post_init__(self) -> None:
         """Refuse what no batch can be mixed from."""
         super().__post_init__()
-        check_crafts(self.crafts, self.share, self.weight)
-        require(self.price >= 0, f"price = {self.price}, not 0 or more")
+        check_adversaries(self.adversaries, self.share, self.weight)
+        require(self.penalty >= 0, f"penalty = {self.penalty}, not 0 or more")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Open the banks of saved images, made first where they are missing."""
-        return Memory(**banks(self.crafts, train_set, finished))
+        return Memory(**banks(self.adversaries, train_set, finished))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Mix the batch, show it at once, weigh, and add what the distances cost."""
-        shown = mixed(model, batch, memory, self.crafts, self.share, self.sizes, paired=True)
+        shown = mixed(model, batch, memory, self.adversaries, self.share, self.eps_sampler, paired=True)
         with capture(model, self.embedding) as seen:
             logits = model(shown.images)
             embedded = seen[self.embedding].float()
         attacked, clean = embedded[: shown.attacked], embedded[shown.attacked : 2 * shown.attacked]
         gap = self.distance(attacked - (clean.detach() if self.pivot else clean))
-        return mixed_cross_entropy(logits, shown, self.weight) | {"distance": self.price * gap}
+        return mixed_cross_entropy(logits, shown, self.weight) | {"distance": self.penalty * gap}
 
     def distance(self, change: Tensor) -> Tensor:
         """Return the sum of |change| to the paper's power, over all images."""

@@ -30,7 +30,7 @@ from holdfast.papers.cascade_runs import (
     MNIST_SCALES,
     MNIST_SETTLED,
     NETS,
-    PRICES,
+    PENALTIES,
     SCALES,
     SETTLED,
     WHITE_BOX,
@@ -131,7 +131,7 @@ def leaking(rows: Mapping[str, Run], sizes: Sequence[int], **others: Any) -> Tab
 
 
 def swept(data: str, runs: Mapping[str, Run], sizes: Sequence[int], scales: Mapping[str, Scale]) -> Table:
-    """Return Figure 3: accuracies against the price of the distance."""
+    """Return Figure 3: accuracies against the penalty on the distance."""
     columns: dict[str, Column] = {"clean": None}
     for eps in sizes:
         columns |= {f"{name} {eps}": attack(name, eps) for name in ATTACKS}
@@ -196,9 +196,9 @@ PAPER = Paper(
         ),
     },
     figures={
-        "3": swept("CIFAR-10", {f"{price:g}": cifar(1, UnifiedEmbedding((LL,), price=price)) for price in PRICES},
+        "3": swept("CIFAR-10", {f"{each:g}": cifar(1, UnifiedEmbedding((LL,), penalty=each)) for each in PENALTIES},
                    (4, 16), SCALES),
-        "3-mnist": swept("MNIST", mnist({f"{price:g}": UnifiedEmbedding(MNIST_LL, price=price) for price in PRICES}),
+        "3-mnist": swept("MNIST", mnist({f"{each:g}": UnifiedEmbedding(MNIST_LL, penalty=each) for each in PENALTIES}),
                          (32,), MNIST_SCALES),
         "4": Figure("Figure 4: arguments of the softmax along step_ll, CIFAR-10",
                     panels(THREE, {"": SoftmaxArguments()}), **LOGITS),

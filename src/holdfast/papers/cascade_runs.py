@@ -7,8 +7,8 @@ from holdfast.attacks import BIM, FGSM, Attack, IterLL, StepLL
 from holdfast.attacks.bim import iterations
 from holdfast.data import CropFlip
 from holdfast.experiments import Scale
-from holdfast.methods import Kurakin, Method, Saved, Standard, UnifiedEmbedding, truncated_normal
-from holdfast.methods.mixed_batch import Crafts
+from holdfast.methods import Kurakin, Method, SavedImages, Standard, UnifiedEmbedding, truncated_normal
+from holdfast.methods.mixed_batch import Adversaries
 from holdfast.threats import Linf
 from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run, Start
@@ -42,7 +42,7 @@ MOVED = SGD(lr=0.1, momentum=0.9, weight_decay=1e-4, decayed="kernels")
 # MNIST
 MNIST_FIRST = Run(Standard(), "cifar-resnet-20", "mnist", epochs=None, steps=938, optimizer=MOVED,
                   schedule=Steps((4_000, 6_000)))  # fmt: skip
-MNIST_LL: Crafts = (StepLL(threat(32)),)
+MNIST_LL: Adversaries = (StepLL(threat(32)),)
 
 
 def mnist(methods: Mapping[str, Method]) -> dict[str, Run]:
@@ -62,11 +62,11 @@ SETTLED = {
 }
 MNIST_CHOICES = mnist({
     "Pivot": UnifiedEmbedding(MNIST_LL),
-    "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, price=0.0),
+    "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, penalty=0.0),
     "N = 1": UnifiedEmbedding(MNIST_LL, power=1),
     "the square, not its half": UnifiedEmbedding(MNIST_LL, half=False),
     "penultimate layer": UnifiedEmbedding(MNIST_LL, embedding="penultimate"),
-    "eps from a truncated normal": UnifiedEmbedding(MNIST_LL, sizes=truncated_normal),
+    "eps from a truncated normal": UnifiedEmbedding(MNIST_LL, eps_sampler=truncated_normal),
 })  # fmt: skip
 # CIFAR-10
 WARMED = Levels((400, 48_000, 72_000), (0.1, 1.0, 0.1, 0.01))
@@ -86,7 +86,7 @@ PLAIN = {
     for number in (1, 2, 3)
     for letter, method in {"B": Standard(), "K": Kurakin((LL,)), "P": UnifiedEmbedding((LL,))}.items()
 }
-BANK = Saved(PLAIN["P2"], largest=16)
+BANK = SavedImages(PLAIN["P2"], largest=16)
 CASCADE = {
     f"{letter}{number}_C": cifar(number, method)
     for number in (1, 2, 3, 4)
@@ -115,7 +115,7 @@ MANY = {
                  start=Start(replace(CIFAR_FIRST, schedule=LATER), "position"))
     for row, name in {"Kurakin": "K1", "Pivot": "P1"}.items()
 }  # fmt: skip
-PRICES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+PENALTIES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made-up:3x32x32", test_limit=4, seeds=(0,),
               test_steps=2, effort="fast")  # fmt: skip
 # Batch norm's averages, which attacks and tests see, reach back over as large a share of the run as the paper's 1,000.

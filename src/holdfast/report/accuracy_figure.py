@@ -1,4 +1,4 @@
-"""A filled table as a figure: SVG text, the same letter for letter whenever the numbers are the same.
+"""A table as a figure: SVG text, the same letter for letter whenever the numbers are the same.
 
 A band or a bar around a value is its spread over seeds, or, of one seed, what the number of images leaves open.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.experiments.result import Cell
-from holdfast.experiments.table_result import Filled
+from holdfast.experiments.table_result import TableResult
 from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, Canvas, canvas, plain, svg_of
 from holdfast.report.text import titled
 
@@ -20,55 +20,55 @@ Lines = Mapping[str, Mapping[str, Cell]]
 """name of a line -> name of a place on the axis, which is a number -> what was measured there."""
 
 
-def curve(filled: Filled) -> str:
+def curve(result: TableResult) -> str:
     """Return the SVG of accuracy against numbers: those that name the columns, or the rows where it is a sweep."""
-    lines = _lines(filled)
+    lines = _lines(result)
     places = _numbers(next(iter(lines.values())))
     names = [textwrap.fill(line, 34) for line in lines]
     most = max(name.count("\n") + 1 for name in names)
     height = max(3.2, LINE * most * len(names))
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, filled, height, bands(filled))
-        _scale_axes(axes, filled, places)
+        axes = _axes(figure, result, height, bands(result))
+        _scale_axes(axes, result, places)
         for number, cells in enumerate(lines.values()):
-            _draw_line(axes, cells, places, filled.count, number)
+            _draw_line(axes, cells, places, result.count, number)
         last = max(places, key=lambda place: places[place])
-        ends = [_ends(cells[last].ours, filled.count)[1] for cells in lines.values()]
+        ends = [_ends(cells[last].ours, result.count)[1] for cells in lines.values()]
         heights = [0.0 if math.isnan(end) else end for end in ends]
         _name_lines(axes, names, heights, places[last], gap=100 * LINE * most / height)
         return svg_of(figure)
 
 
-def _lines(filled: Filled) -> Lines:
+def _lines(result: TableResult) -> Lines:
     """Return a line a row, or a line a column where the rows are numbers; a worst case is at no place on the axis."""
-    cells, columns = filled.cells, filled.table.columns
-    if filled.shown_as == "sweep":
+    cells, columns = result.cells, result.table.columns
+    if result.shown_as == "sweep":
         return {column: {row: cells[row][column] for row in cells} for column in columns}
     return {row: {column: cells[row][column] for column in columns} for row in cells}
 
 
-def _scale_axes(axes: Axes, filled: Filled, places: Mapping[str, float]) -> None:
+def _scale_axes(axes: Axes, result: TableResult, places: Mapping[str, float]) -> None:
     low, high = min(places.values()), max(places.values())
     margin = 0.03 * (high - low) or 0.5
-    axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=filled.table.axis, ylabel=_quantity(filled))
-    if filled.table.axis_scale == "log":
+    axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=result.table.axis, ylabel=_quantity(result))
+    if result.table.axis_scale == "log":
         least = min((place for place in places.values() if place > 0), default=1.0)
         axes.set_xscale("symlog", linthresh=least)
         axes.xaxis.set_major_formatter(plain)
         axes.set_xlim(low - least / 4, 1.3 * high)
 
 
-def overview(filled: Filled) -> str:
+def overview(result: TableResult) -> str:
     """Return the SVG of a table at one glance: one line a row, on it one mark a column."""
-    columns, names = filled.columns, [textwrap.fill(row, 34) for row in filled.table.rows]
+    columns, names = result.columns, [textwrap.fill(row, 34) for row in result.table.rows]
     height = sum(max(0.3, 0.1 + 0.05 * len(columns), LINE * (name.count("\n") + 1.5)) for name in names)
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, filled, height, bars(filled))
-        axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=_quantity(filled))
+        axes = _axes(figure, result, height, bars(result))
+        axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=_quantity(result))
         axes.set_yticks(range(len(names)), names)
         axes.hlines([row + 0.5 for row in range(len(names) - 1)], 0, 100, color="#d8d8d8", linewidth=0.6)
         shifts = [0.7 * ((number + 0.5) / len(columns) - 0.5) for number in range(len(columns))]
-        marks = [_draw_column(axes, filled, column, shifts[number], number) for number, column in enumerate(columns)]
+        marks = [_draw_column(axes, result, column, shifts[number], number) for number, column in enumerate(columns)]
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
         axes.legend(marks, columns, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False)
         return svg_of(figure)
@@ -98,8 +98,8 @@ def _numbers(columns: Iterable[str]) -> dict[str, float]:
     return dict(sorted(places.items(), key=lambda item: item[1]))
 
 
-def _quantity(filled: Filled) -> str:
-    return f"top-{filled.table.top} accuracy (%)" if filled.table.top > 1 else "accuracy (%)"
+def _quantity(result: TableResult) -> str:
+    return f"top-{result.table.top} accuracy (%)" if result.table.top > 1 else "accuracy (%)"
 
 
 def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
@@ -111,32 +111,32 @@ def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
     return 100 * max(0.0, low), 100 * mean, 100 * min(1.0, high)
 
 
-def _axes(figure: Canvas, filled: Filled, height: float, below: str) -> Axes:
+def _axes(figure: Canvas, result: TableResult, height: float, below: str) -> Axes:
     """Return axes of this height in inches, with the title above and these words below."""
     total = figure.get_figheight()
     axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
-    axes.set_title(textwrap.fill(titled(filled), 70), loc="left")
+    axes.set_title(textwrap.fill(titled(result), 70), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x" if filled.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="x" if result.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     figure.text(0.1, 0.05 / total, textwrap.fill(below, 90), color="#555555", fontsize=7.5)
     return axes
 
 
-def bars(filled: Filled) -> str:
+def bars(result: TableResult) -> str:
     """Say what the bars of an overview are."""
-    return f"Bars: {_spread_said(filled)}"
+    return f"Bars: {_spread_said(result)}"
 
 
-def bands(filled: Filled) -> str:
+def bands(result: TableResult) -> str:
     """Say what the bands and marks of a curve are."""
-    return f"Bands: {_spread_said(filled)}" + ("; hollow marks: the paper's" if filled.table.published else "")
+    return f"Bands: {_spread_said(result)}" + ("; hollow marks: the paper's" if result.table.published else "")
 
 
-def _spread_said(filled: Filled) -> str:
-    seeds = len(filled.seeds)
+def _spread_said(result: TableResult) -> str:
+    seeds = len(result.seeds)
     said = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    return f"{said}; {filled.count} test images"
+    return f"{said}; {result.count} test images"
 
 
 def _draw_line(axes: Axes, cells: Mapping[str, Cell], places: Mapping[str, float], count: int, number: int) -> None:
@@ -165,10 +165,10 @@ def _name_lines(axes: Axes, names: Sequence[str], heights: Sequence[float], x: f
         axes.text(1.07, place, name, transform=beside, va="center", color="#1a1a1a")
 
 
-def _draw_column(axes: Axes, filled: Filled, column: str, shift: float, number: int) -> Any:
+def _draw_column(axes: Axes, result: TableResult, column: str, shift: float, number: int) -> Any:
     """Draw one column of an overview: a mark on every row, each with its bar; return the marks."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    ends = [_ends(filled.values[row][column], filled.count) for row in filled.table.rows]
+    ends = [_ends(result.values[row][column], result.count) for row in result.table.rows]
     y = [row + shift for row in range(len(ends))]
     axes.hlines(y, [low for low, _, _ in ends], [high for _, _, high in ends], color=colour, linewidth=1.4, alpha=0.6)
     middles = [middle for _, middle, _ in ends]

@@ -5,7 +5,7 @@ import textwrap
 from typing import Any
 
 from holdfast.analysis import Series
-from holdfast.experiments.figure_result import Looked
+from holdfast.experiments.figure_result import FigureResult
 from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 
 ACROSS = 3
@@ -16,19 +16,19 @@ WIDE, HIGH = 3.1, 2.7
 """Size of a panel, in inches."""
 
 
-def panels(looked: Looked) -> str:
+def panels(result: FigureResult) -> str:
     """Return the SVG: panels side by side, one colour and marker for one name in all of them, and one legend."""
-    figure, titles = looked.figure, list(looked.figure.panels)
-    names = list(dict.fromkeys(name for title in titles for name, _ in looked.labelled(title)))
+    figure, titles = result.figure, list(result.figure.panels)
+    names = list(dict.fromkeys(name for title in titles for name, _ in result.labelled(title)))
     across = min(ACROSS, len(titles))
     down = math.ceil(len(titles) / across)
     height = max(down * HIGH, LINE * (len(names) + 1)) + 0.9
     with canvas(across * WIDE + 0.6, height, dpi=200) as drawn:
-        drawn.suptitle(textwrap.fill(f"{figure.title} ({looked.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
+        drawn.suptitle(textwrap.fill(f"{figure.title} ({result.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
         grid = drawn.subplots(down, across, squeeze=False).flatten()
         marks: dict[str, Any] = {}
         for axes, title in zip(grid, titles, strict=False):
-            marks |= _draw_panel(axes, looked, title, names)
+            marks |= _draw_panel(axes, result, title, names)
         for axes in grid[len(titles) :]:
             axes.set_axis_off()
         drawn.tight_layout(rect=(0, 0, 1, 1 - 0.35 / height))
@@ -40,15 +40,15 @@ def panels(looked: Looked) -> str:
         return svg_of(drawn)
 
 
-def images_and_seed(looked: Looked) -> str:
+def images_and_seed(result: FigureResult) -> str:
     """Say what is behind the lines and points of a figure."""
-    return f"{looked.count} test images, seed {looked.figure.seed}"
+    return f"{result.count} test images, seed {result.figure.seed}"
 
 
-def _draw_panel(axes: Axes, looked: Looked, title: str, names: list[str]) -> dict[str, Any]:
+def _draw_panel(axes: Axes, result: FigureResult, title: str, names: list[str]) -> dict[str, Any]:
     """Draw every series of one panel and return its marks by name."""
-    figure, drawn = looked.figure, dict(looked.labelled(title))
-    axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(looked, title)]), fontsize=8.5)
+    figure, drawn = result.figure, dict(result.labelled(title))
+    axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(result, title)]), fontsize=8.5)
     axes.set(xlabel=figure.x, ylabel=figure.y, xscale=figure.x_scale)
     axes.xaxis.set_major_formatter(plain)
     if figure.y_range is not None:
@@ -62,9 +62,9 @@ def _draw_panel(axes: Axes, looked: Looked, title: str, names: list[str]) -> dic
     return {name: _draw_series(axes, series, names.index(name)) for name, series in drawn.items()}
 
 
-def _numbers(looked: Looked, title: str) -> list[str]:
+def _numbers(result: FigureResult, title: str) -> list[str]:
     """Return the numbers of a panel's only study; those of several would not fit, and stand in the text."""
-    only = list(looked.seen[title].values())
+    only = list(result.results[title].values())
     numbers = only[0].numbers if len(only) == 1 else {}
     return [", ".join(f"{name} {value:.3g}" for name, value in numbers.items())] if numbers else []
 

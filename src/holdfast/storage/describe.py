@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from holdfast.errors import BadRecord, BadValue
+from holdfast.storage.renamed import in_todays_names
 
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -47,11 +48,17 @@ def _unsaid(field: "Field[Any]", value: object) -> bool:
 def restore(described: Described, known: Mapping[str, Any]) -> Any:
     """Return the value that `describe` wrote down; `known` maps kinds and functions to what makes them.
 
+    Kinds and fields may have the names that earlier versions wrote (`storage.renamed`).
+
     Raises:
         BadRecord: the text names a kind that this version does not know.
     """
+    return _restored(in_todays_names(described), known)
+
+
+def _restored(described: Described, known: Mapping[str, Any]) -> Any:
     if isinstance(described, list):
-        return tuple(restore(item, known) for item in described)
+        return tuple(_restored(item, known) for item in described)
     if described in ("inf", "-inf", "nan"):
         return float(str(described))
     if not isinstance(described, dict):
@@ -60,22 +67,26 @@ def restore(described: Described, known: Mapping[str, Any]) -> Any:
     if kind == "function":
         return _known(str(described.get("name")), known)
     if kind is None:
-        return {key: restore(item, known) for key, item in described.items()}
+        return {key: _restored(item, known) for key, item in described.items()}
     made: Callable[..., Any] = _known(kind, known)
-    return made(**{key: restore(item, known) for key, item in described.items() if key != "kind"})
+    return made(**{key: _restored(item, known) for key, item in described.items() if key != "kind"})
 
 
 def _known(kind: str, known: Mapping[str, Any]) -> Any:
     if kind not in known:
-        raise BadRecord(f"it speaks of '{kind}', which this version of holdfast does not know")
+        raise BadRecord(f"it names '{kind}', which this version of holdfast does not know")
     return known[kind]
 
 
-def differences(old: Described, new: Described, path: str = "") -> list[str]:
-    """Return where two described values differ, a line each."""
+def differences(old: Described, new: Described) -> list[str]:
+    """Return where two described values differ, a line each, whichever names their kinds and fields have."""
+    return _differences(in_todays_names(old), in_todays_names(new), "")
+
+
+def _differences(old: Described, new: Described, path: str) -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
-        return [line for key in keys for line in differences(old.get(key), new.get(key), f"{path}.{key}".strip("."))]
+        return [line for key in keys for line in _differences(old.get(key), new.get(key), f"{path}.{key}".strip("."))]
     return [] if old == new else [f"{path}: {old} there, {new} here"]
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from holdfast.storage.behaviour import own_code
 from holdfast.storage.describe import Described, describe
+from holdfast.storage.renamed import in_first_names
 
 
 def fingerprint(value: object) -> str:
@@ -26,8 +27,11 @@ def name_of_fields(value: object) -> str:
 
 
 def name_of_described(described: Described, more: str = "") -> str:
-    """Return a short name made of what `describe` wrote down, and of more words."""
-    text = json.dumps(described, sort_keys=True, separators=(",", ":")) + more
+    """Return a short name made of what `describe` wrote down, and of more words.
+
+    It is made of the names that kinds and fields had first, so a later name changes no fingerprint and no signature.
+    """
+    text = json.dumps(in_first_names(described), sort_keys=True, separators=(",", ":")) + more
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""How far each attacked image of a batch may go: functions from its random stream to a share of eps, in [0, 1].
+"""Samplers of eps: functions from the random streams of images to each image's share of eps, in [0, 1].
 
 Adversarial training whose eps is always the same holds at that eps and not below it (Kurakin, Goodfellow, Bengio:
 "Adversarial machine learning at scale", 2017), so each image draws its own.
@@ -11,7 +11,7 @@ import torch
 from holdfast.rng import Stream
 from holdfast.types import PerImage
 
-Sizes = Callable[[Stream], PerImage]
+EpsSampler = Callable[[Stream], PerImage]
 
 DEVIATION = 0.5
 """Of the normal numbers, in eps."""

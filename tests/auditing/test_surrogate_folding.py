@@ -71,6 +71,14 @@ def test_a_copy_of_every_architecture_is_exact_and_the_network_untouched(name: s
     assert all(part.weight.is_contiguous(memory_format=torch.channels_last) for part in convolutions)
 
 
+def test_batch_norms_fold_behind_a_normalisation_of_each_image() -> None:
+    model = trained(build("cifar-resnet-20", (3, 8, 8), 7, normalize="per-image"))
+    found = fast_copy(model, torch.rand(3, 3, 8, 8))
+    assert "19 of 19 batch norms" in found.words
+    assert "channels last" in found.words
+    assert_same(found.network, model, torch.rand(4, 3, 8, 8))
+
+
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def test_the_size_of_an_image_reaches_the_network() -> None:
 
 
 def test_options_of_a_name_do_not_repeat_what_it_fixes() -> None:
-    assert ARCHITECTURES["wrn-28-10"].options == ("mean", "std", "dropout")
-    assert ARCHITECTURES["digits-net"].options == ("mean", "std", "width")
+    assert ARCHITECTURES["wrn-28-10"].options == ("mean", "std", "dropout", "normalize")
+    assert ARCHITECTURES["digits-net"].options == ("mean", "std", "width", "normalize")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -76,6 +76,8 @@ def test_the_limit_is_where_the_pools_leave_nothing(name: str) -> None:
         ("wrn-10-1", COLOUR, 10, {"dropuot": 0.1}, UnknownName, "did you mean 'dropout'"),
         ("wrn-10-1", COLOUR, 10, {"depth": 16}, UnknownName, "no option of 'wrn-10-1' is called 'depth'"),
         ("wrn-10-1", COLOUR, 10, {"mean": (0.5, 0.5)}, BadValue, r"cannot take images of shape \(3, 32, 32\)"),
+        ("wrn-10-1", COLOUR, 10, {"normalize": "per-imag"}, UnknownName, "did you mean 'per-image'"),
+        ("wrn-10-1", COLOUR, 10, {"normalize": "none", "std": 1.0}, UsageError, "normalize = 'none': leave std out"),
         ("wrn-10-1", COLOUR, 10, {"std": 0.0}, BadValue, "std = 0.0: deviations are above 0"),
     ],
 )

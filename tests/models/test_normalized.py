@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import BadValue
-from holdfast.models import ImageNetResNet, Normalized, build
+from holdfast.models import ARCHITECTURES, ImageNetResNet, Normalized, Standardized, build
 from holdfast.models.normalized import CIFAR10_MEAN, CIFAR10_STD
 
 
@@ -99,3 +99,66 @@ def test_the_network_of_paper_002_takes_away_a_mean_and_divides_by_nothing() -> 
     assert state["normalized.std"].item() == 1
     averaged = build("cifar-resnet-8-average-20", (3, 24, 24), 10)
     assert {part.momentum for part in averaged.modules() if isinstance(part, nn.BatchNorm2d)} == {0.05}
+
+
+def test_a_standardised_image_has_mean_0_and_deviation_1(images: Tensor) -> None:
+    seen = Standardized()(images).flatten(1)
+    torch.testing.assert_close(seen.mean(1), torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen.std(1, correction=0), torch.ones(2))
+    brighter = Standardized()(0.1 + 0.5 * images).flatten(1)
+    torch.testing.assert_close(brighter, seen)
+
+
+def test_standardising_by_hand() -> None:
+    image = torch.tensor([0.2, 0.4, 0.6, 0.8]).reshape(1, 1, 2, 2)  # mean 0.5, variance 0.05, floor 0.5
+    torch.testing.assert_close(Standardized()(image).flatten(), torch.tensor([-0.6, -0.2, 0.2, 0.6]))
+    image = torch.tensor([0.0, 0.0, 1.0, 1.0] * 4).reshape(1, 1, 4, 4)  # mean and deviation 0.5, floor 0.25
+    torch.testing.assert_close(Standardized()(image).flatten()[1:3], torch.tensor([-1.0, 1.0]))
+
+
+def test_an_image_of_one_colour_becomes_0_and_has_a_gradient() -> None:
+    images = torch.full((1, 1, 2, 2), 0.5, requires_grad=True)
+    seen = Standardized()(images)
+    assert not seen.any()
+    (gradient,) = torch.autograd.grad(seen[0, 0, 0, 0], images)
+    torch.testing.assert_close(gradient.flatten(), torch.tensor([1.5, -0.5, -0.5, -0.5]))  # (1 - 1/4) / floor
+
+
+def test_the_gradient_knows_that_mean_and_deviation_go_along(images: Tensor) -> None:
+    seen = Standardized()(images.requires_grad_())
+    (gradient,) = torch.autograd.grad((seen * torch.rand_like(seen)).sum(), images)
+    # Neither a brighter image nor one of more contrast changes anything.
+    assert gradient.abs().amax() > 0.1
+    torch.testing.assert_close(gradient.flatten(1).sum(1), torch.zeros(2), atol=1e-3, rtol=0)
+    torch.testing.assert_close((gradient * images).flatten(1).sum(1), torch.zeros(2), atol=1e-3, rtol=0)
+
+
+def test_each_image_is_standardised_alone_in_either_layout_and_in_an_empty_batch(images: Tensor) -> None:
+    layer = Standardized()
+    torch.testing.assert_close(layer(images)[1:], layer(images[1:]))
+    arranged = layer(images.contiguous(memory_format=torch.channels_last))
+    assert arranged.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(arranged, layer(images))
+    assert layer(images[:0]).shape == (0, 3, 4, 5)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_normalisation_is_chosen_for_every_architecture(name: str) -> None:
+    side = max(8, getattr(ARCHITECTURES[name].network, "smallest", 1))
+    with torch.device("meta"):
+        chosen = [build(name, (3, side, side), 4, normalize=each) for each in ("none", "symmetric", "per-image")]
+    kinds = [type(next(model.children())) for model in chosen]
+    assert kinds == [Normalized, Normalized, Standardized]
+
+
+def test_what_is_chosen_is_what_the_network_sees(images: Tensor) -> None:
+    images = torch.rand(2, 3, 8, 8)
+    plain, symmetric, alone = (
+        build("wrn-10-1", (3, 8, 8), 4, normalize=each).eval() for each in ("none", "symmetric", "per-image")
+    )
+    for other in (symmetric, alone):
+        other.load_state_dict(
+            {name: value for name, value in plain.state_dict().items() if "normalized" not in name}, strict=False
+        )
+    torch.testing.assert_close(symmetric(images), plain(2 * images - 1))
+    torch.testing.assert_close(alone(images), plain(Standardized()(images)))

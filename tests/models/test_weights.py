@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from holdfast.errors import BadRecord, HoldfastError, UsageError
 from holdfast.models import build
 from holdfast.models.normalized import CIFAR10_MEAN
-from holdfast.models.weights import Normalisation, assumed
+from holdfast.models.weights import Normalisation, assumed, load_weights, put
 from holdfast.storage.signed import write_tensors
 from holdfast.training.networks import given_to, network
 
@@ -80,6 +80,39 @@ def test_what_is_assumed_is_said_and_can_be_said_otherwise(model: nn.Module, tmp
     bare = build("cifar-resnet-8", SHAPE, 4, mean=0.0, std=1.0).eval()
     bare.load_state_dict(plain(model), strict=False)
     assert torch.equal(found(path, Normalisation((0.0,), (1.0,)))(IMAGES), bare(IMAGES))
+
+
+def test_weights_come_back_into_the_kind_of_normalisation_that_they_were_saved_with(tmp_path: Path) -> None:
+    saved = build("cifar-resnet-8", SHAPE, 4, normalize="per-image").eval()
+    path = written(tmp_path, saved.state_dict())
+    again = found(path)
+    assert torch.equal(again(IMAGES), saved(IMAGES))
+    assert assumed(path, again) is None
+    with pytest.raises(UsageError, match="holds its own normalisation"):
+        found(path, Normalisation((0.0,), (1.0,)))
+
+
+def test_statistics_take_the_place_of_a_normalisation_of_each_image(model: nn.Module) -> None:
+    into = build("cifar-resnet-8", SHAPE, 4, normalize="per-image").eval()
+    assert torch.equal(put(into, model.state_dict(), "theirs", None)(IMAGES), model(IMAGES))
+    into = build("cifar-resnet-8", SHAPE, 4, normalize="per-image").eval()
+    given = Normalisation((0.25,), (0.5,))
+    assert torch.equal(put(into, plain(model), "theirs", given).normalized(IMAGES), (IMAGES - 0.25) / 0.5)
+
+
+def test_that_each_image_is_normalised_by_itself_is_said_where_it_is_assumed(model: nn.Module, tmp_path: Path) -> None:
+    path, into = written(tmp_path, plain(model)), build("cifar-resnet-8", SHAPE, 4, normalize="per-image")
+    words = assumed(path, put(into, plain(model), path, None))
+    assert words is not None
+    assert "each image by itself is assumed" in words
+
+
+def test_a_run_s_network_does_not_take_weights_of_another_kind_of_normalisation(model: nn.Module) -> None:
+    other = build("cifar-resnet-8", SHAPE, 4, normalize="per-image")
+    with pytest.raises(BadRecord, match=r"it has 'normalized\.per_image', which the network has not"):
+        load_weights(model, other.state_dict(), "theirs")
+    with pytest.raises(BadRecord, match=r"it has 'normalized\.mean', which the network has not"):
+        load_weights(other, model.state_dict(), "theirs")
 
 
 def test_a_normalisation_goes_before_a_network_that_has_none(tmp_path: Path) -> None:

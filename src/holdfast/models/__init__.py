@@ -17,7 +17,7 @@ from holdfast.models.from_file import from_file
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
-from holdfast.models.normalized import Normalized
+from holdfast.models.normalized import Normalized, Standardized
 from holdfast.models.preact_resnet import PreActResNet
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
@@ -38,6 +38,7 @@ __all__ = [
     "PreActResNet",
     "ResNet",
     "SmallCNN",
+    "Standardized",
     "WideResNet",
     "adapt",
     "build",
@@ -78,7 +79,8 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
     Besides those listed: wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME, torchvision:NAME, and
     FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of the class or function
-    behind the name.
+    behind the name; for architectures of ours also `normalize`: "none", "symmetric" ([-1, 1]) or "per-image" in place
+    of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")

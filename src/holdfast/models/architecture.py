@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from holdfast.errors import BadValue, UnknownName, reason, require
+from holdfast.errors import BadValue, UnknownName, UsageError, reason, require
+from holdfast.models.normalized import normalization
 
 Shape = tuple[int, int, int]
 """Channels, rows and columns of an image."""
@@ -32,10 +33,13 @@ class Architecture:
     def options(self) -> tuple[str, ...]:
         """Name what may be chosen besides the shape of an image and the number of classes."""
         given = {"channels", "classes", "image_size", *self.fixed}
-        return tuple(word for word in inspect.signature(self.network).parameters if word not in given)
+        return *(word for word in inspect.signature(self.network).parameters if word not in given), "normalize"
 
     def build(self, name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
-        """Return a network with fresh weights, drawn from torch's global generator."""
+        """Return a network with fresh weights, drawn from torch's global generator.
+
+        The option `normalize` names a normalisation to put in place of the network's own.
+        """
         channels, rows, columns = shape
         smallest = getattr(self.network, "smallest", 1)
         require(
@@ -45,7 +49,14 @@ class Architecture:
         check_options(name, options, self.options)
         sized = "image_size" in inspect.signature(self.network).parameters
         size = {"image_size": (rows, columns)} if sized else {}
-        return self.network(channels=channels, classes=classes, **size, **self.fixed, **options)
+        normalize = options.pop("normalize", None)
+        model = self.network(channels=channels, classes=classes, **size, **self.fixed, **options)
+        if normalize is not None:
+            twice = [word for word in ("mean", "std") if word in options]
+            require(not twice, f"normalize = '{normalize}': leave {' and '.join(twice)} out", UsageError)
+            require(hasattr(model, "normalized"), f"'{name}' has no normalisation to put '{normalize}' in place of")
+            model.normalized = normalization(str(normalize))
+        return model
 
 
 def check_options(name: str, options: Mapping[str, object], known: tuple[str, ...]) -> None:

@@ -3,12 +3,13 @@
 Attacks and threats then live in [0, 1] whatever the network wants, and the statistics are saved with its weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import require
+from holdfast.errors import UnknownName, require
 from holdfast.types import Images, Outputs
 
 Statistics = float | Sequence[float] | Tensor
@@ -34,6 +35,43 @@ class Normalized(nn.Module):
     def forward(self, images: Images) -> Outputs:
         """Return the normalised images."""
         return (images - self.mean) / self.std
+
+
+class Standardized(nn.Module):
+    """Subtracts from each image its own mean and divides by its own deviation, as Madry et al. (2018) do.
+
+    The mean and the deviation are those of all N values of the image; the deviation is at least 1 / sqrt(N), so that an
+    image of one colour becomes 0. Gradients pass through both.
+    """
+
+    per_image: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Weights without a word about it would be read into a network that normalises otherwise.
+        self.register_buffer("per_image", torch.ones((), dtype=torch.int64))
+
+    def forward(self, images: Images) -> Outputs:
+        """Return the standardised images."""
+        count = images.shape[1:].numel()
+        centered = images - images.mean((1, 2, 3), keepdim=True)
+        # The root of what is clamped, as the root of 0 has no gradient.
+        return centered / centered.square().mean((1, 2, 3), keepdim=True).clamp_min(1 / count).sqrt()
+
+
+NORMALIZATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "none": Normalized,
+    "per-image": Standardized,
+    "symmetric": partial(Normalized, 0.5, 0.5),
+}
+"""What `build(..., normalize=NAME)` knows; "symmetric" takes pixels to [-1, 1]."""
+
+
+def normalization(name: str) -> nn.Module:
+    """Return the normalisation of this name."""
+    if name not in NORMALIZATIONS:
+        raise UnknownName("normalization", name, NORMALIZATIONS)
+    return NORMALIZATIONS[name]()
 
 
 def cifar_normalized(channels: int, mean: Statistics | None, std: Statistics | None) -> Normalized:

@@ -9,10 +9,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from holdfast.errors import BadRecord, UsageError, require
-from holdfast.models.normalized import Normalized
+from holdfast.models.normalized import Normalized, Standardized
 
 HELD = ("normalized.mean", "normalized.std")
 """What a file that holds its normalisation calls it."""
+PER_IMAGE = "normalized.per_image"
+"""What it holds instead where each image is normalised by itself."""
 COUNT = ".num_batches_tracked"
 """What batch norm did not count before torch 0.4.1."""
 
@@ -37,7 +39,7 @@ class Normalisation:
     def before(self, model: nn.Module) -> nn.Module:
         """Return the network with this normalisation in place of its own, or in front of it where it has none."""
         normalized = Normalized(self.mean, self.std)
-        if not isinstance(getattr(model, "normalized", None), Normalized):
+        if _own(model) is None:
             return nn.Sequential(normalized, model)
         model.normalized = normalized
         return model
@@ -55,10 +57,13 @@ def put(model: nn.Module, weights: Mapping[str, Tensor], origin: str, normalisat
     weights = renamed(weights, model.state_dict())
     held = [name for name in HELD if name in weights]
     require(
-        normalisation is None or not held,
+        normalisation is None or not (held or PER_IMAGE in weights),
         f"{origin} holds its own normalisation: leave --mean and --std out",
         UsageError,
     )
+    kind = Standardized if PER_IMAGE in weights else Normalized
+    if _own(model) is not None and not isinstance(_own(model), kind) and (held or kind is Standardized):
+        model.normalized = kind()
     own = model.state_dict()
     for name in held:
         if name in own:
@@ -88,16 +93,24 @@ def _as_large(given: Tensor, own: Tensor) -> Tensor:
         return shaped
 
 
+def _own(model: nn.Module) -> Normalized | Standardized | None:
+    """Return the normalisation that a network has, if it has one."""
+    own = getattr(model, "normalized", None)
+    return own if isinstance(own, Normalized | Standardized) else None
+
+
 def _holds_one(path: str) -> bool:
     with safe_open(path, framework="pt") as file:
-        return any(f".{name}".endswith(f".{HELD[0]}") for name in file.keys())  # noqa: SIM118
+        return any(f".{name}".endswith((f".{HELD[0]}", f".{PER_IMAGE}")) for name in file.keys())  # noqa: SIM118
 
 
 def assumed(path: str, model: nn.Module) -> str | None:
     """Say which normalisation a network has that was put together from a file of weights that holds none."""
-    normalized = getattr(model, "normalized", None)
-    if not isinstance(normalized, Normalized) or _holds_one(path):
+    normalized = _own(model)
+    if normalized is None or _holds_one(path):
         return None
+    if isinstance(normalized, Standardized):
+        return f"{path} holds no normalisation: each image by itself is assumed; --mean and --std say otherwise"
     mean, std = (tuple(each.flatten()[:3].tolist()) for each in (normalized.mean, normalized.std))
     return f"{path} holds no normalisation: {Normalisation(mean, std)} are assumed; --mean and --std say otherwise"
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from holdfast import models
 from holdfast.models import ARCHITECTURES, build, capture, layer_names
 
-COUNTED_ONLY = {"cifar-resnet-110", "vgg-19", "wrn-28-10", "wrn-34-10"}
+COUNTED_ONLY = {"cifar-resnet-110", "madry-wrn-34-10", "vgg-19", "wrn-28-10", "wrn-34-10"}
 """Too large to run here; a small relative stands for each."""
-RUN = sorted({*ARCHITECTURES, "wrn-16-2"} - COUNTED_ONLY)
+RUN = sorted({*ARCHITECTURES, "madry-wrn-16-2", "wrn-16-2"} - COUNTED_ONLY)
 
 CLASSES = 7
 
@@ -80,8 +80,9 @@ def test_weights_come_from_the_global_generator_and_the_state_holds_them(
 
 
 def test_normalisation_comes_first_and_is_in_the_state(model: nn.Module) -> None:
-    assert isinstance(next(model.children()), models.Normalized)
-    assert {"normalized.mean", "normalized.std"} <= set(model.state_dict())
+    kind = type(next(model.children()))
+    said = {models.Normalized: {"normalized.mean", "normalized.std"}, models.Standardized: {"normalized.per_image"}}
+    assert said[kind] <= set(model.state_dict())
 
 
 def test_channels_last_and_autocast(model: nn.Module, images: Tensor) -> None:
@@ -125,6 +126,7 @@ def test_a_summary_is_one_line(name: str) -> None:
         ("digits-net", (1, 8, 8), 85_162),
         ("imagenet-resnet-18", (3, 32, 32), 11_181_642),
         ("lenet", (1, 28, 28), 3_274_634),
+        ("madry-wrn-34-10", (3, 32, 32), 45_901_914),
         ("preact-resnet-18", (3, 32, 32), 11_172_170),
         ("resnet-18", (3, 32, 32), 11_173_962),
         ("small-cnn", (1, 28, 28), 312_202),
@@ -138,6 +140,12 @@ def test_parameters_are_as_many_as_published(name: str, shape: tuple[int, int, i
     with torch.device("meta"):
         model = build(name, shape, 10)
     assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def test_sml_s_res50_has_as_many_parameters_as_published() -> None:
+    with torch.device("meta"):
+        model = build("sml-resnet", (3, 64, 64), 200)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 17_980_040
 
 
 def test_published_names_are_sorted_and_exist() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from holdfast.errors import BadValue, UnknownName, UsageError
-from holdfast.models import ARCHITECTURES, CifarResNet, LeNet, WideResNet, build
+from holdfast.models import ARCHITECTURES, CifarResNet, LeNet, MadryResNet, WideResNet, build
 
 COLOUR = (3, 32, 32)
 
@@ -16,6 +16,9 @@ def test_depth_and_width_are_read_from_the_name() -> None:
     model = build("wrn-16-2", COLOUR, 5)
     assert isinstance(model, WideResNet)
     assert (len(model.block1), model.linear.in_features, model.linear.out_features) == (2, 128, 5)
+    madry = build("madry-wrn-34-1", COLOUR, 5)
+    assert isinstance(madry, MadryResNet)
+    assert (len(madry.block1), madry.linear.in_features) == (5, 64)
     thin = build("cifar-resnet-14", COLOUR, 5)
     assert isinstance(thin, CifarResNet)
     assert len(thin.block3) == 2
@@ -66,6 +69,8 @@ def test_the_limit_is_where_the_pools_leave_nothing(name: str) -> None:
         ("foo:bar", COLOUR, 10, {}, UnknownName, "no model is called 'foo:bar'"),
         ("wrn-27-10", COLOUR, 10, {}, BadValue, r"depth = 27: a WRN has 6n \+ 4 layers"),
         ("wrn-28-0", COLOUR, 10, {}, BadValue, "width = 0: a WRN is at least 1 wide"),
+        ("madry-wrn-28-0", COLOUR, 10, {}, BadValue, "width = 0: a WRN is at least 1 wide"),
+        ("madry-wrn-30-10", COLOUR, 10, {}, BadValue, r"depth = 30: a WRN has 6n \+ 4 layers"),
         ("cifar-resnet-18", COLOUR, 10, {}, BadValue, r"depth = 18: a CIFAR ResNet has 6n \+ 2 layers"),
         ("vgg-16", (1, 28, 28), 10, {}, BadValue, "'vgg-16' needs images of at least 32x32, not 28x28"),
         ("small-cnn", (1, 8, 8), 10, {}, BadValue, "'small-cnn' needs images of at least 16x16, not 8x8"),

@@ -4,7 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.models import CifarResNet, ImageNetResNet, LeNet, PreActResNet, SmallCNN, WideResNet, build, capture
+from holdfast.models import (
+    CifarResNet,
+    ImageNetResNet,
+    LeNet,
+    MadryResNet,
+    PreActResNet,
+    SmallCNN,
+    SMLResNet,
+    Standardized,
+    WideResNet,
+    build,
+    capture,
+)
 
 State = dict[str, Tensor]
 
@@ -38,6 +50,61 @@ def test_a_wide_resnet_follows_its_formula() -> None:
         x = h + F.conv2d(a, state[f"{group}.shortcut.weight"], stride=stride)
     x = F.relu(norm(state, "tail.0", x)).mean((2, 3))
     torch.testing.assert_close(model(images), x @ state["linear.weight"].T + state["linear.bias"])
+
+
+def test_madry_s_network_follows_its_formula() -> None:
+    model = shaken(MadryResNet(channels=1, classes=3, depth=16, width=2)).float()
+    state = model.state_dict()
+    for name in [name for name in state if "conv" in name]:
+        state[name].sub_(0.35)  # of both signs, so that the leaky side of the ReLUs is used
+    images = torch.rand(2, 1, 8, 8)
+    x = F.conv2d(Standardized()(images), state["stem.weight"], padding=1)
+    for unit, stride, added in (
+        ("block1.0", 1, 8), ("block1.1", 1, 0), ("block2.0", 2, 16), ("block2.1", 1, 0),
+        ("block3.0", 2, 32), ("block3.1", 1, 0),
+    ):  # fmt: skip
+        a = F.leaky_relu(norm(state, f"{unit}.norm1", x, eps=1e-3), 0.1)
+        kept = a if unit == "block1.0" else x
+        kept = F.pad(F.avg_pool2d(kept, stride), (0, 0, 0, 0, added, added))
+        h = F.conv2d(a, state[f"{unit}.conv1.weight"], stride=stride, padding=1)
+        h = F.leaky_relu(norm(state, f"{unit}.norm2", h, eps=1e-3), 0.1)
+        assert (h < 0).any()
+        x = kept + F.conv2d(h, state[f"{unit}.conv2.weight"], padding=1)
+    x = F.leaky_relu(norm(state, "tail.0", x, eps=1e-3), 0.1).mean((2, 3))
+    expected = x @ state["linear.weight"].T + state["linear.bias"]
+    torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_madry_s_network_has_five_units_a_group_and_slow_batch_norms() -> None:
+    with torch.device("meta"):
+        model = build("madry-wrn-34-10", (3, 32, 32), 10)
+        assert isinstance(model, MadryResNet)
+        with capture(model, "block1", "block2", "block3") as seen:
+            model(torch.zeros(1, 3, 32, 32))
+    assert [len(group) for group in (model.block1, model.block2, model.block3)] == [5, 5, 5]
+    assert [tuple(value.shape[1:]) for value in seen.values()] == [(160, 32, 32), (320, 16, 16), (640, 8, 8)]
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert {(part.momentum, part.eps) for part in norms} == {(0.1, 0.001)}
+
+
+def test_an_activated_bottleneck_keeps_the_raw_input() -> None:
+    block = SMLResNet(classes=3).block2
+    nn.init.zeros_(block[0].conv3.weight)
+    nn.init.zeros_(block[1].conv3.weight)
+    x = torch.randn(2, 256, 4, 4)
+    torch.testing.assert_close(block[0](x), F.conv2d(x, block[0].shortcut.weight, stride=2))
+    kept = torch.randn(2, 512, 4, 4)
+    torch.testing.assert_close(block[1](kept), kept)
+
+
+def test_sml_s_res50_has_the_published_groups() -> None:
+    with torch.device("meta"):
+        model = SMLResNet()
+        with capture(model, "stem", "block1", "block2", "block3", "block4") as seen:
+            model(torch.zeros(1, 3, 64, 64))
+    sizes = [(64, 64), (256, 64), (512, 32), (1024, 16), (2048, 8)]
+    assert [tuple(value.shape[1:3]) for value in seen.values()] == sizes
+    assert [len(group) for group in (model.block1, model.block2, model.block3, model.block4)] == [2, 3, 5, 2]
 
 
 def test_a_later_wide_block_keeps_the_raw_input() -> None:

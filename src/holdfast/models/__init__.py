@@ -17,10 +17,12 @@ from holdfast.models.from_file import from_file
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
+from holdfast.models.madry_resnet import MadryResNet
 from holdfast.models.normalized import Normalized, Standardized
 from holdfast.models.preact_resnet import PreActResNet
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
+from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet
@@ -34,9 +36,11 @@ __all__ = [
     "DigitsNet",
     "ImageNetResNet",
     "LeNet",
+    "MadryResNet",
     "Normalized",
     "PreActResNet",
     "ResNet",
+    "SMLResNet",
     "SmallCNN",
     "Standardized",
     "WideResNet",
@@ -57,9 +61,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     "digits-net": Architecture(DigitsNet),
     "imagenet-resnet-18": Architecture(ImageNetResNet),
     "lenet": Architecture(LeNet),
+    "madry-wrn-34-10": Architecture(MadryResNet, {"depth": 34, "width": 10}),
     "preact-resnet-18": Architecture(PreActResNet),
     "resnet-18": Architecture(ResNet),
     "small-cnn": Architecture(SmallCNN),
+    "sml-resnet": Architecture(SMLResNet),
     "vgg-16": Architecture(VGG, {"depth": 16}),
     "vgg-19": Architecture(VGG, {"depth": 19}),
     "wrn-28-10": Architecture(WideResNet, {"depth": 28, "width": 10}),
@@ -69,6 +75,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 _FAMILIES = {
     r"wrn-(?P<depth>\d+)-(?P<width>\d+)": WideResNet,
+    r"madry-wrn-(?P<depth>\d+)-(?P<width>\d+)": MadryResNet,
     r"cifar-resnet-(?P<depth>\d+)(-average-(?P<average>\d+))?": CifarResNet,
 }
 _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
@@ -77,10 +84,10 @@ _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
-    Besides those listed: wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME, torchvision:NAME, and
-    FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of the class or function
-    behind the name; for architectures of ours also `normalize`: "none", "symmetric" ([-1, 1]) or "per-image" in place
-    of the normalisation that the network comes with.
+    Besides those listed: wrn-D-K, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME,
+    torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of
+    the class or function behind the name; for architectures of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
+    "per-image" in place of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")

@@ -56,7 +56,7 @@ def test_the_last_layer_makes_the_logits_of_the_penultimate(model: nn.Module, im
 
 def test_every_named_layer_lies_between_the_images_and_the_logits(model: nn.Module, images: Tensor) -> None:
     names = layer_names(model)
-    assert {"penultimate", "features", "output"} <= set(names)
+    assert {"attention", "features", "output", "penultimate"} <= set(names)
     images.requires_grad_(True)
     with capture(model, *names) as seen:
         model(images)

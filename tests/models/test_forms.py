@@ -1,5 +1,6 @@
 """Each architecture is the one that its paper or its public code describes."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -206,3 +207,38 @@ def test_the_embeddings_of_paper_000() -> None:
         assert [tuple(seen[name].shape) for name in names] == expected
         assert seen["output"].shape == (2, 10)
         assert torch.equal(seen["penultimate"], seen["embedding5"].flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("cifar-resnet-8", (3, 24, 24), (64, 6, 6)),
+        ("digits-net", (1, 8, 8), (64, 4, 4)),
+        ("imagenet-resnet-18", (3, 32, 32), (256, 2, 2)),
+        ("lenet", (1, 28, 28), (64, 7, 7)),
+        ("madry-wrn-10-1", (3, 32, 32), (64, 8, 8)),
+        ("preact-resnet-18", (3, 32, 32), (512, 4, 4)),
+        ("resnet-18", (3, 32, 32), (512, 4, 4)),
+        ("sml-resnet", (3, 64, 64), (2048, 8, 8)),
+        ("small-cnn", (1, 28, 28), (64, 4, 4)),
+        ("vgg-16", (3, 32, 32), (512, 2, 2)),
+        ("vgg-19", (3, 32, 32), (512, 2, 2)),
+        ("wrn-10-1", (3, 32, 32), (64, 8, 8)),
+    ],
+)
+def test_attention_is_the_last_map_larger_than_one_pixel(
+    name: str, shape: tuple[int, int, int], expected: tuple[int, int, int]
+) -> None:
+    with torch.device("meta"):
+        model = build(name, shape, 10).eval()
+        with capture(model, "attention") as seen:
+            model(torch.zeros(2, *shape))
+    assert tuple(seen["attention"].shape[1:]) == expected
+
+
+def test_the_attention_of_a_vgg_is_what_its_last_pool_is_given() -> None:
+    model = build("vgg-19", (3, 32, 32), 10).eval()
+    with capture(model, "attention", "features") as seen, torch.no_grad():
+        model(torch.rand(2, 3, 32, 32))
+    assert torch.equal(F.max_pool2d(seen["attention"], 2), seen["features"])
+    assert model.state_dict().keys() >= {"block5.9.weight", "block5.10.running_mean"}

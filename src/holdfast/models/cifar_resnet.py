@@ -29,6 +29,7 @@ class CifarResNet(nn.Module):
         "block2": "block2",
         "block3": "block3",
         "features": "block3",
+        "attention": "block3",
         "penultimate": "pool",
     }
 

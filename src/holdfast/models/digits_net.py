@@ -16,6 +16,7 @@ class DigitsNet(nn.Module):
         "block1": "block1",
         "block2": "block2",
         "features": "block2",
+        "attention": "block2",
         "penultimate": "hidden",
     }
     smallest: ClassVar[int] = 2

@@ -25,9 +25,11 @@ class ImageNetResNet(nn.Module):
         "embedding4": "network.layer3",
         "embedding5": "network.avgpool",
         "features": "network.layer4",
+        "attention": "network.layer3",
         "penultimate": "network",
     }
-    """The embedding spaces of the paper's table 3; "penultimate" is embedding5, flattened."""
+    """The embedding spaces of the paper's table 3; "penultimate" is embedding5, flattened. For images of 32x32 the
+    features are of 1x1 already, so attention is embedding4."""
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 A network says where its layers are in a dict on its class, `layers = {"block1": "block1", "penultimate": "pool", …}`,
 so no `forward` needs a flag, and what looks at layers works on any network. The value is a module's path; "path:input"
-means what that module is given.
+means what that module is given. "features" are the last ones before the global pool, "penultimate" is what the last
+layer is given, and "attention" the last map of features that is larger than 1x1 on images of the usual size.
 """
 
 from collections.abc import Callable, Iterator

@@ -19,6 +19,7 @@ class LeNet(nn.Module):
         "block1": "block1",
         "block2": "block2",
         "features": "block2",
+        "attention": "block2",
         "penultimate": "hidden",
     }
     smallest: ClassVar[int] = 4

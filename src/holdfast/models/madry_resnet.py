@@ -27,6 +27,7 @@ class MadryResNet(nn.Module):
         "block2": "block2",
         "block3": "block3",
         "features": "tail",
+        "attention": "tail",
         "penultimate": "pool",
     }
 

@@ -24,6 +24,7 @@ class PreActResNet(nn.Module):
         "block3": "block3",
         "block4": "block4",
         "features": "tail",
+        "attention": "tail",
         "penultimate": "pool",
     }
 

@@ -22,6 +22,7 @@ class ResNet(nn.Module):
         "block3": "block3",
         "block4": "block4",
         "features": "block4",
+        "attention": "block4",
         "penultimate": "pool",
     }
 

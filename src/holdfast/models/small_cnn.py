@@ -21,6 +21,7 @@ class SmallCNN(nn.Module):
         "block1": "feature_extractor.maxpool1",
         "block2": "feature_extractor.maxpool2",
         "features": "feature_extractor.maxpool2",
+        "attention": "feature_extractor.maxpool2",
         "hidden": "classifier.relu1",
         "penultimate": "classifier.relu2",
     }

@@ -23,6 +23,7 @@ class SMLResNet(nn.Module):
         "block3": "block3",
         "block4": "block4",
         "features": "tail",
+        "attention": "tail",
         "penultimate": "pool",
     }
 

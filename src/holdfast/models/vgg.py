@@ -25,6 +25,7 @@ class VGG(nn.Module):
         "block4": "block4",
         "block5": "block5",
         "features": "block5",
+        "attention": "block5.pool:input",
         "penultimate": "pool",
     }
     smallest: ClassVar[int] = 32
@@ -60,8 +61,9 @@ class VGG(nn.Module):
 
 def _block(inputs: int, outputs: int, count: int) -> nn.Sequential:
     """Return `count` times convolution, batch norm, ReLU, and a pool that halves the image."""
-    parts: list[nn.Module] = []
+    block = nn.Sequential()
     for number in range(count):
         given = outputs if number else inputs
-        parts += [nn.Conv2d(given, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-    return nn.Sequential(*parts, nn.MaxPool2d(2))
+        block.extend([nn.Conv2d(given, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()])
+    block.add_module("pool", nn.MaxPool2d(2))
+    return block

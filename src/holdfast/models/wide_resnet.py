@@ -24,6 +24,7 @@ class WideResNet(nn.Module):
         "block2": "block2",
         "block3": "block3",
         "features": "tail",
+        "attention": "tail",
         "penultimate": "pool",
     }
 

@@ -26,7 +26,7 @@ from zoo_masked import BENEATH, masked, scaled
 
 from holdfast.auditing import checks
 from holdfast.auditing.allocation import Allocation
-from holdfast.auditing.checks import look_at_attacks, look_at_model
+from holdfast.auditing.checks import checks_of_attacks, checks_of_network
 from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT
 from holdfast.auditing.engine import Begun, Subject, go_on, run_moves, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
@@ -150,8 +150,8 @@ def looked_at(member: Member, folder: Path, path: Path) -> Row:
     found, stages = attacked(subject, member, path)
     began = time.process_time()
     with counting() as spent:
-        made = look_at_model(subject, member.threat)
-        made = look_at_attacks(subject, member.threat, found, stages, made, twice=True)
+        made = checks_of_network(subject, member.threat)
+        made = checks_of_attacks(subject, member.threat, found, stages, made, twice=True)
     return {
         "clean": share_of(found.broken_by != 0),
         "standard": share_of(found.broken_by == STANDS),
@@ -168,8 +168,8 @@ def renewed(known: list[Row], member: Member, chosen: argparse.Namespace, path: 
     first = tuple(kind for kind in BEFORE if kind.name in (RANDOM_OUTPUT, NO_GRADIENT, *chosen.again))
     last = tuple(kind for kind in AFTER if kind.name in chosen.again)
     with patch.object(checks, "BEFORE", first), patch.object(checks, "AFTER", last):
-        before = look_at_model(subject, member.threat)
-        made = look_at_attacks(subject, member.threat, found, stages, before, twice=True)
+        before = checks_of_network(subject, member.threat)
+        made = checks_of_attacks(subject, member.threat, found, stages, before, twice=True)
     new = {each.name: asdict(each) for each in made}
     added = [each for name, each in new.items() if name not in {old["name"] for old in known}]
     return [*(new.get(each["name"], each) for each in known), *added]

@@ -19,7 +19,7 @@ from holdfast import Linf, Run, models
 from holdfast.attacks import PGD
 from holdfast.devices import isolated
 from holdfast.methods import AT
-from holdfast.models.memory_format import laid_out
+from holdfast.models.memory_format import use_channels_last
 from holdfast.training.loop import one_step
 from holdfast.training.optimizers import SGD
 from holdfast.training.state import State, Updates
@@ -84,7 +84,7 @@ def our_step(
     network: nn.Module, name: str, batch: Batch, precision: Literal["float32", "bfloat16"]
 ) -> Callable[[], None]:
     """Return a step of holdfast's training loop, with the network laid out as a run begins."""
-    laid_out(network, SHAPES[name])
+    use_channels_last(network, SHAPES[name])
     method = AT(PGD(Linf(EPS), STEPS, STEP))
     run = Run(method, model=name, batch=len(batch.images), optimizer=OPTIMIZER, precision=precision)
     memory = method.remember(network, None, None)  # type: ignore[arg-type]  # AT keeps nothing of the training set

@@ -35,7 +35,7 @@ from holdfast.experiments.trained import Trained
 from holdfast.methods import AT, SavedImages, SIMAdv, UnifiedEmbedding
 from holdfast.report import to_json
 from holdfast.report.formats import render
-from holdfast.storage.behaviour import identity
+from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.storage.signed import write_text
 from holdfast.training import loop
@@ -123,7 +123,7 @@ def progress(folder: Path) -> str:
 def column(folder: Path) -> str:
     """Read the audits of a table, or make them."""
     found = [
-        audited(AUDIT, Trained(identity(model()), model), images(), seed, folder / "audits", loop.silent)
+        audited(AUDIT, Trained(network_fingerprint(model()), model), images(), seed, folder / "audits", loop.silent)
         for seed in (0, 1)
     ]
     return str([(name_of_tensors({"logits": each.rows.logits}), each.doubts) for each in found])

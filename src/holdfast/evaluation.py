@@ -20,7 +20,7 @@ from holdfast.data import ImageSet
 from holdfast.devices import exact_products
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
-from holdfast.storage.behaviour import identity
+from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.storage.signed import read_tensors, write_tensors
@@ -71,7 +71,7 @@ def outcomes(
             raise UnknownName("network", name, networks)
     if folder is None:
         return computed(cell, networks, data, None, batch, tell)
-    identities = {name: identity(networks[name]) for name in (cell.judged, cell.attacked)}
+    identities = {name: network_fingerprint(networks[name]) for name in (cell.judged, cell.attacked)}
     path = Path(folder) / f"{name_of_cell(cell, identities, data, batch)}.safetensors"
     once(path, lambda: write_outcomes(path, computed(cell, networks, data, path.with_suffix(".part"), batch, tell)))
     return _finished(path)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.auditing import surrogate_folding
-from holdfast.auditing.surrogate_likeness import Mismatch, ask, compare
+from holdfast.auditing.surrogate_likeness import Difference, ask, compare
 from holdfast.evaluation import judge
 
 
@@ -35,7 +35,7 @@ def assert_same(copied: nn.Module, model: nn.Module, images: Tensor) -> None:
     """Compare answers closely and gradients image by image, the network at rest in a copy of its own."""
     rest = copy.deepcopy(model).eval()
     mismatch = compare(ask(copied, images), ask(rest, images))
-    assert mismatch.within(Mismatch(1e-5, 1e-4)), mismatch
+    assert mismatch.within(Difference(1e-5, 1e-4)), mismatch
     answers = judge(rest, images)
     rounding = 1e-4 + 1e-5 * float(answers.max() - answers.min())  # a hundred layers may make answers of many thousands
     torch.testing.assert_close(judge(copied, images), answers, rtol=1e-3, atol=rounding)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, Square
-from holdfast.auditing.checks import look_at_attacks, look_at_model
+from holdfast.auditing.checks import checks_of_attacks, checks_of_network
 from holdfast.auditing.checks_rations import SHARE
 from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.auditing.engine import Move, Subject, run_moves
@@ -42,7 +42,7 @@ def test_a_broken_network_raises_its_doubt(name: str, honest: dict[str, nn.Modul
     network = breaks(honest["plain"])
     before = state(network)
     with counting() as spent:
-        found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+        found = checks_of_network(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert doubt in names(found)
     assert all(one.words and one.figure >= 0 for one in found if one.state == "raised")
     assert [one.name for one in found] == [kind.name for kind in BEFORE]
@@ -59,7 +59,7 @@ def test_a_masked_network_raises_its_doubts(name: str, honest: dict[str, nn.Modu
     found, stages = attacked(subject, Linf(eps))
     before = state(network)
     with counting() as spent:
-        raised = look_at_attacks(subject, Linf(eps), found, stages)
+        raised = checks_of_attacks(subject, Linf(eps), found, stages)
     assert own <= set(names(raised))
     assert state(network) == before
     assert sum(one.passes for one in raised) == spent.total
@@ -78,9 +78,9 @@ HONEST = [
 def test_an_honest_network_raises_none(name: str, threat: Threat, honest: dict[str, nn.Module], data: ImageSet) -> None:
     network = honest[name]
     subject = Subject(network, network, data.images[:400], data.labels[:400])
-    first = look_at_model(subject, threat)
+    first = checks_of_network(subject, threat)
     found, stages = attacked(subject, threat, classes=9)
-    checks = look_at_attacks(subject, threat, found, stages, first)
+    checks = checks_of_attacks(subject, threat, found, stages, first)
     assert quiet(checks)
     moves, cost = sum(stage.total for stage in stages), sum(check.passes for check in checks)
     assert cost <= max(SHARE * (moves + cost), sum(LEAST.values()))
@@ -100,8 +100,8 @@ def test_no_seed_makes_a_deep_network_suspicious(seed: int) -> None:
     network = Around(deep, lambda x: x.clamp(0, 1))
     images = (torch.rand(64, 1, 8, 8) * 17).floor().div(16) * (torch.rand(64, 1, 8, 8) < 0.4)
     labels = network(images).argmax(1)
-    assert quiet(look_at_model(Subject(network, network, images, labels, seed), Linf(0.1)))
-    assert quiet(look_at_model(Subject(network.__call__, network, images, labels, seed), Linf(0.1)))
+    assert quiet(checks_of_network(Subject(network, network, images, labels, seed), Linf(0.1)))
+    assert quiet(checks_of_network(Subject(network.__call__, network, images, labels, seed), Linf(0.1)))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_what_is_harmless_raises_nothing(
 ) -> None:
     network = Around(honest["plain"], back=harmless)
     labels = network(data.images).argmax(1)
-    assert quiet(look_at_model(Subject(network, network, data.images, labels), Linf(0.1)))
-    assert quiet(look_at_model(Subject(network.__call__, network, data.images, labels), L2(0.5)))
+    assert quiet(checks_of_network(Subject(network, network, data.images, labels), Linf(0.1)))
+    assert quiet(checks_of_network(Subject(network.__call__, network, data.images, labels), L2(0.5)))
 
 
 def test_a_network_that_is_constant_where_its_gradient_is_zero_hides_nothing(data: ImageSet) -> None:
@@ -152,14 +152,14 @@ def test_a_network_that_is_constant_where_its_gradient_is_zero_hides_nothing(dat
     network = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last)
     images = torch.cat([torch.zeros(16, 1, 8, 8), data.images[:48]])
     subject = Subject(network, network, images, network(images).argmax(1))
-    assert quiet(look_at_model(subject, Linf(0.1)))
-    assert "zero gradients" in names(look_at_model(replace(subject, model=behind(rounded(4))(network)), Linf(0.1)))
+    assert quiet(checks_of_network(subject, Linf(0.1)))
+    assert "zero gradients" in names(checks_of_network(replace(subject, model=behind(rounded(4))(network)), Linf(0.1)))
 
 
 @pytest.mark.parametrize("doubt", ["random output", "wrong gradients", "input rounded or clamped", "saturated logits"])
 def test_functions_raise_doubts_too(doubt: str, honest: dict[str, nn.Module], data: ImageSet) -> None:
     broken = next(breaks for breaks, raised in MODELS.values() if raised == doubt)(honest["plain"])
-    found = look_at_model(Subject(broken.__call__, broken, data.images, data.labels), L1(2.0))
+    found = checks_of_network(Subject(broken.__call__, broken, data.images, data.labels), L1(2.0))
     assert doubt in names(found)
 
 
@@ -169,8 +169,8 @@ def test_few_classes_and_images_are_enough(classes: int, threat: Threat) -> None
     images = torch.rand(6, 3, 4, 4)
     subject = Subject(network, network, images, network(images).argmax(1))
     found, stages = run_moves(subject, {"apgd": Move(APGD(threat, steps=20, objective=margin))})
-    assert quiet(look_at_model(subject, threat))
-    assert names(look_at_attacks(subject, threat, found, stages)) == ["too few images"]
+    assert quiet(checks_of_network(subject, threat))
+    assert names(checks_of_attacks(subject, threat, found, stages)) == ["too few images"]
 
 
 def test_the_same_audit_raises_the_same_doubts(honest: dict[str, nn.Module], data: ImageSet) -> None:
@@ -179,7 +179,7 @@ def test_the_same_audit_raises_the_same_doubts(honest: dict[str, nn.Module], dat
     subject = Subject(network, network, data.images[:24], data.labels[:24])
     found, stages = run_moves(subject, {})
     once, again = (
-        (look_at_model(each, Linf(eps)), look_at_attacks(each, Linf(eps), found, stages))
+        (checks_of_network(each, Linf(eps)), checks_of_attacks(each, Linf(eps), found, stages))
         for each in (subject, replace(subject, batch=12))
     )
     assert once == again
@@ -191,9 +191,9 @@ def test_a_network_in_training_stays_so(honest: dict[str, nn.Module], data: Imag
     network(data.images[:5]).sum().backward()
     before = state(network)
     subject = Subject(network, network, data.images[:50], data.labels[:50])
-    look_at_model(subject, Linf(0.1))
+    checks_of_network(subject, Linf(0.1))
     found, stages = run_moves(subject, {})
-    look_at_attacks(subject, Linf(0.1), found, stages)
+    checks_of_attacks(subject, Linf(0.1), found, stages)
     assert state(network) == before
 
 

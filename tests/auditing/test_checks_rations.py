@@ -11,7 +11,7 @@ from torch import nn
 from holdfast import Linf, Threat, audit
 from holdfast.attacks import APGD, Square
 from holdfast.auditing import checks, engine, entry, schedule
-from holdfast.auditing.checks import look_at_attacks, look_at_model, remember, steps_after
+from holdfast.auditing.checks import checks_of_attacks, checks_of_network, record_checks, steps_after
 from holdfast.auditing.checks_rations import SHARE, STEPS, Ration, step_for
 from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.auditing.checks_scene import Kind
@@ -82,13 +82,13 @@ def test_checks_that_are_made_again_stay_within_the_quarter_too(
 ) -> None:
     network, threat = mask(plain), Linf(0.2)
     subject, found = found_on(network, data, threat)
-    before, shown = look_at_model(subject, threat), 0
+    before, shown = checks_of_network(subject, threat), 0
     for spent in (2_000, 200_000, 500_000):
         early, late = after(found, spent), after(found, spent + spent // 4)
-        once = look_at_attacks(subject, threat, early, STAGES, before, twice=True)
-        remember(early, once)
+        once = checks_of_attacks(subject, threat, early, STAGES, before, twice=True)
+        record_checks(early, once)
         late.first, late.checked = early.first, early.checked
-        again = look_at_attacks(subject, threat, late, STAGES, once, twice=True)
+        again = checks_of_attacks(subject, threat, late, STAGES, once, twice=True)
         costs = [sum(check.passes for check in checks) for checks in (once, again)]
         assert costs[0] <= max(spent * SHARE / (1 - SHARE), LEAST)
         assert costs[1] <= max(1.25 * spent * SHARE / (1 - SHARE), LEAST + LEAST_AGAIN)
@@ -101,7 +101,7 @@ def test_what_later_attacks_spent_changes_no_check_that_is_made_once(plain: nn.M
     _, found = found_on(plain, data, Linf(0.1))
     early = after(found, 120_000)
     before = steps_after(early, twice=True)
-    remember(early, ())
+    record_checks(early, ())
     then = steps_after(replace(after(found, 520_000), first=early.first), twice=True)
     assert before[False] == then[False]
     assert before[True] < then[True]
@@ -112,11 +112,11 @@ def test_a_shared_climb_says_the_same_whoever_asks(
 ) -> None:
     subject, found = found_on(plain, data, Linf(0.1))
     found = after(found, 400_000)
-    both = {check.name: check for check in look_at_attacks(subject, Linf(0.1), found, STAGES)}
+    both = {check.name: check for check in checks_of_attacks(subject, Linf(0.1), found, STAGES)}
     alone = {}
     for kind in (kind for kind in AFTER if kind.draws_as):
         monkeypatch.setattr(checks, "AFTER", (kind,))
-        (alone[kind.name],) = look_at_attacks(subject, Linf(0.1), replace(found, checked={}), STAGES)
+        (alone[kind.name],) = checks_of_attacks(subject, Linf(0.1), replace(found, checked={}), STAGES)
         assert replace(alone[kind.name], spent=Spent()) == replace(both[kind.name], spent=Spent())
     assert len(alone) == 2
     assert sum(both[name].passes for name in alone) < 0.9 * sum(check.passes for check in alone.values())

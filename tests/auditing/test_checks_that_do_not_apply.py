@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from holdfast import Linf, audit
 from holdfast.auditing import checks
-from holdfast.auditing.checks import look_at_attacks, look_at_model
+from holdfast.auditing.checks import checks_of_attacks, checks_of_network
 from holdfast.auditing.checks_rations import Ration
 from holdfast.auditing.checks_registry import BEFORE
 from holdfast.auditing.checks_scene import Kind
@@ -29,7 +29,7 @@ def raises(images: Tensor) -> Tensor:
 
 def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> None:
     network = Around(nn.Identity(), front=raises)
-    found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    found = checks_of_network(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert names(found, "could not run") == [kind.name for kind in BEFORE]
     assert {check.words for check in found} == {"RuntimeError: no"}
     report = Report(Linf(0.1), "fast", 0, data.images[:1], data.labels[:1] - 99, (), found)
@@ -37,29 +37,29 @@ def test_a_network_that_always_stops_does_not_stop_the_audit(data: ImageSet) -> 
     assert f"{len(BEFORE)} could not run" in report.suspicion
     assert "nothing is suspicious" not in replace(report, checks=()).suspicion
     nan = Around(nn.Flatten(), back=lambda z: z[:, :10] * torch.nan)
-    look_at_model(Subject(nan, nan, data.images, data.labels), Linf(0.1))
+    checks_of_network(Subject(nan, nan, data.images, data.labels), Linf(0.1))
 
 
 def test_what_is_never_right_raises_nothing(data: ImageSet) -> None:
     network = Around(nn.Flatten(), back=lambda z: z[:, :10] - 100 * nn.functional.one_hot(data.labels[: len(z)], 10))
     subject = Subject(network, network, data.images[:60], data.labels[:60])
-    random, *others = look_at_model(subject, Linf(0.1))
+    random, *others = checks_of_network(subject, Linf(0.1))
     assert random.state == "passed"
     assert {check.state for check in others} == {"not applicable"}
     found, stages = run_moves(subject, {})
-    assert quiet(look_at_attacks(subject, Linf(0.1), found, stages))
+    assert quiet(checks_of_attacks(subject, Linf(0.1), found, stages))
 
 
 def test_images_that_are_none_are_refused(honest: dict[str, nn.Module], data: ImageSet) -> None:
     subject = Subject(honest["plain"], honest["plain"], 255 * data.images, data.labels)
     with pytest.raises(BadImages, match=r"\[0, 1\]"):
-        look_at_model(subject, Linf(0.1))
+        checks_of_network(subject, Linf(0.1))
 
 
 def test_a_random_network_is_told_from_the_rest(honest: dict[str, nn.Module], data: ImageSet) -> None:
     """What compares two answers does not apply to it, and is not said to have passed."""
     network = MODELS["noise on the logits"][0](honest["plain"])
-    found = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    found = checks_of_network(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert set(names(found, "not applicable")) == {kind.name for kind in BEFORE if kind.compares}
 
 
@@ -78,7 +78,7 @@ def test_without_a_gradient_no_check_of_gradients_applies(
     """That no gradient reaches the images is one finding, not three: no check ends in an error."""
     network = Around(honest["linear"], back=back)
     asked = network.__call__ if bare else network
-    found = look_at_model(Subject(asked, asked, data.images, data.labels), Linf(0.1))
+    found = checks_of_network(Subject(asked, asked, data.images, data.labels), Linf(0.1))
     assert "no gradient reaches the images" in names(found)
     assert set(names(found, "not applicable")) == {kind.name for kind in BEFORE if kind.differentiates}
     assert not names(found, "could not run")
@@ -102,7 +102,7 @@ def test_a_check_that_raises_an_error_has_not_passed(
     kinds = [Kind("fails", "never", fails, Ration(1, 1, 0, "it always fails"))]
     monkeypatch.setattr(checks, "BEFORE", (*BEFORE[:1], *kinds))
     network = honest["linear"]
-    *_, last = look_at_model(Subject(network, network, data.images, data.labels), Linf(0.1))
+    *_, last = checks_of_network(Subject(network, network, data.images, data.labels), Linf(0.1))
     assert (last.name, last.state, last.words) == ("fails", "could not run", "ValueError: first line")
 
 

@@ -1,11 +1,11 @@
-"""Who speaks: a process that shares its audit with no other always does, whatever the environment says."""
+"""Which process prints and writes: one that shares its audit with no other does, whatever the environment says."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from holdfast.auditing.launched import launched, speaks
+from holdfast.auditing.launched import is_main, launched
 from holdfast.errors import HoldfastError, UsageError
 from tests.cli.test_audit import LINEAR, QUICK, said
 
@@ -20,11 +20,11 @@ def surround(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["RANK=1", "RANK=", "RANK=abc", "RANK=1 WORLD_SIZE=1", "RANK=3 WORLD_SIZE="])
-def test_a_process_alone_speaks(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_alone_is_the_main_one(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     surround(monkeypatch, text)
     with launched(torch.device("cpu")) as device:
         assert device == torch.device("cpu")
-        assert speaks()
+        assert is_main()
 
 
 def test_a_gate_holds_whatever_rank_the_environment_names(

@@ -98,7 +98,7 @@ def test_a_check_that_says_the_attacks_failed_sends_standard_through_all_of_auto
     monkeypatch.setattr(entry, "moves_of", lambda *_: {**chosen, "trusted": Move(FGSM(Linf(0.001)), passes=1e9)})
     monkeypatch.setattr(schedule, "published", lambda threat: {"trusted": FGSM(threat)})
     monkeypatch.setattr(schedule, "COSTS", {"trusted": 1e9})
-    monkeypatch.setattr(entry, "look_at_attacks", lambda *_: ())
+    monkeypatch.setattr(entry, "checks_of_attacks", lambda *_: ())
     for effort, failed, made in (
         ("standard", False, []),
         ("standard", True, ["trusted"]),

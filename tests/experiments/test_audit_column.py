@@ -18,7 +18,7 @@ from holdfast.experiments.audit_column import audited
 from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy, correct
 from holdfast.report import text_table
-from holdfast.storage.behaviour import identity
+from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.signed import write_json
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
@@ -30,7 +30,7 @@ RUN = Run(data="made-up:1x8x8", epochs=2, limit=64, batch=16)
 
 def given(model: nn.Module) -> Trained:
     """Return a network that is loaded already."""
-    return Trained(identity(model), lambda: model)
+    return Trained(network_fingerprint(model), lambda: model)
 
 
 def test_an_audit_as_a_column_is_the_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

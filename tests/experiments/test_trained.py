@@ -31,7 +31,7 @@ from holdfast.experiments import trained as module
 from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES
 from holdfast.models.architecture import Architecture
-from holdfast.storage.behaviour import identity
+from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import name_of_fields
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.folder import weights_of
@@ -112,7 +112,7 @@ def test_the_code_of_others_is_always_asked(tmp_path: Path) -> None:
     before = trained(run, DATA, place)
     file.write_text(CODE.format(sign="-"))
     after = trained(run, DATA, place)
-    assert before.identity != after.identity == identity(after.load())
+    assert before.identity != after.identity == network_fingerprint(after.load())
     images = DATA.take(torch.arange(8))
     assert torch.equal(before.load()(images), -after.load()(images))
     assert not list(tmp_path.glob("identities/*"))
@@ -125,7 +125,7 @@ def test_an_architecture_of_ones_own_is_always_asked(tmp_path: Path, monkeypatch
 
     monkeypatch.setitem(ARCHITECTURES, "own", Architecture(Own))
     network = trained(replace(RUN, model="own"), DATA, Workplace(tmp_path))
-    assert network.identity == identity(network.load())
+    assert network.identity == network_fingerprint(network.load())
     assert not list(tmp_path.glob("identities/*"))
 
 

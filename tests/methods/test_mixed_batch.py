@@ -20,7 +20,7 @@ from holdfast.methods import (
     uniform,
 )
 from holdfast.methods.eps_sampling import EpsSampler
-from holdfast.methods.mixed_batch import Mixed, mixed, mixed_cross_entropy, shrunk
+from holdfast.methods.mixed_batch import Mixed, clip_to_eps, mixed, mixed_cross_entropy
 from holdfast.rng import Stream, fresh
 from holdfast.threats import L2, Linf
 from holdfast.types import Batch
@@ -81,7 +81,7 @@ def test_shares_of_eps_are_new_at_every_step_and_the_same_again() -> None:
 def test_a_shrunk_step_is_the_step_of_that_eps(attack: StepLL | FGSM) -> None:
     model, batch = Small(), some()
     eps = eps_of(batch.images)
-    found = shrunk(attack(model, batch.images, batch.labels), batch.images, eps)
+    found = clip_to_eps(attack(model, batch.images, batch.labels), batch.images, eps)
     for place in range(len(eps)):
         alone = replace(attack, threat=Linf(float(eps[place])))
         one = alone(model, batch.images[place : place + 1], batch.labels[place : place + 1])

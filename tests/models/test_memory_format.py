@@ -16,7 +16,7 @@ from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments import Transfer, Workplace, run_table
 from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES, build
-from holdfast.models.memory_format import laid_out
+from holdfast.models.memory_format import use_channels_last
 from holdfast.training.dependencies import Lineage
 from holdfast.training.run import build as fresh_network
 from holdfast.training.setup import begin
@@ -95,7 +95,7 @@ def test_answers_and_weights_stay(name: str) -> None:
     side = max(8, getattr(ARCHITECTURES[name].network, "smallest", 1)) if name in ARCHITECTURES else 8
     network, images = build(name, (3, side, side), 7).eval(), torch.rand(5, 3, side, side)
     weights, answers = {word: weight.clone() for word, weight in network.state_dict().items()}, network(images)
-    assert laid_out(network, (3, side, side)) is network
+    assert use_channels_last(network, (3, side, side)) is network
     assert lies(network, LAST)
     torch.testing.assert_close(network(images), answers, rtol=1e-4, atol=1e-5)
     assert all(torch.equal(weight, weights[word]) for word, weight in network.state_dict().items())
@@ -103,7 +103,7 @@ def test_answers_and_weights_stay(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [Views, Merges, ViewsInTraining, Deep])
 def test_a_network_that_cannot_be_run_so_lies_as_it_lay(kind: type[Head]) -> None:
-    network = laid_out(kind(), SHAPE)
+    network = use_channels_last(kind(), SHAPE)
     assert lies(network, torch.contiguous_format)
     assert network(torch.rand(2, *SHAPE)).shape == (2, 2)
 
@@ -111,7 +111,7 @@ def test_a_network_that_cannot_be_run_so_lies_as_it_lay(kind: type[Head]) -> Non
 def test_nothing_is_drawn_or_counted() -> None:
     network = Counts()
     state = torch.get_rng_state()
-    assert lies(laid_out(network, SHAPE), LAST)
+    assert lies(use_channels_last(network, SHAPE), LAST)
     assert torch.equal(torch.get_rng_state(), state)
     assert network.asked == 0
     assert network.training
@@ -119,7 +119,7 @@ def test_nothing_is_drawn_or_counted() -> None:
 
 def test_a_network_without_convolutions_is_left_alone() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    assert laid_out(network, (1, 2, 2)) is network
+    assert use_channels_last(network, (1, 2, 2)) is network
 
 
 @pytest.mark.parametrize(("model", "augment"), [("cifar-resnet-8", None), ("small-cnn", CropFlip(0, 24))])

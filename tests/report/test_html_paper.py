@@ -10,7 +10,7 @@ from holdfast.attacks import FGSM
 from holdfast.data import ImageSet
 from holdfast.experiments import Pictures, TableResult, picture
 from holdfast.report import page
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 
 from .conftest import NASTY
 
@@ -89,8 +89,8 @@ def test_names_are_escaped(html: str) -> None:
 def test_notes_conditions_and_the_way_to_repeat_are_printed(result: TableResult, read: Reader) -> None:
     assert result.table.notes[0] in read.words
     assert "hardware: 2 CPU threads" in read.words
-    assert brief(result.table.rows[NASTY]) in read.words
-    assert brief(result.table.columns["_PGD|10"]) in read.words
+    assert short_repr(result.table.rows[NASTY]) in read.words
+    assert short_repr(result.table.columns["_PGD|10"]) in read.words
     assert "upper bound" in read.words
 
 

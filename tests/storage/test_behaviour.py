@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import holdfast as hf
 from holdfast.attacks import FGSM, PGD
-from holdfast.storage.behaviour import identity, own_code
+from holdfast.storage.behaviour import network_fingerprint, own_code
 from holdfast.storage.describe import describe
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.types import Images
@@ -64,16 +64,20 @@ def defended(levels: int) -> nn.Sequential:
 
 
 def test_the_same_network_has_the_same_name_whatever_its_mode_and_layout() -> None:
-    name = identity(weights())
-    assert identity(weights().eval()) == identity(weights().to(memory_format=torch.channels_last)) == name
-    assert identity(defended(2)) == identity(defended(2))
+    name = network_fingerprint(weights())
+    assert (
+        network_fingerprint(weights().eval())
+        == network_fingerprint(weights().to(memory_format=torch.channels_last))
+        == name
+    )
+    assert network_fingerprint(defended(2)) == network_fingerprint(defended(2))
 
 
 def test_a_weight_names_another_network() -> None:
     changed = weights()
     with torch.no_grad():
         changed[0].weight[0, 0, 0, 0] += 1e-3
-    assert identity(changed) != identity(weights())
+    assert network_fingerprint(changed) != network_fingerprint(weights())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_a_weight_names_another_network() -> None:
     ids=["settings", "parts", "torch's settings", "draws", "closures", "functions in C", "lambdas"],
 )  # fmt: skip
 def test_equal_weights_do_not_make_equal_networks(one: nn.Module, other: nn.Module) -> None:
-    assert identity(one) != identity(other)
+    assert network_fingerprint(one) != network_fingerprint(other)
 
 
 def asking(module: ModuleType, words: str = "ops.head(x)") -> nn.Module:
@@ -106,12 +110,12 @@ def test_what_is_asked_of_a_module_of_ones_own_counts() -> None:
         module = ModuleType("ops")
         exec(code, vars(module))
         modules.append(module)
-    one, other, again = (identity(asking(module)) for module in modules)
+    one, other, again = (network_fingerprint(asking(module)) for module in modules)
     assert one == again != other
     packages = [ModuleType("package") for _ in modules]
     for package, module in zip(packages, modules, strict=True):
         package.ops = module  # type: ignore[attr-defined]
-    one, other, again = (identity(asking(package, "ops.ops.head(x)")) for package in packages)
+    one, other, again = (network_fingerprint(asking(package, "ops.ops.head(x)")) for package in packages)
     assert one == again != other
 
 
@@ -119,21 +123,21 @@ def test_what_is_asked_of_a_module_of_ones_own_counts() -> None:
 def test_settings_in_a_namespace_count(kind: type) -> None:
     one, other = weights(), weights()
     one.settings, other.settings = kind(sign=1), kind(sign=-1)
-    assert identity(one) != identity(other)
+    assert network_fingerprint(one) != network_fingerprint(other)
 
 
 def test_a_hook_counts_that_may_change_the_answer() -> None:
     hooked = weights()
     handle = hooked.register_forward_hook(lambda module, given, answer: -answer)
-    assert identity(hooked) != identity(weights())
+    assert network_fingerprint(hooked) != network_fingerprint(weights())
     handle.remove()
-    assert identity(hooked) == identity(weights())
+    assert network_fingerprint(hooked) == network_fingerprint(weights())
 
 
 def test_a_network_that_holds_itself_has_a_name() -> None:
     network = weights()
     network.friends = [network]  # type: ignore[assignment]
-    assert identity(network) == identity(network)
+    assert network_fingerprint(network) == network_fingerprint(network)
 
 
 def test_an_audit_in_one_folder_keeps_two_defences_with_equal_weights_apart(tmp_path: Path) -> None:

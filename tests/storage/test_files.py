@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from holdfast.errors import NotWritten
-from holdfast.storage.files import alone, clear, once, whole
+from holdfast.storage.files import alone, atomic_write, clear, once
 from holdfast.storage.signed import read_state, write_state, write_tensors, write_text
 from tests.limited import file_size
 
@@ -22,7 +22,7 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt
 
@@ -50,9 +50,9 @@ def test_what_cannot_be_written_is_named_and_the_old_file_stays(tmp_path: Path) 
 
 
 def test_faults_of_what_is_written_and_of_other_files_stay_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), whole(tmp_path / "file"):
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "file"):
         (tmp_path / "missing").read_text()
-    with pytest.raises(BrokenPipeError), whole(tmp_path / "file"):
+    with pytest.raises(BrokenPipeError), atomic_write(tmp_path / "file"):
         raise BrokenPipeError(errno.EPIPE, "nobody reads")
 
 

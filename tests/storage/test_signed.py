@@ -19,7 +19,7 @@ from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
 from holdfast.models.weights import load_weights
-from holdfast.storage.describe import brief, describe, restore
+from holdfast.storage.describe import describe, restore, short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import (
     read_any_json,
@@ -46,7 +46,7 @@ RUN = Run(
 VALUES = (RUN, DeepFool(), DeepFool(L2(math.inf)), PGD(objective=objectives.Towards(objectives.margin)), Run())
 
 
-@pytest.mark.parametrize("value", VALUES, ids=brief)
+@pytest.mark.parametrize("value", VALUES, ids=short_repr)
 def test_describe_and_restore_are_inverse(value: object) -> None:
     assert restore(describe(value), KINDS) == value
 
@@ -64,7 +64,7 @@ def test_a_fingerprint_is_the_same_in_another_process() -> None:
 
 
 def test_brief_says_what_is_not_a_default() -> None:
-    assert brief(PGD(Linf(0.25), steps=3)) == "PGD(threat=Linf(eps=0.25), steps=3)"
+    assert short_repr(PGD(Linf(0.25), steps=3)) == "PGD(threat=Linf(eps=0.25), steps=3)"
 
 
 def test_a_function_without_a_name_of_its_own_is_refused() -> None:

@@ -14,7 +14,6 @@ from holdfast.devices import isolated
 from holdfast.errors import BadValue, MissingData, UnknownName
 from holdfast.methods import Memory, Method, Update
 from holdfast.objectives import cross_entropy
-from holdfast.storage.describe import brief
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
 from holdfast.types import Batch, Terms
@@ -121,7 +120,7 @@ def test_schedules() -> None:
     assert Constant().factor(3, 4) == 1
 
 
-@pytest.mark.parametrize("optimizer", [SGD(lr=0.01), Adam(), AdamW()], ids=brief)
+@pytest.mark.parametrize("optimizer", [SGD(lr=0.01), Adam(), AdamW()], ids=short_repr)
 def test_every_optimizer_trains(optimizer: SGD, tmp_path: Path) -> None:
     train(replace(BASE, optimizer=optimizer, epochs=6), tmp_path)
     losses = [json.loads(line)["clean"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

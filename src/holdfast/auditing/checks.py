@@ -21,7 +21,7 @@ from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Finding, not_applicable
 from holdfast.auditing.report import Stage
-from holdfast.auditing.surrogate_steadiness import generators_put_back
+from holdfast.auditing.surrogate_steadiness import generators_restored
 from holdfast.errors import NoGradient, reason
 from holdfast.passes import Spent, costed
 from holdfast.rng import fresh, number
@@ -37,7 +37,7 @@ MOST = max(ration.most for ration in RATIONS)
 """The most images that a check is shown."""
 
 
-def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
+def checks_of_network(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     """Return what makes the network hard to attack for a wrong reason, before any attack is made.
 
     Looked at are its first images that it gets right, 64 at most. What it costs to find them is the first check's.
@@ -46,19 +46,19 @@ def look_at_model(subject: Subject, threat: Threat) -> tuple[Check, ...]:
         BadImages, BadLabels: no attack could work on them.
     """
     check(subject.images, subject.labels)
-    with left_alone(subject.model), generators_put_back():
+    with restored(subject.model), generators_restored():
         with costed() as looking:
             right = right_ones(subject)
         scene = Scene(own_seed(subject), threat, right)
         checks: list[Check] = []
         for kind in BEFORE:
-            checks.append(made(kind, scene, 0))
+            checks.append(costed_check(kind, scene, 0))
             raised = {each.name for each in checks if each.state == "raised"}
             scene = replace(scene, random=RANDOM_OUTPUT in raised, cut_off=NO_GRADIENT in raised)
         return (replace(checks[0], spent=checks[0].spent.and_also(*looking)), *checks[1:])
 
 
-def look_at_attacks(
+def checks_of_attacks(
     subject: Subject,
     threat: Threat,
     found: Progress,
@@ -77,15 +77,15 @@ def look_at_attacks(
     subject = own_seed(subject)
     scene = Scene(subject, threat, part(subject, (found.broken_by != CLEAN).nonzero()[:MOST, 0]), found=found,
                   stages=stages)  # fmt: skip
-    with left_alone(subject.model), left_alone(subject.crafted_on), generators_put_back():
+    with restored(subject.model), restored(subject.crafted_on), generators_restored():
         for kind in AFTER:
             if kind.again or kind.name not in known:
-                now = made(kind, scene, steps[kind.again])
+                now = costed_check(kind, scene, steps[kind.again])
                 known[kind.name] = replace(now, spent=now.spent.and_also(found.checked.get(kind.name, Spent())))
     return tuple(known.values())
 
 
-def remember(found: Progress, checks: tuple[Check, ...]) -> None:
+def record_checks(found: Progress, checks: tuple[Check, ...]) -> None:
     """Write into the progress what an audit that goes on has to know of the checks that were made."""
     found.first = found.first or float(found.passes.sum())
     again = {kind.name for kind in AFTER if kind.again}
@@ -109,14 +109,14 @@ def misled(checks: tuple[Check, ...]) -> bool:
     return any(each.state == "raised" and each.name in telling for each in checks)
 
 
-def made(kind: Kind, scene: Scene, step: int) -> Check:
+def costed_check(kind: Kind, scene: Scene, step: int) -> Check:
     """Return what a check finds at a step of its ration, and what that cost."""
     with costed() as costs:
-        found = tried(kind, replace(scene, count=kind.ration.images(step)))
+        found = run_check(kind, replace(scene, count=kind.ration.images(step)))
     return Check(**asdict(found), name=kind.name, spent=costs[0])
 
 
-def tried(kind: Kind, scene: Scene) -> Finding:
+def run_check(kind: Kind, scene: Scene) -> Finding:
     """Return what a check finds; a network that stops it is a finding too, and no reason for an audit to end."""
     if kind.needs_right and len(scene.right.images) == 0:
         return not_applicable("the network gets none of the images right that were looked through")
@@ -154,7 +154,7 @@ def right_ones(subject: Subject) -> Subject:
 
 
 @contextmanager
-def left_alone(model: Network) -> Iterator[None]:
+def restored(model: Network) -> Iterator[None]:
     """Give a network back its modes, weights, statistics and gradients, whatever its own forward does to them."""
     modules = modules_behind(model)
     modes = [(module, module.training) for module in modules if hasattr(module, "training")]

@@ -25,7 +25,7 @@ def ask(model: Network, x: Tensor) -> Logits:
     return answers
 
 
-def apart(answers: Logits, others: Logits) -> PerImage:
+def output_distance(answers: Logits, others: Logits) -> PerImage:
     """Return how far apart two answers to each image are, each first brought to unit length.
 
     A class that is ruled out, with a logit of minus infinity, counts as 0.
@@ -36,7 +36,7 @@ def apart(answers: Logits, others: Logits) -> PerImage:
     return length
 
 
-def resolution(answers: Logits) -> float:
+def ulp(answers: Logits) -> float:
     """Return the unit in the last place of the coarsest type that can hold the answers."""
     kept = [
         kind for kind in (torch.bfloat16, torch.float16) if torch.equal(answers.to(kind).to(answers.dtype), answers)
@@ -44,7 +44,7 @@ def resolution(answers: Logits) -> float:
     return torch.finfo(kept[0] if kept else answers.dtype).eps
 
 
-def inside(subject: Subject) -> Images:
+def interior_points(subject: Subject) -> Images:
     """Return points near the images, off the walls of the box, off grids, and without flat parts.
 
     Where pixels are equal, maxima are tied, and a tie has no gradient; on a wall, a clamp has none.
@@ -61,12 +61,12 @@ RANDOM = 1e-4
 def random_output(subject: Subject) -> Finding:
     """Doubt a network that answers differently when asked again."""
     first, *others = (ask(subject.model, subject.images) for _ in range(REPEATS))
-    figure = max(float(apart(first, other).max()) for other in others)
+    figure = max(float(output_distance(first, other).max()) for other in others)
     meaning = (
         "the same image gets different answers: an attack that succeeds once may have been lucky, and one that fails "
         "may have followed noise; audit expectation(model, draws=20)"
     )
-    return above(RANDOM + 8 * resolution(first), figure, meaning)
+    return above(RANDOM + 8 * ulp(first), figure, meaning)
 
 
 PROBABILITIES = 1e-5
@@ -144,12 +144,12 @@ def batch_dependence(subject: Subject) -> Finding:
     alone = torch.cat([ask(subject.model, image) for image in torch.split(few, 1)])
     # White companions move the mean of a batch further than images of the same kind do.
     beside_white = ask(subject.model, torch.cat([few, torch.ones_like(few)]))[: len(few)]
-    figure = max(float(apart(among, alone).max()), float(apart(among, beside_white).max()))
+    figure = max(float(output_distance(among, alone).max()), float(output_distance(among, beside_white).max()))
     meaning = (
         "the answer to an image depends on its batch, as with batch norm that stays in training mode: robust accuracy "
         "of single images means nothing here; fix the statistics, or audit in batches of one"
     )
-    return above(COMPANY + 8 * resolution(among), figure, meaning)
+    return above(COMPANY + 8 * ulp(among), figure, meaning)
 
 
 PLACES, NUDGE, END = 16, 1e-4, 0.02
@@ -158,11 +158,11 @@ UNMOVED = 0.5
 """Share of the images. An 8-bit grid hides the nudge of about 80 %; a float32 network shows it for all."""
 
 
-def hidden_steps(subject: Subject) -> Finding:
+def quantised_input(subject: Subject) -> Finding:
     """Doubt a network that does not see small changes at all, or none near black or near white."""
-    x = inside(subject)
+    x = interior_points(subject)
     before = ask(subject.model, x)
-    if resolution(before) > torch.finfo(torch.float32).eps:
+    if ulp(before) > torch.finfo(torch.float32).eps:
         return not_applicable("the answers have no more digits than half precision, whose rounding hides small changes")
     order = Stream.of(subject.images, subject.seed, "places").uniform((x[0].numel(),))
     chosen = (order <= order.sort().values[:, [min(PLACES, order.shape[1]) - 1]]).view_as(x)
@@ -192,7 +192,7 @@ def saturated(subject: Subject) -> Finding:
     answers = ask(subject.model, subject.images)
     top = answers.topk(2, dim=1).values
     margins = (top[:, 0] - top[:, 1]).double()
-    last_digit = resolution(answers) * float(top.abs().max())
+    last_digit = ulp(answers) * float(top.abs().max())
     highest = margins >= margins.max() - last_digit
     classes = answers.argmax(1)[highest]
     figure = float(highest.float().mean()) if bool((classes != classes[:1]).any()) else 0.0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
-from holdfast.auditing.checks_answers import ask, inside, resolution
+from holdfast.auditing.checks_answers import ask, interior_points, ulp
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.objectives import margin
@@ -96,8 +96,8 @@ WRONG, OF_IMAGES = 0.1, 0.1
 def wrong_gradients(subject: Subject) -> Finding:
     """Doubt a network whose gradient does not predict, at any size of step, how its margin changes."""
     labels = subject.labels
-    model, x = exact(subject.model, inside(subject))
-    if resolution(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
+    model, x = exact(subject.model, interior_points(subject))
+    if ulp(ask(model, x[:1])) > torch.finfo(torch.float32).eps:
         return not_applicable("the answers have no more digits than half precision, whose rounding looks like a slope")
     gradient = towards_images(model, x, labels, margin)
     signs = Stream.of(subject.images, subject.seed, "directions").uniform(x.shape[1:]) < 0.5
@@ -133,7 +133,7 @@ def prediction_error(model: Network, x: Tensor, labels: Labels, gradient: Tensor
     length = gradient.flatten(1).norm(dim=1).double()
     answers = ask(model, x)
     here = margin(answers.double(), labels)
-    blur = ROUNDING * resolution(answers) * answers.double().abs().amax(1)
+    blur = ROUNDING * ulp(answers) * answers.double().abs().amax(1)
     least = torch.full_like(here, torch.inf)
     for h in STEPS:
         if bool((least <= WRONG).all()):

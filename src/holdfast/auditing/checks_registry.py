@@ -6,8 +6,8 @@ The report, its JSON and its page, the documentation and the escalation all read
 from holdfast.auditing.checks_answers import (
     batch_dependence,
     gradients_inside,
-    hidden_steps,
     probabilities,
+    quantised_input,
     random_output,
     saturated,
 )
@@ -88,7 +88,7 @@ BEFORE = (
     Kind(
         "input rounded or clamped",
         "changes of 1e-4 (0.02 at the ends of [0, 1]) leave the answer bit for bit for half of the images",
-        lambda scene: hidden_steps(scene.few),
+        lambda scene: quantised_input(scene.few),
         Ration(32, 32, 7, "a grid that hides 80 % of the changes must show as more than half"),
         misled=True,
         compares=True,

@@ -20,7 +20,7 @@ def rank_and_count() -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
-def first_ones(value: Value) -> Value:
+def broadcast(value: Value) -> Value:
     """Return what the first process has, in all of them: what was timed or doubted there decides for all."""
     if rank_and_count()[1] == 1:
         return value
@@ -46,7 +46,7 @@ def check_same(*said: object) -> None:
     require(all(one == told[0] for one in told), words, UsageError)
 
 
-def join(progress: Progress, mine: Tensor, before: list[float]) -> None:
+def merge(progress: Progress, mine: Tensor, before: list[float]) -> None:
     """Exchange what the processes found in the present move; `mine` are the rows that this one attacked.
 
     `before` is what the move had cost when the processes began to share it.

@@ -18,7 +18,7 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
 from holdfast.attacks.watched import check_labels
-from holdfast.auditing.distributed import join, rank_and_count
+from holdfast.auditing.distributed import merge, rank_and_count
 from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.nearness import slope
@@ -30,7 +30,7 @@ from holdfast.metrics import share_of
 from holdfast.objectives import is_correct, margin
 from holdfast.passes import counting, spend
 from holdfast.rng import fresh
-from holdfast.storage.behaviour import identity
+from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
@@ -167,7 +167,7 @@ def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:
         if begun.path is not None and count == 1 and time.monotonic() - saved > SAVE_EVERY:
             write(begun.path, progress)
             saved = time.monotonic()
-    join(progress, torch.cat([rows[:0], *batches[rank::count]]), before)
+    merge(progress, torch.cat([rows[:0], *batches[rank::count]]), before)
 
 
 def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> None:
@@ -201,7 +201,7 @@ def name_of(subject: Subject, moves: Mapping[str, Move], effort: str = "") -> st
     if not isinstance(subject.model, nn.Module):
         raise UsageError("only a torch.nn.Module can be audited into a folder: a function's weights have no name")
     data = name_of_tensors({"images": subject.images, "labels": subject.labels})
-    return fingerprint([identity(subject.model), data, dict(moves), effort, subject.seed, subject.words])
+    return fingerprint([network_fingerprint(subject.model), data, dict(moves), effort, subject.seed, subject.words])
 
 
 def stages_of(begun: Begun) -> tuple[Stage, ...]:

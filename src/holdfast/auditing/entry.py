@@ -9,9 +9,9 @@ from torch import Tensor
 from holdfast.attacks.inputs import auditable
 from holdfast.auditing.allocation import further
 from holdfast.auditing.autoattack import adversarial
-from holdfast.auditing.checks import look_at_attacks, look_at_model, misled, remember
+from holdfast.auditing.checks import checks_of_attacks, checks_of_network, misled, record_checks
 from holdfast.auditing.checks_registry import OF_COPY
-from holdfast.auditing.distributed import check_same, first_ones
+from holdfast.auditing.distributed import broadcast, check_same
 from holdfast.auditing.engine import Begun, Subject, Tell, go_on, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
 from holdfast.auditing.findings import Check
@@ -21,7 +21,7 @@ from holdfast.auditing.surrogate import fast_copy, known_precision
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import Spent, costed, spend
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
 from holdfast.types import Index, Network
@@ -58,7 +58,7 @@ def audit(
     images, labels = auditable(model, images, labels, effort, seed, batch, folder)
     moves, precision = moves_of(effort, threat), known_precision(precision)
     names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
-    check_same(*names, brief(threat), effort, seed, batch, precision)
+    check_same(*names, short_repr(threat), effort, seed, batch, precision)
     with costed() as copying:
         judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
         spend(forwards=len(images[:2]))
@@ -72,7 +72,7 @@ def audit(
 def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tell: Tell) -> tuple[Check, ...]:
     """Make the steps of the plan that are asked for, and return what all checks found."""
     found, plan = begun.progress, plan_of(effort, threat)
-    checks = first_ones(look_at_model(subject, threat))
+    checks = broadcast(checks_of_network(subject, threat))
     for number, step in enumerate(plan):
         # An audit that was stopped in this step, or in a later one, had looked at the checks before.
         if found.step < number and step.if_misled and not misled(checks):
@@ -80,9 +80,9 @@ def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tel
         if found.step <= number:
             found.step = number
             go_on(subject, begun, step.choose, tell)
-            looked = look_at_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
-            checks = first_ones(looked)
-            remember(found, checks)
+            looked = checks_of_attacks(subject, threat, found, stages_of(begun), checks, len(plan) > 1)
+            checks = broadcast(looked)
+            record_checks(found, checks)
     return checks
 
 

@@ -16,7 +16,7 @@ from holdfast.errors import HoldfastError, UsageError, require
 GRACE = 5.0
 """Seconds after which a process that is not the first says what went wrong; torchrun ends it if the first has."""
 REMEDY = "torchrun sets it; unset WORLD_SIZE to audit in one process"
-"""What to do where the environment speaks of other processes, but not how to find them."""
+"""What to do where the environment names other processes, but not how to find them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Launch:
 
     @staticmethod
     def found() -> "Launch | None":
-        """Return what the environment says; nothing where WORLD_SIZE speaks of no other process.
+        """Return what the environment says; nothing where WORLD_SIZE names no other process.
 
         Raises:
             UsageError: there are others, but what the environment says of them is not complete.
@@ -66,7 +66,7 @@ def launched(device: torch.device) -> Iterator[torch.device]:
     try:
         yield device
     except HoldfastError:
-        time.sleep(0 if speaks() else GRACE)
+        time.sleep(0 if is_main() else GRACE)
         raise
     except RuntimeError as fault:
         if isinstance(fault, dist.DistError) or "gloo" in str(fault):
@@ -86,12 +86,12 @@ def _meet(backend: str, launch: Launch) -> None:
         raise HoldfastError(f"the {launch.count} processes of this audit did not meet at {place} ({words})") from fault
 
 
-def speaks() -> bool:
+def is_main() -> bool:
     """Say whether this process prints and writes: of those that share an audit, the first alone does."""
     return rank_and_count()[0] == 0
 
 
-def together() -> None:
+def barrier() -> None:
     """Wait until every process is here."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()

@@ -15,7 +15,7 @@ from torch import nn
 from holdfast.auditing.surrogate_bfloat16 import InBfloat16
 from holdfast.auditing.surrogate_folding import BATCH_NORMS, apply, changes
 from holdfast.auditing.surrogate_likeness import EXACT, ROUNDED, Reference, ask, compare
-from holdfast.auditing.surrogate_steadiness import generators_put_back, unsteady
+from holdfast.auditing.surrogate_steadiness import generators_restored, why_not_a_function
 from holdfast.devices import exact_products
 from holdfast.errors import UnknownName, reason
 from holdfast.models.memory_format import channels_last
@@ -67,7 +67,7 @@ def fast_copy(model: Network, images: Images, precision: str = "float32") -> Sur
         return itself(model, "there are no images to compare a copy on")
     device = images.device.type
     with (
-        generators_put_back(),
+        generators_restored(),
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(device, enabled=False),
@@ -92,7 +92,7 @@ def _fast_copy(model: nn.Module, images: Images, precision: str) -> Surrogate:
     for part in fast.modules():
         part.training = False
     twin = copy.deepcopy(fast)  # what is run, and may keep what it is asked
-    if why := unsteady(twin, few):
+    if why := why_not_a_function(twin, few):
         return itself(model, why)
     reference, norms = ask(twin, few), sum(type(part) in BATCH_NORMS for part in twin.modules())
     found = changes(twin, few)

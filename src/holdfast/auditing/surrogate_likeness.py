@@ -9,7 +9,7 @@ from holdfast.passes import spend
 from holdfast.types import Images, Outputs
 
 
-class Mismatch(NamedTuple):
+class Difference(NamedTuple):
     """How far two networks are apart: or how far they may be."""
 
     logits: float
@@ -17,14 +17,14 @@ class Mismatch(NamedTuple):
     gradients: float
     """The length of the difference of an image's gradients, relative to that of its own; the median of all images."""
 
-    def within(self, tolerance: "Mismatch") -> bool:
+    def within(self, tolerance: "Difference") -> bool:
         """Say whether neither is larger than the tolerance; NaN is."""
         return self.logits <= tolerance.logits and self.gradients <= tolerance.gradients
 
 
-EXACT = Mismatch(1e-4, 5e-2)
+EXACT = Difference(1e-4, 5e-2)
 """What the rounding of float32 may do: little to logits; a gradient jumps where a ReLU changes sides."""
-ROUNDED = Mismatch(5e-2, 0.5)
+ROUNDED = Difference(5e-2, 0.5)
 """What products of 8 significant bits may do: bfloat16."""
 
 
@@ -47,11 +47,11 @@ def ask(network: nn.Module, images: Images) -> Reference:
     return Reference(answer.detach().float(), torch.zeros_like(images) if gradient is None else gradient)
 
 
-def compare(one: Reference, other: Reference) -> Mismatch:
+def compare(one: Reference, other: Reference) -> Difference:
     """Return how far one is from the other."""
     spread = (other.answer.amax() - other.answer.amin())[None]
     lengths = (one.gradient - other.gradient).flatten(1).norm(dim=1), other.gradient.flatten(1).norm(dim=1)
-    return Mismatch(_share((one.answer - other.answer).abs().amax()[None], spread), _share(*lengths))
+    return Difference(_share((one.answer - other.answer).abs().amax()[None], spread), _share(*lengths))
 
 
 def _share(part: Tensor, whole: Tensor) -> float:

@@ -17,7 +17,7 @@ from holdfast.passes import spend
 from holdfast.types import Images
 
 
-def unsteady(network: nn.Module, images: Images) -> str:
+def why_not_a_function(network: nn.Module, images: Images) -> str:
     """Return why a network at rest is no function of the images, in a few words; nothing where it is one.
 
     The network is run, and keeps what it keeps; the global generators move as it moves them.
@@ -34,7 +34,7 @@ def unsteady(network: nn.Module, images: Images) -> str:
 
 
 @contextmanager
-def generators_put_back() -> Iterator[None]:
+def generators_restored() -> Iterator[None]:
     """Put the global random generators, on every device in use, back to where they were."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002, it is the global one that is meant
     with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 import torch
 
 from holdfast.auditing import audit
-from holdfast.auditing.launched import launched, speaks, together
+from holdfast.auditing.launched import barrier, is_main, launched
 from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.audit_verdict import Done, tell_without_page, told, written
@@ -27,7 +27,7 @@ from holdfast.errors import UsageError, printable, require
 from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.report.html_audit import Audited
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 from holdfast.storage.files import alone
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
@@ -54,11 +54,11 @@ def run_audit(args: Sequence[str]) -> int:
         try:
             done = [one_audit(each, names, device, command) for each in options.each_seed()]
         except KeyboardInterrupt:
-            if speaks():
+            if is_main():
                 print("holdfast: interrupted; the same command with --resume goes on from here", file=sys.stderr)
             return 130
         # The first alone says 3: torchrun would end it if another did before it has written.
-        return told(options, names, done) if speaks() else 0
+        return told(options, names, done) if is_main() else 0
 
 
 def one_audit(options: Audit, names: Sequence[str], device: torch.device, command: str) -> Done:
@@ -72,16 +72,16 @@ def one_audit(options: Audit, names: Sequence[str], device: torch.device, comman
     with kept_alone(options):
         with aside:
             audits = attacked(options, subjects, options.checked(), command)
-        return (written(options, audits) if speaks() else {}), audits
+        return (written(options, audits) if is_main() else {}), audits
 
 
 @contextmanager
 def kept_alone(options: Audit) -> Iterator[None]:
     """Keep other audits out of the folder, and clear away what is not to be gone on with."""
-    with alone(options.folder) if speaks() else nullcontext():
-        if speaks():
+    with alone(options.folder) if is_main() else nullcontext():
+        if is_main():
             begin_or_go_on(options)
-        together()  # nobody reads what the first process is still clearing away
+        barrier()  # nobody reads what the first process is still clearing away
         yield
 
 
@@ -98,9 +98,9 @@ def begin_or_go_on(options: Audit) -> None:
 def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command: str) -> list[Audited]:
     """Audit the networks one after the other."""
     audits = []
-    with Teller(quiet=options.json or not speaks()) as tell:
+    with Teller(quiet=options.json or not is_main()) as tell:
         for each in subjects:
-            tell(0, 1, f"{each.name} under {brief(threat)}, effort {options.effort}")
+            tell(0, 1, f"{each.name} under {short_repr(threat)}, effort {options.effort}")
             images = each.data.take(torch.arange(len(each.data)))
             search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
             report = audit(each.model, images, each.data.labels, *search)

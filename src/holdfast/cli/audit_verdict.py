@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.auditing.comparison import compare
-from holdfast.auditing.launched import speaks
+from holdfast.auditing.launched import is_main
 from holdfast.auditing.report_json import as_json, comparison_as_json
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.seeds import on_average
@@ -25,7 +25,7 @@ LOWER = 3
 
 def tell_without_page() -> None:
     """Say, where no page can be made, which extra makes one."""
-    if speaks() and not have("report"):
+    if is_main() and not have("report"):
         print(f"holdfast: writes report.json, and no page: for one, {remedy('report')}", file=sys.stderr)
 
 

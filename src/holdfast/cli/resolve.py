@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.auditing.launched import speaks, together
+from holdfast.auditing.launched import barrier, is_main
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
@@ -84,12 +84,12 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
 def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
     """Return the test images that are asked for, or that the network was trained beside, and their name."""
     source = given.data or (read_run(Path(name)).data if Path(name).is_dir() else "digits")
-    if not speaks():
+    if not is_main():
         logging.getLogger("holdfast").setLevel(logging.ERROR)  # what is told beside the work, the first tells
-        together()  # the first process downloads what is missing
+        barrier()  # the first process downloads what is missing
     whole = load(source, "test", root=given.data_root, download=given.download, limit=given.limit)
-    if speaks():
-        together()
+    if is_main():
+        barrier()
     return source, whole
 
 
@@ -115,5 +115,5 @@ def built(given: Sources, name: str, architecture: str | None, data: ImageSet, n
 
 def tell_assumed(networks: Iterable[Named]) -> None:
     """Say which normalisation was assumed of networks whose files do not say it."""
-    for words in filter(None, (each.assumed for each in networks)) if speaks() else ():
+    for words in filter(None, (each.assumed for each in networks)) if is_main() else ():
         print(f"holdfast: {printable(words)}", file=sys.stderr)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holdfast.data import ImageSet
 from holdfast.errors import HoldfastError, NotWritten, UsageError, printable
-from holdfast.storage.files import whole
+from holdfast.storage.files import atomic_write
 
 LONGEST = 100
 """Bytes that the name of a class takes of the name of its picture; file systems give 255 to all of it."""
@@ -76,7 +76,7 @@ def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
     }
     buffer = io.BytesIO()  # a zip that a full disk cut short raises again when it is forgotten
     np.savez_compressed(buffer, **arrays)
-    with whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 

@@ -12,7 +12,7 @@ from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.run_table import conditions, images_of
 from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage.describe import brief, restore
+from holdfast.storage.describe import restore, short_repr
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_json, write_json
@@ -48,7 +48,7 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
-        tell(0, 1, f"analysing: {brief(study.analysis)}")
+        tell(0, 1, f"analysing: {short_repr(study.analysis)}")
         write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
 
     once(path, make)

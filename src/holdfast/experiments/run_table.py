@@ -16,7 +16,7 @@ from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.experiments.table_result import WORST, TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
@@ -133,7 +133,7 @@ def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     images = said("all" if run.limit is None else run.limit for run in runs)
     length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
     batch = said(run.batch for run in runs)
-    movers = said(brief(run.optimizer) for run in runs)
+    movers = said(short_repr(run.optimizer) for run in runs)
     return {
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),

@@ -19,9 +19,9 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.experiments.workplace import Workplace
-from holdfast.models.memory_format import laid_out
-from holdfast.storage.behaviour import identity
-from holdfast.storage.describe import brief
+from holdfast.models.memory_format import use_channels_last
+from holdfast.storage.behaviour import network_fingerprint
+from holdfast.storage.describe import short_repr
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.storage.signed import read_json, write_json
@@ -53,7 +53,7 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
     name = _name(run, folder, data)
     path = place.folder / "identities" / f"{name}.json"
     if not path.exists():
-        found = identity(load())
+        found = network_fingerprint(load())
         if not _said_by_weights(run, load()):
             return Trained(found, load)
         once(path, lambda: write_json(path, {"name": name, "identity": found}))
@@ -67,7 +67,7 @@ def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = sile
     """Return the trained network of a run, laid out for images like these."""
     folder = run_folder(run, place)
     if not os.path.lexists(folder / "model.safetensors"):
-        tell(0, 1, f"training {brief(run)}")
+        tell(0, 1, f"training {short_repr(run)}")
     network = train(
         run,
         folder,
@@ -76,7 +76,7 @@ def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = sile
         download=place.download,
         tell=tell,
     )
-    return laid_out(network, data.shape)
+    return use_channels_last(network, data.shape)
 
 
 def run_folder(run: Run, place: Workplace) -> Path:

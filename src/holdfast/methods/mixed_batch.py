@@ -62,7 +62,7 @@ def mixed(
         images, labels, adversary = batch.images[part], batch.labels[part], adversaries[place]
         size = eps_sampler(Stream.of(images, 0, "size of the attack", place))
         if isinstance(adversary, Attack):
-            found = shrunk(adversary(model, images, labels), images, size * adversary.threat.eps)
+            found = clip_to_eps(adversary(model, images, labels), images, size * adversary.threat.eps)
         else:
             bank: Bank = getattr(memory, f"bank{place}")
             found, images = bank.draw(batch.index[part], size)
@@ -75,7 +75,7 @@ def mixed(
     return Mixed(torch.cat(attacked + clean), labels, count)
 
 
-def shrunk(attacked: Images, images: Images, eps: PerImage) -> Tensor:
+def clip_to_eps(attacked: Images, images: Images, eps: PerImage) -> Tensor:
     """Return the images no further than `eps`, one number an image, from where they were.
 
     After one step of signs this is the attack of that eps itself.

@@ -8,19 +8,19 @@ from torch import Tensor, nn
 from holdfast.types import Images
 
 
-def laid_out(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+def use_channels_last(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     """Return the network, its weights laid with the channels last where a processor can run it so.
 
     A copy is shown two empty images of `shape` (channels, rows, columns), at rest and in training. On GPUs nothing is
     changed: there it has not been timed.
     """
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
-    if device.type == "cpu" and _bears_it(network, torch.zeros(2, *shape)):
+    if device.type == "cpu" and _supports_channels_last(network, torch.zeros(2, *shape)):
         network.to(memory_format=torch.channels_last)
     return network
 
 
-def _bears_it(network: nn.Module, images: Images) -> bool:
+def _supports_channels_last(network: nn.Module, images: Images) -> bool:
     """Say whether a copy can be run with the channels last, in either mode."""
     try:
         twin = copy.deepcopy(network)

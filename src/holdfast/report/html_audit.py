@@ -13,7 +13,7 @@ from holdfast.experiments.attacked_images import Pictures, looked_at
 from holdfast.report.image_grid import gallery
 from holdfast.report.robustness_curve import course, survivors
 from holdfast.report.template import data_uri, rendered
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 from holdfast.types import Rows
 
 Shown = dict[str, Any]
@@ -44,7 +44,7 @@ def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None)
         title=f"How robust is {names[0]}?" if len(names) == 1 else f"{' and '.join(names)} compared",
         audits=[_shown(each, number) for number, each in enumerate(audited, 1)],
         comparison=None if comparison is None else _compared(comparison, reports),
-        threat=brief(audited[0].report.threat),
+        threat=short_repr(audited[0].report.threat),
     )
 
 
@@ -72,7 +72,7 @@ def _shown(audited: Audited, number: int) -> Shown:
         "interval": f"{100 * low:.2f} % to {100 * high:.2f} %",
         "count": f"{len(report.broken_by):,}",
         "clean": f"{100 * report.clean_accuracy:.2f} %",
-        "threat": brief(report.threat),
+        "threat": short_repr(report.threat),
         "effort": report.effort,
         "shares": [
             ("stand", "stands", 100 * report.robust_accuracy),
@@ -149,7 +149,7 @@ def _said(kind: str, report: Report, rows: Rows) -> str:
 
 def _repeat(report: Report, origin: Origin) -> Shown:
     """Return what it takes to make the report again."""
-    call = f"hf.audit(model, images, labels, hf.{brief(report.threat)}, "
+    call = f"hf.audit(model, images, labels, hf.{short_repr(report.threat)}, "
     call += f'effort="{report.effort}", seed={report.seed}, batch={origin.batch}'
     call += ")" if report.precision == "float32" else f', precision="{report.precision}")'
     return {

@@ -11,7 +11,7 @@ from holdfast.report.figure_svg import caption, drawing
 from holdfast.report.image_grid import gallery
 from holdfast.report.template import data_uri, rendered
 from holdfast.report.text import DIVERGED, TextCell, TextTable, text_table, titled
-from holdfast.storage.describe import brief
+from holdfast.storage.describe import short_repr
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
@@ -95,7 +95,7 @@ def _repeat(result: Result) -> Shown:
         "name": result.name,
         "seeds": ", ".join(map(str, result.seeds)),
         "conditions": list(result.conditions.items()),
-        "runs": [(name, brief(run), seconds.get(name, "")) for name, run in result.runs.items()],
-        "attacks": [(name, brief(way) if way else "clean images") for name, way in result.ways.items()],
+        "runs": [(name, short_repr(run), seconds.get(name, "")) for name, run in result.runs.items()],
+        "attacks": [(name, short_repr(way) if way else "clean images") for name, way in result.ways.items()],
         "worst": ", ".join(result.worst),
     }

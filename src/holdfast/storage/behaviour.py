@@ -24,7 +24,7 @@ OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 Text = list[Any] | dict[str, Any] | str
 
 
-def identity(network: nn.Module) -> str:
+def network_fingerprint(network: nn.Module) -> str:
     """Return a short name made of a network's weights, its parts, their settings, and the code of those not of torch's.
 
     The mode, the layout in memory and hooks of the backward pass do not count.

@@ -90,15 +90,15 @@ def _differences(old: Described, new: Described, path: str) -> list[str]:
     return [] if old == new else [f"{path}: {old} there, {new} here"]
 
 
-def brief(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return a value as code would write it, without the fields that keep their defaults."""
     if isinstance(value, tuple):
-        return f"({', '.join(map(brief, value))})"
+        return f"({', '.join(map(short_repr, value))})"
     if not is_dataclass(value) or isinstance(value, type):
         return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
     said = [(f.name, getattr(value, f.name), f.default) for f in fields(value)]
     shown = [
-        f"{name}={brief(item)}"
+        f"{name}={short_repr(item)}"
         for name, item, default in said
         if default is MISSING or item != default or name in ("eps", "threat")
     ]

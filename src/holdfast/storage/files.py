@@ -11,7 +11,7 @@ from holdfast.storage.naming import naming
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; it becomes `path` only when all is written and on the disk.
 
     Raises:

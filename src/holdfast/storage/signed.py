@@ -14,7 +14,7 @@ from torch import Tensor
 
 from holdfast.errors import BadRecord, require
 from holdfast.storage.describe import describe
-from holdfast.storage.files import whole
+from holdfast.storage.files import atomic_write
 from holdfast.storage.fingerprint import name_of_described, name_of_tensors
 
 SIGNATURE, FINGERPRINT = "signature", "fingerprint"
@@ -23,7 +23,7 @@ SIGNATURE, FINGERPRINT = "signature", "fingerprint"
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **words: str) -> No
     # All in one word: safetensors writes several in any order, and the same weights should be the same file.
     signature = {FINGERPRINT: " ".join([name_of_tensors(tensors, *said), *said])}
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=signature)
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -135,7 +135,7 @@ def _tensors_and_words(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a training state (tensors, numbers, names), whole or not at all."""
-    with whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(dict(state), file)
         except RuntimeError as fault:

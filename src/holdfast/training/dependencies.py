@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
-from holdfast.models.memory_format import laid_out
+from holdfast.models.memory_format import use_channels_last
 from holdfast.models.weights import load_weights
 from holdfast.storage.describe import describe, differences
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
@@ -88,7 +88,7 @@ class Lineage:
         """Return the run's network, at rest, frozen."""
         run, folder = self.known(origin)
         model = trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
-        return laid_out(model, seen_shape(run, self.shape))
+        return use_channels_last(model, seen_shape(run, self.shape))
 
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder."""

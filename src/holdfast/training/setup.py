@@ -5,7 +5,7 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.devices import reseed
 from holdfast.errors import require
-from holdfast.models.memory_format import laid_out
+from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.training.dependencies import Lineage, take_place, take_weights
@@ -19,7 +19,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
-    laid_out(model, seen_shape(run, train_set.shape))
+    use_channels_last(model, seen_shape(run, train_set.shape))
     norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
     words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
     require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")

@@ -14,6 +14,7 @@ from holdfast.devices import isolated
 from holdfast.errors import BadValue, MissingData, UnknownName
 from holdfast.methods import Memory, Method, Update
 from holdfast.objectives import cross_entropy
+from holdfast.storage.describe import short_repr
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
 from holdfast.types import Batch, Terms

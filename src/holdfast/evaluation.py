@@ -22,7 +22,7 @@ from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.passes import counting
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.files import once
-from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
@@ -147,13 +147,8 @@ def judge(model: Network, images: Images) -> Tensor:
 
 def name_of_cell(cell: Cell, identities: Mapping[str, str], data: ImageSet, batch: int) -> str:
     """Return a name made of the cell, every pixel, the networks it speaks of, and the batch where it matters."""
-    parts = [cell, name_of(data), identities[cell.judged], identities[cell.attacked]]
+    parts = [cell, data.fingerprint, identities[cell.judged], identities[cell.attacked]]
     return fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
-
-
-def name_of(data: ImageSet) -> str:
-    """Return a name made of every pixel and label of a data set."""
-    return name_of_tensors({"images": data.images, "labels": data.labels})
 
 
 def _joined(rows: Sequence[Outcomes]) -> Outcomes:

@@ -21,7 +21,14 @@ def test_a_set_tells_its_size() -> None:
     assert len(found) == 256
     assert found.shape == (3, 8, 6)
     assert repr(found) == "ImageSet(256 images 3x8x6, 10 classes, cpu)"
-    assert found.to("cpu").labels.equal(found.labels)
+    assert found.to("cpu") is found
+
+
+def test_sets_are_told_apart_by_their_pixels_and_labels() -> None:
+    found, other = small(), small()
+    assert found.fingerprint == other.fingerprint == ImageSet(found.images, found.labels, ("a", "b", "c")).fingerprint
+    assert ImageSet(found.images, found.labels.flip(0), NAMES).fingerprint != found.fingerprint
+    assert ImageSet(found.images.flip(3), found.labels, NAMES).fingerprint != found.fingerprint
 
 
 def test_bytes_are_kept_as_bytes_and_taken_as_float() -> None:

@@ -14,7 +14,6 @@ from holdfast.data import SOURCES, load
 from holdfast.data.request import data_root
 from holdfast.data.sources import KINDS, KNOWN
 from holdfast.errors import BadValue, MissingData, UnknownName
-from holdfast.evaluation import name_of
 
 FILES = {"cifar10": "cifar-10-batches-py", "fashion-mnist": "raw", "mnist": "raw", "svhn": "", "tiny-imagenet": "200"}
 
@@ -40,7 +39,7 @@ def test_digits_are_embedded_and_divided_for_good() -> None:
     assert test.labels.bincount().max() <= 51
     assert test.labels[:10].tolist() == [0, 1, 4, 5, 8, 5, 6, 5, 9, 9]
     # Outcomes on disk are named by these.
-    assert (name_of(train), name_of(test)) == ("ee9995f40ae7", "9ebaa8aaba0c")
+    assert (train.fingerprint, test.fingerprint) == ("ee9995f40ae7", "9ebaa8aaba0c")
 
 
 def test_the_embedded_digits_are_those_of_scikit_learn() -> None:

@@ -24,7 +24,6 @@ from holdfast.cli.resolve import Named, resolved, tell_assumed
 from holdfast.cli.seeds import check_seeds, of_seed
 from holdfast.devices import conditions, device_of
 from holdfast.errors import UsageError, printable, require
-from holdfast.evaluation import name_of
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.report.html_audit import Audited
 from holdfast.storage.describe import short_repr
@@ -106,7 +105,7 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             report = audit(each.model, images, each.data.labels, *search)
             weights = name_of_tensors(each.model.state_dict())
             source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
-            of_what = (printable(each.name), weights, source, name_of(each.data))
+            of_what = (printable(each.name), weights, source, each.data.fingerprint)
             origin = Origin(*of_what, options.batch, command, measured, each.assumed)
             audits.append(Audited(report, origin, pictures_of(report, each.model, each.data)))
     return audits

@@ -12,6 +12,7 @@ from holdfast.data.augment import CropFlip
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, MissingData, require
 from holdfast.rng import Stream
+from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.types import Batch, Images, Index, Labels
 
 
@@ -84,8 +85,15 @@ class ImageSet:
         """Where the images are."""
         return self.images.device
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short name made of the images and labels, which are not to be changed in place."""
+        return name_of_tensors({"images": self.images, "labels": self.labels})
+
     def to(self, device: torch.device | str) -> "ImageSet":
-        """Return the set on another device."""
+        """Return the set on another device; itself where it is there."""
+        if torch.device(device) == self.device:
+            return self
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     def take(self, index: Index) -> Images:

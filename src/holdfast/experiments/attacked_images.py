@@ -14,7 +14,7 @@ from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
-from holdfast.evaluation import judge, name_of
+from holdfast.evaluation import judge
 from holdfast.experiments.trained import Trained
 from holdfast.objectives import is_correct
 from holdfast.storage.files import once
@@ -76,7 +76,7 @@ def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: 
 
 def stored_picture(name: str, network: Trained, attack: Attack, data: ImageSet, folder: Path) -> Pictures:
     """Return the pictures of a network that the folder keeps, or make and keep them."""
-    words = fingerprint([attack, name_of(data), network.identity])
+    words = fingerprint([attack, data.fingerprint, network.identity])
     path = folder / f"{words}.safetensors"
 
     def make() -> None:

@@ -9,7 +9,7 @@ import torch
 from holdfast.auditing import audit
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
-from holdfast.evaluation import Outcomes, judge, name_of, read_outcomes, write_outcomes
+from holdfast.evaluation import Outcomes, judge, read_outcomes, write_outcomes
 from holdfast.experiments.table import Audit
 from holdfast.experiments.trained import Trained
 from holdfast.storage.files import once
@@ -32,7 +32,7 @@ def audited(column: Audit, network: Trained, data: ImageSet, seed: int, folder: 
     """Audit a network, or read what was found; an audit that was interrupted goes on."""
     every = torch.arange(min(column.limit or len(data), len(data)), device=data.device)
     data = data.subset(every)
-    name = fingerprint([column, seed, name_of(data), network.identity])
+    name = fingerprint([column, seed, data.fingerprint, network.identity])
     path, words = folder / f"{name}.safetensors", folder / f"{name}.json"
 
     def make() -> None:

@@ -6,7 +6,6 @@ from holdfast import analysis
 from holdfast.analysis import AnalysisResult
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.evaluation import name_of
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.run_table import conditions, images_of
@@ -44,7 +43,7 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return AnalysisResult({}, {"training diverged": 1.0})
-    name = fingerprint([study.analysis, seed, name_of(data), network.identity])
+    name = fingerprint([study.analysis, seed, data.fingerprint, network.identity])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:

@@ -91,7 +91,7 @@ def bank(saved: SavedImages, train_set: ImageSet, finished: Finished) -> Bank:
     model = finished.network(saved.run)
     said = {
         "weights": name_of_tensors(model.state_dict()),
-        "data": name_of_tensors({"images": train_set.images, "labels": train_set.labels}),
+        "data": train_set.fingerprint,
         "shape": [saved.largest, *clean.shape],
     }
     path = finished.folder(saved.run) / f"bank-{fingerprint([said['data'], said['shape']])}.bytes"

@@ -34,7 +34,7 @@ from holdfast.models.architecture import Architecture
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import name_of_fields
 from holdfast.storage.signed import write_json, write_tensors
-from holdfast.training.folder import weights_of
+from holdfast.training.folder import RunFolder
 
 RUN = Run(data="made-up:1x8x8", epochs=1, limit=64, batch=16)
 SOURCE, FAST = replace(RUN, seed=1), FGSM(Linf(0.05))
@@ -53,7 +53,10 @@ def forbidden(*given: object, **options: object) -> nn.Module:
 def change(run: Run, place: Workplace) -> None:
     """Let the folder of a run hold other weights."""
     folder = run_folder(run, place)
-    weights = {name: -weight if name.endswith("weight") else weight for name, weight in weights_of(run, folder).items()}
+    weights = {
+        name: -weight if name.endswith("weight") else weight
+        for name, weight in RunFolder(run, folder).weights().items()
+    }
     write_tensors(folder / "model.safetensors", weights, run=name_of_fields(run))
 
 

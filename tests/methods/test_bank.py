@@ -24,6 +24,7 @@ from holdfast.storage.describe import describe, restore
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.training.dependencies import Lineage
+from holdfast.training.folder import RunFolder
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch
 from tests.conftest import Small
@@ -48,7 +49,7 @@ def test_iterations_of_the_paper(eps: float, steps: int) -> None:
 
 def finished(folder: Path, run: Run = SOURCE) -> tuple[Lineage, ImageSet]:
     train(run, folder / fingerprint(run))
-    lineage = Lineage({run: folder / fingerprint(run)}, (1, 8, 8), 10, torch.device("cpu"))
+    lineage = Lineage({run: RunFolder(run, folder / fingerprint(run))}, (1, 8, 8), 10, torch.device("cpu"))
     return lineage, load(run.data, "train", limit=run.limit)
 
 

@@ -12,7 +12,7 @@ from holdfast.data import read_view, write_view
 from holdfast.errors import BadValue
 from holdfast.methods import Finished, LossMethod, Memory, Method, Update
 from holdfast.objectives import cross_entropy
-from holdfast.storage.signed import read_state, read_tensors
+from holdfast.storage.signed import read_state, read_tensors, write_state
 from holdfast.training.optimizers import SGD
 from holdfast.types import Batch, Terms
 
@@ -109,7 +109,21 @@ def test_the_second_network_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     saved = read_state(tmp_path / "last.pt", "")
     assert saved["optimizers"].keys() == {"model", "generator"}
-    assert saved["networks"]["generator"]["weight"].isfinite().all()
+    assert saved["memory"]["generator.weight"].isfinite().all()
+
+
+def test_a_network_in_the_memory_is_saved_once_and_read_from_states_that_held_it_twice(tmp_path: Path) -> None:
+    run = replace(BASE, method=TwoNetworks())
+    train(run, tmp_path)
+    saved = read_state(tmp_path / "last.pt", "")
+    assert saved["networks"].keys() == {"model"}
+    generator = {name.removeprefix("generator."): kept for name, kept in saved["memory"].items()}
+    saved["networks"]["generator"] = generator  # as earlier versions wrote it
+    write_state(tmp_path / "last.pt", saved)
+    before = weights(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    train(run, tmp_path)
+    assert all(torch.equal(before[name], weight) for name, weight in weights(tmp_path).items())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import use_channels_last
 from holdfast.training.dependencies import Lineage
+from holdfast.training.folder import RunFolder
 from holdfast.training.run import build as fresh_network
 from holdfast.training.setup import begin
 
@@ -139,7 +140,7 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
     run = Run(model="cifar-resnet-8", data="made-up:3x8x8", limit=16, epochs=1, batch=8)
     place = Workplace(tmp_path)
     assert lies(train(run, run_folder(run, place)), torch.contiguous_format)
-    lineage = Lineage({run: run_folder(run, place)}, SHAPE, 10, torch.device("cpu"))
+    lineage = Lineage({run: RunFolder(run, run_folder(run, place))}, SHAPE, 10, torch.device("cpu"))
     assert lies(lineage.network(run), LAST)
     test_set, other = run_table.images_of(run, 4, place), replace(run, seed=1)
     seen: list[nn.Module] = []

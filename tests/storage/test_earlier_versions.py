@@ -19,8 +19,8 @@ from holdfast.methods import Kurakin, eps_sampling
 from holdfast.storage.describe import describe, differences, restore
 from holdfast.storage.fingerprint import fingerprint, name_of_described
 from holdfast.storage.renamed import in_first_names, in_todays_names
-from holdfast.training.dependencies import folder_of
-from holdfast.training.folder import difference, read_run, seconds_of, trained_model
+from holdfast.training.dependencies import found_beside
+from holdfast.training.folder import RunFolder, read_run, seconds_of
 from holdfast.training.registry import KINDS
 
 EARLIER = Path(__file__).parent / "earlier"
@@ -81,11 +81,11 @@ def test_a_run_whose_fields_are_called_otherwise_now_is_read_and_found(place: Pa
     assert isinstance(run.method, Kurakin)
     assert run.method.adversaries == (StepLL(BALL),)
     assert run.method.eps_sampler is eps_sampling.uniform
-    network = trained_model(run, folder, (1, 8, 8), 10)
+    network = RunFolder(run, folder).network((1, 8, 8), 10)
     assert torch.equal(network(eight().images), finished(place, "kurakin")(eight().images))
     assert seconds_of(folder) > 0
-    assert folder_of(run, place) == folder
-    assert difference(run, folder) == ""
+    assert found_beside(run, place).path == folder
+    assert RunFolder(run, folder).difference() == ""
 
 
 def test_names_and_signatures_outlast_new_names_of_fields() -> None:

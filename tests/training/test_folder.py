@@ -25,7 +25,10 @@ def test_a_finished_run_is_read_and_not_trained_again(tmp_path: Path) -> None:
     told: list[str] = []
     again = train(BASE, tmp_path, tell=lambda done, total, words: told.append(words))
     assert told == []
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert (a.requires_grad, a.grad) == (b.requires_grad, b.grad) == (True, None)
+    assert not any(part.training for network in (first, again) for part in network.modules())
 
 
 def test_metrics_are_written_again_from_the_state(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_same_run_in_another_process_is_waited_for(tmp_path: Path, monkeypat
             shutil.copy(tmp_path / "done" / "model.safetensors", folder)
             other.close()
 
-        monkeypatch.setattr("holdfast.training.loop.wait", until_it_is_done)
+        monkeypatch.setattr("holdfast.storage.locks.wait", until_it_is_done)
         told: list[str] = []
         train(BASE, tmp_path / "run", tell=lambda done, total, words: told.append(words))
     assert told == []

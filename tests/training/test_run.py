@@ -50,7 +50,7 @@ def test_convolutions_keep_their_library_and_round_as_float32_does() -> None:
 
 
 def test_a_last_batch_of_one_image_is_refused_where_batch_norm_would_fail(tmp_path: Path) -> None:
-    with pytest.raises(BadValue, match="leave a last batch of one"):
+    with pytest.raises(BadValue, match="the last batch holds one image"):
         train(replace(BASE, limit=33), tmp_path)
 
 

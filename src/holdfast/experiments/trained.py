@@ -6,7 +6,6 @@ what is kept without building a network.
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -25,7 +24,7 @@ from holdfast.storage.describe import short_repr
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.storage.signed import read_json, write_json
-from holdfast.training.folder import check_folder, check_hope, weights_of
+from holdfast.training.folder import RunFolder
 from holdfast.training.loop import Tell, silent, train
 from holdfast.training.run import Run
 
@@ -45,12 +44,11 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
         TrainingDiverged: it has none.
     """
     load = functools.cache(lambda: loaded_network(run, data, place, tell))
-    folder = run_folder(run, place)
-    check_folder(run, folder)
-    check_hope(run, folder)
-    if not os.path.lexists(folder / "model.safetensors"):
+    folder = RunFolder(run, run_folder(run, place))
+    folder.check()
+    if not folder.finished:
         load()
-    name = _name(run, folder, data)
+    name = _name(folder, data)
     path = place.folder / "identities" / f"{name}.json"
     if not path.exists():
         found = network_fingerprint(load())
@@ -65,12 +63,12 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
 
 def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> nn.Module:
     """Return the trained network of a run, laid out for images like these."""
-    folder = run_folder(run, place)
-    if not os.path.lexists(folder / "model.safetensors"):
+    folder = RunFolder(run, run_folder(run, place))
+    if not folder.finished:
         tell(0, 1, f"training {short_repr(run)}")
     network = train(
         run,
-        folder,
+        folder.path,
         device=place.device,
         data_root=place.data_root,
         download=place.download,
@@ -84,10 +82,10 @@ def run_folder(run: Run, place: Workplace) -> Path:
     return place.folder / "runs" / fingerprint(run)
 
 
-def _name(run: Run, folder: Path, data: ImageSet) -> str:
+def _name(folder: RunFolder, data: ImageSet) -> str:
     """Return a name made of all that the identity of one of our networks follows from; the weights are verified."""
-    weights = name_of_tensors(weights_of(run, folder))
-    return fingerprint([run, weights, data.shape, len(data.classes), _code()])
+    weights = name_of_tensors(folder.weights())
+    return fingerprint([folder.run, weights, data.shape, len(data.classes), _code()])
 
 
 @functools.cache

@@ -4,31 +4,27 @@
 """
 
 import time
-from pathlib import Path
 
 from holdfast.errors import BadRecord, TrainingDiverged, require
-from holdfast.storage.fingerprint import fingerprint, name_of_fields
 from holdfast.storage.signed import read_state, write_json, write_state, write_text
-from holdfast.training.run import Run
+from holdfast.training.folder import RunFolder
 from holdfast.training.state import State
 
 
-def resume(run: Run, state: State, folder: Path) -> None:
+def resume(place: RunFolder, state: State) -> None:
     """Go back to what `last.pt` says, if there is one, and write the metrics up to there."""
-    path, remedy = folder / "last.pt", f"delete {folder} to train again, or restore the file"
+    folder, path = place.path, place.path / "last.pt"
+    remedy = f"delete {folder} to train again, or restore the file"
     if not path.exists():
-        require(not trained_long(folder), f"{path} is missing: {remedy}", BadRecord)
+        require(not trained_long(place), f"{path} is missing: {remedy}", BadRecord)
         return
     saved = read_state(path, remedy)
     edited = f"{path} belongs to another run than run.json, or code of yours that it names was edited"
-    require(saved.get("run") == fingerprint(run), f"{edited}: choose another folder", BadRecord)
-    other = f"{path} was made from other images than {run.data} holds now: choose another folder"
+    require(saved.get("run") == place.fingerprint, f"{edited}: choose another folder", BadRecord)
+    other = f"{path} was made from other images than {place.run.data} holds now: choose another folder"
     require(saved.get("data") == state.data, other, BadRecord)
-    same = saved.get("origins", {}) == state.origins
-    complaint = (
-        f"a run that {folder} needs has other weights now than when it was begun: delete {folder} to train again"
-    )
-    require(same, complaint, BadRecord)
+    retrained = f"a run that {folder} depends on was retrained since {folder} started; delete {folder} to start over"
+    require(saved.get("origins", {}) == state.origins, retrained, BadRecord)
     try:
         state.read(saved)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -37,32 +33,33 @@ def resume(run: Run, state: State, folder: Path) -> None:
             f"{path} does not hold this run's state ({type(error).__name__}: {reason}): {remedy}"
         ) from error
     require(state.finite(), f"{path} holds weights that are NaN or infinite: {remedy}", BadRecord)
-    write_lines(run, state, folder)
+    write_lines(place, state)
 
 
-def trained_long(folder: Path) -> bool:
+def trained_long(place: RunFolder) -> bool:
     """Say whether the metrics tell of more than one epoch; one of which nothing was saved is trained again."""
-    metrics = folder / "metrics.jsonl"
+    metrics = place.path / "metrics.jsonl"
     return metrics.is_file() and len(metrics.read_bytes().splitlines()) > 1
 
 
-def save(run: Run, state: State, folder: Path, began: float) -> tuple[float, float]:
-    """Write where the run stands and return the time, twice: of the last saving, and from which seconds count on."""
-    now = time.monotonic()
-    state.seconds += now - began
-    if not state.finite():
-        last = folder / "last.pt"
-        where = f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
-        raise TrainingDiverged(f"a weight became NaN or infinite by step {state.step}; {where}")
-    write_state(folder / "last.pt", state.to_dict(run))
-    write_lines(run, state, folder)
-    now = time.monotonic()
-    return now, now
+def save(place: RunFolder, state: State) -> None:
+    """Write where the run stands; the time that writing takes is not counted as training."""
+    state.seconds += time.monotonic() - state.since
+    finite = f"a weight became NaN or infinite by step {state.step}; {last_good(place)}"
+    require(state.finite(), finite, TrainingDiverged)
+    write_state(place.path / "last.pt", {"run": place.fingerprint} | state.to_dict())
+    write_lines(place, state)
+    state.since = time.monotonic()
 
 
-def write_lines(run: Run, state: State, folder: Path) -> None:
+def last_good(place: RunFolder) -> str:
+    """Say where the state before a divergence is."""
+    last = place.path / "last.pt"
+    return f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
+
+
+def write_lines(place: RunFolder, state: State) -> None:
     """Write the line of each epoch, and how long the run has trained."""
     if state.lines:
-        write_text(folder / "metrics.jsonl", "".join(line + "\n" for line in state.lines))
-    seconds = {"run": name_of_fields(run), "train_seconds": state.seconds}
-    write_json(folder / "timing.json", seconds)
+        write_text(place.path / "metrics.jsonl", "".join(line + "\n" for line in state.lines))
+    write_json(place.path / "timing.json", {"run": place.name, "train_seconds": state.seconds})

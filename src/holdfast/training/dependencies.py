@@ -17,10 +17,9 @@ from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.models.memory_format import use_channels_last
 from holdfast.models.weights import load_weights
-from holdfast.storage.describe import describe, differences
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
-from holdfast.storage.signed import read_any_json, read_state
-from holdfast.training.folder import trained_model, weights_of
+from holdfast.storage.signed import read_state
+from holdfast.training.folder import RunFolder
 from holdfast.training.run import Run, seen_shape
 from holdfast.training.state import State
 
@@ -64,13 +63,14 @@ def seeded(run: Run, seed: int) -> Run:
     return replace(named, seed=run.seed + seed)
 
 
-def folder_of(origin: Run, beside: Path) -> Path:
+def found_beside(origin: Run, beside: Path) -> RunFolder:
     """Return the folder in `beside` that says it holds a run; where none does, the one that its fingerprint names."""
-    place, described = beside / fingerprint(origin), describe(origin)
-    for path in () if place.exists() else sorted(beside.glob("*/run.json")):
+    place = RunFolder(origin, beside / fingerprint(origin))
+    for path in () if place.path.exists() else sorted(beside.glob("*/run.json")):
+        there = RunFolder(origin, path.parent)
         with suppress(BadRecord):  # a stranger's folder may hold anything
-            if not differences(read_any_json(path, ""), described):
-                return path.parent
+            if not there.difference():
+                return there
     return place
 
 
@@ -78,7 +78,7 @@ def folder_of(origin: Run, beside: Path) -> Path:
 class Lineage:
     """The finished runs that one run names; what `methods.Finished` promises."""
 
-    folders: Mapping[Origin, Path]
+    folders: Mapping[Origin, RunFolder]
     shape: tuple[int, int, int]
     """Of the images in the data set."""
     classes: int
@@ -86,47 +86,45 @@ class Lineage:
 
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen."""
-        run, folder = self.known(origin)
-        model = trained_model(run, folder, self.shape, self.classes).to(self.device).requires_grad_(False)
-        return use_channels_last(model, seen_shape(run, self.shape))
+        place = self.known(origin)
+        model = place.network(self.shape, self.classes).to(self.device).requires_grad_(False)
+        return use_channels_last(model, seen_shape(place.run, self.shape))
 
     def folder(self, origin: Origin) -> Path:
         """Return the run's folder."""
-        return self.known(origin)[1]
+        return self.known(origin).path
 
     def seen(self, origin: Origin, images: Tensor) -> Tensor:
         """Return images as the run's network sees them in evaluation."""
-        augment = self.known(origin)[0].augment
+        augment = self.known(origin).run.augment
         return images if augment is None else augment.center(images)
 
     def names(self) -> dict[str, str]:
         """Return the fingerprint of each run's weights under its own; a run begun from them is bound to them."""
-        finished = [self.known(origin) for origin in self.folders]
-        return {fingerprint(run): name_of_tensors(weights_of(run, folder)) for run, folder in finished}
+        return {place.fingerprint: name_of_tensors(place.weights()) for place in self.folders.values()}
 
-    def known(self, origin: Origin) -> tuple[Run, Path]:
-        """Return the run that a method or a start names, and its folder."""
+    def known(self, origin: Origin) -> RunFolder:
+        """Return the run that a method or a start names, with its folder."""
         require(origin in self.folders, "a method can use only runs that are among its fields")
-        assert isinstance(origin, Run)
-        return origin, self.folders[origin]
+        return self.folders[origin]
 
 
 def take_weights(run: Run, model: nn.Module, lineage: Lineage) -> None:
     """Put the weights and statistics of the run that this one begins at into its network."""
     if run.start is not None:
-        begun, folder = lineage.known(run.start.run)
-        load_weights(model, weights_of(begun, folder), str(folder / "model.safetensors"))
+        begun = lineage.known(run.start.run)
+        load_weights(model, begun.weights(), str(begun.path / "model.safetensors"))
 
 
 def take_place(run: Run, state: State, lineage: Lineage) -> None:
     """Take over what else the run's start says: what the optimizer keeps, and the place in the schedule."""
     if run.start is None or run.start.takes == "weights":
         return
-    begun, folder = lineage.known(run.start.run)
-    last, remedy = folder / "last.pt", f"delete {folder} to train it again, or restore the file"
+    begun = lineage.known(run.start.run)
+    last, remedy = begun.path / "last.pt", f"delete {begun.path} to train it again, or restore the file"
     saved = read_state(last, remedy)
-    require(saved.get("run") == fingerprint(begun), f"{last} is of another run: {remedy}", BadRecord)
-    kinds = {type(each.optimizer).__name__ for each in (run, begun)}
+    require(saved.get("run") == begun.fingerprint, f"{last} is of another run: {remedy}", BadRecord)
+    kinds = {type(each.optimizer).__name__ for each in (run, begun.run)}
     require(len(kinds) == 1, f"what {' and '.join(sorted(kinds))} keep cannot be exchanged: take the weights alone")
     optimizer = state.optimizers["model"]
     try:

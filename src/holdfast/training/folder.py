@@ -1,6 +1,8 @@
-"""What a run leaves in its folder: which run it is, whether it diverged, its weights, how long it took."""
+"""A run and its folder: whether the folder may hold the run, and what the run leaves there."""
 
 import os
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,89 @@ from torch import nn
 
 from holdfast.errors import BadRecord, HoldfastError, TrainingDiverged, require
 from holdfast.models.weights import load_weights
-from holdfast.storage.describe import describe, differences, restore
-from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage import locks
+from holdfast.storage.describe import Described, describe, differences, restore
+from holdfast.storage.fingerprint import fingerprint, name_of_described, name_of_fields
 from holdfast.storage.signed import read_any_json, read_json, read_tensors
 from holdfast.training.registry import KINDS
 from holdfast.training.run import Run, build
 
-RESTORE = "restore it, or train again into another folder"
+RESTORE, OTHER = "restore it, or train again into another folder", "choose another folder"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run, and the folder that holds it or will."""
+
+    run: Run
+    path: Path
+
+    @cached_property
+    def described(self) -> Described:
+        """What `run.json` says of the run."""
+        return describe(self.run)
+
+    @cached_property
+    def name(self) -> str:
+        """A short name of the run's fields: what files that outlive an edit of one's own code are bound to."""
+        return name_of_described(self.described)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short name of the run and of what one's own code in it does."""
+        return fingerprint(self.run)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has left its weights."""
+        return os.path.lexists(self.path / "model.safetensors")
+
+    def check(self) -> None:
+        """Refuse a folder that holds something else, and a run that diverged in it: the same run ends the same.
+
+        A folder whose run never made a step holds nothing.
+
+        Raises:
+            BadRecord: the folder holds another run, or files without one.
+            TrainingDiverged: the run was tried before.
+        """
+        found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (self.path / name).exists()]
+        said = (self.path / "run.json").exists()
+        require(said or not found, f"{self.path} holds {', '.join(found)} but no run.json: {OTHER}", BadRecord)
+        differs = self.difference()
+        require(not (differs and found), f"{self.path} holds another run ({differs}): {OTHER}", BadRecord)
+        path, remedy = self.path / "diverged.json", "delete it to try again"
+        if path.exists():
+            before = read_json(path, remedy)
+            require(before.get("run") == self.name, f"{path} is of another run: {remedy}", BadRecord)
+            raise TrainingDiverged(f"{before['words']} (so {path} says; {remedy})")
+
+    def wait(self, path: Path) -> None:
+        """Wait for another process that carries out the same run in the folder; refuse one that carries out another."""
+        differs = self.difference()
+        require(not differs, f"another process carries out another run in {path} ({differs}): {OTHER}", BadRecord)
+        locks.wait(path)
+
+    def difference(self) -> str:
+        """Say in what the run that the folder holds differs from this one, "" where it is the same or there is none."""
+        path = self.path / "run.json"
+        if not path.exists():
+            return ""
+        there = read_any_json(path, "delete the folder to train again, or restore the file")
+        return "; ".join(differences(there, self.described)[:3])
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights and statistics of the finished run; those written for another run are refused."""
+        remedy = "delete it and train again; the run goes on from last.pt"
+        return read_tensors(self.path / "model.safetensors", remedy, run=self.name)
+
+    def network(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
+        """Return the network of the finished run, at rest."""
+        unfinished = f"the run in {self.path} is not finished: train it again, it goes on where it stopped"
+        require(self.finished, unfinished, BadRecord)
+        model = build(self.run, shape, classes)
+        load_weights(model, self.weights(), str(self.path / "model.safetensors"))
+        return model.eval()
 
 
 def read_run(folder: Path) -> Run:
@@ -32,55 +110,6 @@ def run_described(described: Any, path: Path) -> Run:
     require(isinstance(run, Run), f"{path} does not describe a run: {RESTORE}", BadRecord)
     assert isinstance(run, Run)
     return run
-
-
-def check_folder(run: Run, folder: Path) -> None:
-    """Refuse a folder that holds another run, or files without one; a run that never made a step holds nothing."""
-    path = folder / "run.json"
-    found = [name for name in ("last.pt", "model.safetensors", "metrics.jsonl") if (folder / name).exists()]
-    if not path.exists():
-        require(not found, f"{folder} holds {', '.join(found)} but no run.json: choose another folder", BadRecord)
-        return
-    differs = difference(run, folder)
-    require(not (differs and found), f"{folder} holds another run ({differs}): choose another folder", BadRecord)
-
-
-def check_same(run: Run, folder: Path) -> None:
-    """Refuse a folder in which another process carries out another run."""
-    differs = difference(run, folder) if (folder / "run.json").exists() else ""
-    busy = f"another process carries out another run in {folder} ({differs}): choose another folder"
-    require(not differs, busy, BadRecord)
-
-
-def difference(run: Run, folder: Path) -> str:
-    """Say in what the run of a folder differs from this one, "" where it is the same."""
-    there = read_any_json(folder / "run.json", "delete the folder to train again, or restore the file")
-    return "; ".join(differences(there, describe(run))[:3])
-
-
-def check_hope(run: Run, folder: Path) -> None:
-    """Refuse to train again what diverged before: the same run ends the same."""
-    path, remedy = folder / "diverged.json", "delete it to try again"
-    if path.exists():
-        said = read_json(path, remedy)
-        require(said.get("run") == name_of_fields(run), f"{path} is of another run: {remedy}", BadRecord)
-        raise TrainingDiverged(f"{said['words']} (so {path} says; {remedy})")
-
-
-def trained_model(run: Run, folder: Path, shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """Return the finished network of a run's folder, at rest."""
-    path = folder / "model.safetensors"
-    unfinished = f"the run in {folder} is not finished: train it again, it goes on where it stopped"
-    require(os.path.lexists(path), unfinished, BadRecord)
-    model = build(run, shape, classes)
-    load_weights(model, weights_of(run, folder), str(path))
-    return model.eval()
-
-
-def weights_of(run: Run, folder: Path) -> dict[str, torch.Tensor]:
-    """Return the weights and statistics of a finished run; those that another run was written with are refused."""
-    path, remedy = folder / "model.safetensors", "delete it and train again; the run goes on from last.pt"
-    return read_tensors(path, remedy, run=name_of_fields(run))
 
 
 def seconds_of(folder: Path | str) -> float:

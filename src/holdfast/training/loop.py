@@ -8,7 +8,6 @@ one device.
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -28,12 +27,10 @@ from holdfast.methods.method import Origin, check_terms
 from holdfast.objectives import is_correct
 from holdfast.rng import fresh, number
 from holdfast.storage.files import alone
-from holdfast.storage.fingerprint import name_of_fields
-from holdfast.storage.locks import wait
 from holdfast.storage.signed import write_json, write_tensors
-from holdfast.training.checkpoint import resume, save
-from holdfast.training.dependencies import Lineage, folder_of, origins
-from holdfast.training.folder import check_folder, check_hope, check_same, trained_model
+from holdfast.training.checkpoint import last_good, resume, save
+from holdfast.training.dependencies import Lineage, found_beside, origins
+from holdfast.training.folder import RunFolder
 from holdfast.training.run import Run
 from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
@@ -74,47 +71,37 @@ def train(
     check_type("run", run, Run)
     check_type("folder", folder, Path | str)
     check_type("data_root", data_root, Path | str | None)
-    folder, device = Path(folder), device_of(device)
-    check_folder(run, folder)
-    check_hope(run, folder)
+    place, device = RunFolder(run, Path(folder)), device_of(device)
+    place.check()
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
-    if not os.path.lexists(folder / "model.safetensors"):
-        folders: dict[Origin, Path] = {origin: folder_of(origin, folder.parent) for origin in origins(run)}
-        for origin in origins(run):
-            train(origin, folders[origin], device=device, data_root=data_root, download=download, tell=tell)
-        with isolated(device):
-            lineage = Lineage(folders, whole_set.shape, len(whole_set.classes), device)
-            finish(run, whole_set.to(device), lineage, folder, tell)
-    return trained_model(run, folder, whole_set.shape, len(whole_set.classes)).to(device)
+    if place.finished:
+        return place.network(whole_set.shape, len(whole_set.classes)).to(device)
+    earlier: dict[Origin, RunFolder] = {origin: found_beside(origin, place.path.parent) for origin in origins(run)}
+    for there in earlier.values():
+        train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
+    with isolated(device):
+        lineage = Lineage(earlier, whole_set.shape, len(whole_set.classes), device)
+        return finish(place, whole_set.to(device), lineage, tell)
 
 
-def finish(run: Run, whole_set: ImageSet, lineage: Lineage, folder: Path, tell: Tell) -> None:
+def finish(place: RunFolder, whole_set: ImageSet, lineage: Lineage, tell: Tell) -> nn.Module:
     """Carry out a run to its weights, alone in its folder, unless another process has done so meanwhile."""
-    train_set, held_out = divided(run, whole_set)
-    state = begin(run, train_set, lineage)
-    total = total_steps(run, train_set)
-    words = f"the run takes over {state.first} steps, and has {total} in all: give it more"
-    require(state.first == 0 or state.first < total, words)
-
-    def busy(folder: Path) -> None:
-        check_same(run, folder)
-        wait(folder)
-
-    with alone(folder, busy):
-        check_folder(run, folder)
-        check_hope(run, folder)
-        if os.path.lexists(folder / "model.safetensors"):
-            return
-        write_json(folder / "run.json", run)
-        resume(run, state, folder)
-        tell(state.step, total, "resumed" if state.step > state.first else "started")
+    train_set, held_out = divided(place.run, whole_set)
+    state = begin(place.run, train_set, lineage)
+    with alone(place.path, place.wait):
+        place.check()
+        if place.finished:
+            return place.network(lineage.shape, lineage.classes).to(lineage.device)
+        write_json(place.path / "run.json", place.run)
+        resume(place, state)
         try:
-            carry_out(run, state, train_set, held_out, folder, tell)
+            carry_out(place, state, train_set, held_out, tell)
         except TrainingDiverged as error:
-            write_json(folder / "diverged.json", {"run": name_of_fields(run), "words": str(error)})
+            write_json(place.path / "diverged.json", {"run": place.name, "words": str(error)})
             raise
-        weights = state.best_model or state.model.state_dict()
-        write_tensors(folder / "model.safetensors", weights, run=name_of_fields(run))
+        model = state.trained()
+        write_tensors(place.path / "model.safetensors", model.state_dict(), run=place.name)
+    return model
 
 
 def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
@@ -132,16 +119,13 @@ def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
     return whole_set.split(run.held_out, run.seed) if run.held_out else (whole_set, None)
 
 
-def total_steps(run: Run, train_set: ImageSet) -> int:
-    """Return how many batches the run takes."""
-    return run.steps or (run.epochs or 0) * math.ceil(len(train_set) / run.batch)
-
-
-def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | None, folder: Path, tell: Tell) -> None:
+def carry_out(place: RunFolder, state: State, train_set: ImageSet, held_out: ImageSet | None, tell: Tell) -> None:
     """Train to the end of the run, saving on the way."""
-    per_epoch, total = math.ceil(len(train_set) / run.batch), total_steps(run, train_set)
+    run = place.run
+    per_epoch, total = run.batches_of(len(train_set)), run.steps_on(len(train_set))
+    tell(state.step, total, "resumed" if state.step > state.first else "started")
     update = Updates(state.networks, state.optimizers)
-    saved = began = time.monotonic()
+    state.since = time.monotonic()
     for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
         first, last = epoch * per_epoch, min((epoch + 1) * per_epoch, total)
         order = train_set.order_of(run.seed, epoch)[(state.step - first) * run.batch : (last - first) * run.batch]
@@ -151,16 +135,16 @@ def carry_out(run: Run, state: State, train_set: ImageSet, held_out: ImageSet | 
             try:
                 note(state, one_step(run, state, batch, update))
             except ModelFault as fault:
-                stop_if_lost(state, batch, folder, fault)
+                stop_if_lost(state, batch, place, fault)
                 raise
             if state.step % CHECK_EVERY == 0 or state.step == last:
-                stop_if_bad(state, folder)
+                stop_if_bad(state, place)
             tell(state.step, total, "")
-            if time.monotonic() - saved > SAVE_EVERY and state.step < last:
-                stop_if_bad(state, folder)
-                saved, began = save(run, state, folder, began)
+            if time.monotonic() - state.since > SAVE_EVERY and state.step < last:
+                stop_if_bad(state, place)
+                save(place, state)
         words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out)
-        saved, began = save(run, state, folder, began)
+        save(place, state)
         tell(state.step, total, words)
 
 
@@ -198,27 +182,21 @@ def note(state: State, terms: Terms) -> None:
     state.first_bad = torch.where((bad == 0) & ~finite, state.step, bad)
 
 
-def stop_if_bad(state: State, folder: Path) -> None:
+def stop_if_bad(state: State, place: RunFolder) -> None:
     """Raise if any loss since the last look was not finite."""
     step = int(state.first_bad) if state.first_bad is not None else 0
     if step:
-        raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {last_good(folder)}")
+        raise TrainingDiverged(f"the loss became NaN or infinite at step {step}; {last_good(place)}")
 
 
-def stop_if_lost(state: State, batch: Batch, folder: Path, fault: ModelFault) -> None:
+def stop_if_lost(state: State, batch: Batch, place: RunFolder, fault: ModelFault) -> None:
     """Raise if an attack of the method refused the network because its answers are not finite any more."""
-    stop_if_bad(state, folder)
+    stop_if_bad(state, place)
     with at_rest(state.model), torch.no_grad():
         finite = bool(state.model(batch.images).isfinite().all())
     if not finite:
-        words = f"the network's answers became NaN or infinite by step {state.step + 1}; {last_good(folder)}"
+        words = f"the network's answers became NaN or infinite by step {state.step + 1}; {last_good(place)}"
         raise TrainingDiverged(words) from fault
-
-
-def last_good(folder: Path) -> str:
-    """Say where the state before a divergence is."""
-    last = folder / "last.pt"
-    return f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
 
 
 def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: ImageSet | None) -> str:

@@ -11,7 +11,7 @@ from holdfast.models import from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage.signed import read_any_tensors
-from holdfast.training.folder import read_run, trained_model
+from holdfast.training.folder import RunFolder, read_run
 
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
@@ -61,7 +61,7 @@ def network(
         UsageError,
     )
     if path.is_dir():
-        return trained_model(read_run(path), path, shape, classes)
+        return RunFolder(read_run(path), path).network(shape, classes)
     if weights_alone(name):
         if architecture is None:
             raise UsageError(f"{path} holds only weights: say of which network with --model")

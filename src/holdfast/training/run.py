@@ -1,5 +1,6 @@
 """One training run as a value, and the folder that it leaves behind."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,6 +84,14 @@ class Run(Origin):
         require(self.limit is None or self.limit >= 1, f"limit = {self.limit}, not 1 or more")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
         require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
+
+    def batches_of(self, images: int) -> int:
+        """Return how many batches a pass over so many images takes."""
+        return math.ceil(images / self.batch)
+
+    def steps_on(self, images: int) -> int:
+        """Return how many batches the run takes on so many images."""
+        return self.steps or (self.epochs or 0) * self.batches_of(images)
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

@@ -7,7 +7,6 @@ from holdfast.devices import reseed
 from holdfast.errors import require
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
-from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.training.dependencies import Lineage, take_place, take_weights
 from holdfast.training.run import Run, build, seen_shape
 from holdfast.training.state import State
@@ -16,13 +15,10 @@ from holdfast.training.state import State
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     """Return the state before the first step."""
     device = lineage.device
-    single = len(train_set) % run.batch == 1 and run.batch > 1
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
     use_channels_last(model, seen_shape(run, train_set.shape))
-    norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
-    words = f"{len(train_set)} images in batches of {run.batch} leave a last batch of one"
-    require(not (single and norms), f"{words}, with which batch norm cannot train: choose another batch")
+    check_last_batch(run, model, len(train_set))
     reseed(device, number(run.seed, "memory"))
     with fresh(run.seed, "memory"):
         memory = run.method.remember(model, train_set, lineage).to(device)
@@ -33,7 +29,17 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
         if network is not model:  # it lives in the memory, which froze it
             network.requires_grad_(True)
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
-    name = name_of_tensors({"images": train_set.images, "labels": train_set.labels})
-    state = State(model, memory, networks, optimizers, name, lineage.names())
+    state = State(model, memory, networks, optimizers, train_set.fingerprint, lineage.names())
     take_place(run, state, lineage)
+    total = run.steps_on(len(train_set))
+    words = f"the run continues at step {state.first} of another run and ends at step {total}"
+    require(state.first == 0 or state.first < total, f"{words}: give more than {state.first} steps")
     return state
+
+
+def check_last_batch(run: Run, model: nn.Module, count: int) -> None:
+    """Refuse a last batch of one image for a network with batch norm, which needs two."""
+    norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
+    single = count % run.batch == 1 and run.batch > 1
+    words = f"batch = {run.batch} splits {count} images so that the last batch holds one image"
+    require(not (single and norms), f"{words}; batch norm needs two or more: choose another batch")

@@ -1,5 +1,6 @@
 """Where a run stands: networks, optimizers, memory and position, and how a method's step moves weights."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,6 @@ from torch import Tensor, nn
 
 from holdfast.errors import require
 from holdfast.methods import Memory
-from holdfast.storage.fingerprint import fingerprint
-from holdfast.training.run import Run
 
 
 @dataclass
@@ -31,15 +30,16 @@ class State:
     """The line of each epoch, as JSON."""
     sums: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+    """The clock when `seconds` was last added to."""
     best: float = -1.0
     best_model: dict[str, Tensor] | None = None
     first_bad: Tensor | None = None
 
-    def to_dict(self, run: Run) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return all of it as tensors and numbers."""
         return {
-            "run": fingerprint(run),
-            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "networks": {name: network.state_dict() for name, network in self.apart().items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "memory": self.memory.state_dict(),
             "data": self.data,
@@ -54,14 +54,27 @@ class State:
 
     def read(self, saved: dict[str, Any]) -> None:
         """Take over what was saved."""
-        for name, network in self.networks.items():
+        for name, network in self.apart().items():
             network.load_state_dict(saved["networks"][name])
-            self.optimizers[name].load_state_dict(saved["optimizers"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(saved["optimizers"][name])
         self.memory.load_state_dict(saved["memory"])
         device = next(self.model.parameters()).device
         self.sums = {name: total.to(device) for name, total in saved["sums"].items()}
         self.step, self.lines, self.seconds = saved["step"], saved["lines"], saved["seconds"]
         self.best, self.best_model = saved["best"], saved["best_model"]
+
+    def trained(self) -> nn.Module:
+        """Return the trained network at rest, with the best weights where a run selects, laid as torch lays them."""
+        if self.best_model is not None:
+            self.model.load_state_dict(self.best_model)
+        self.model.zero_grad(set_to_none=True)
+        return self.model.eval().to(memory_format=torch.contiguous_format)
+
+    def apart(self) -> dict[str, nn.Module]:
+        """Return the networks that the memory does not hold; those that it holds are saved with it."""
+        kept = set(self.memory.modules())
+        return {name: network for name, network in self.networks.items() if network not in kept}
 
     def finite(self) -> bool:
         """Say whether no weight is NaN or infinite, and no statistic NaN."""

@@ -79,7 +79,7 @@ def test_apgd_in_l1_goes_where_the_authors_goes(
 ) -> None:
     images, labels = right
     attack, own = APGD(L1(2.0), objective=objective), Stream.of(images, 0, "start")
-    broken, ours = attack.climb(Watched(network, labels), images, labels, attack.first(images, own))
+    broken, ours, _ = attack.climb(Watched(network, labels), images, labels, attack.first(images, own))
     judge = APGDAttack(copy.deepcopy(network), norm="L1", eps=2.0, loss=loss, device="cpu", use_largereps=True)
     judge.init_hyperparam(images)
     monkeypatch.setattr("pyautoattack.autopgd_base.check_zero_gradients", lambda *_, **__: None)
@@ -148,7 +148,7 @@ def test_draws_average_the_gradient_as_the_authors_do(
     best, held, _, _ = judge.attack_single_run(images, labels, x_init=start.clone())
     attack = APGD(threat, steps=20, draws=3)
     with counting() as spent:
-        broken, ours = attack.climb(Watched(Noisy(network, shifts), labels), images, labels, start)
+        broken, ours, _ = attack.climb(Watched(Noisy(network, shifts), labels), images, labels, start)
     assert torch.equal(~broken, held.bool())
     assert 0 < int(broken.sum()) < len(broken)
     assert float((ours - best)[~broken].abs().flatten(1).amax(1).median()) < 1e-5
@@ -194,7 +194,7 @@ def test_what_apgd_calls_broken_is_broken(threat: Threat, network: nn.Module, ri
     for seed in range(3):
         start = threat.project(images + 0.05 * torch.randn_like(images), images)
         attack = APGD(threat, steps=20, objective=targeted_dlr, seed=seed)
-        broken, x = attack.climb(Watched(network, pairs), images, pairs, start)
+        broken, x, _ = attack.climb(Watched(network, pairs), images, pairs, start)
         assert torch.equal(network(x).argmax(1) != labels, broken)
         found += int(broken.sum())
     assert found > 10

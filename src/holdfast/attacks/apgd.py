@@ -15,13 +15,14 @@ import torch
 from holdfast.attacks.apgd_l1 import climb_sparsely, wide_start
 from holdfast.attacks.attack import Attack, full_step, succeeded
 from holdfast.attacks.climbing import Climb, Seen, evaluate
+from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, Share
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
-from holdfast.types import Flags, Images, Objective, PerImage, Targets
+from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,18 @@ class APGD(Attack):
             held = (~succeeded(self.objective, model(images), targets)).nonzero()[:, 0]
         if len(held):
             first = None if start is None else start[held]
-            result[held] = self.restarted(model, images[held], targets[held], first, stream[held])[1]
+            result[held] = self.climbs(model, images[held], targets[held], first, stream[held]).best
         return result
 
-    def restarted(
-        self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream
-    ) -> tuple[Flags, Images]:
-        """Climb from the start or a random one, then from others with what still holds; what `climb` returns."""
-        result, broken = images.clone(), torch.zeros(len(images), dtype=torch.bool, device=images.device)
-        for restart in range(self.restarts):
-            active = (~broken).nonzero()[:, 0]
-            if len(active) == 0:
-                break
-            chosen, own = images[active], stream[active].split(restart)
-            first = self.first(chosen, own) if start is None or restart else start[active]
-            broken[active], result[active] = self.climb(model, chosen, targets[active], first)
-        return broken, result
+    def climbs(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Reached:
+        """Climb from the start or a random one, then from others with what still holds."""
+
+        def climb(restart: int, rows: Index) -> Reached:
+            chosen, own = images[rows], stream[rows].split(restart)
+            first = self.first(chosen, own) if start is None or restart else start[rows]
+            return self.climb(model, chosen, targets[rows], first)
+
+        return restarted(self.restarts, images, climb)
 
     def first(self, images: Images, stream: Stream) -> Images:
         """Return a random point of the ball's surface, cut to the box; in L1 one of a wider ball."""
@@ -84,25 +81,24 @@ class APGD(Attack):
             return wide_start(self.threat, images, stream)
         return self.threat.project(on_the_surface(self.threat, images, self.threat.eps, stream), images)
 
-    def climb(self, model: Watched, images: Images, targets: Targets, x: Images) -> tuple[Flags, Images]:
+    def climb(self, model: Watched, images: Images, targets: Targets, x: Images) -> Reached:
         """Return which images were broken, and for each the point that breaks it, else its best one."""
         if isinstance(self.threat, L1):
             view = partial(evaluate, model, objective=self.objective, draws=self.draws)
             return climb_sparsely(self.threat, self.steps, self.objective, view, images, targets, x)
-        best = images.clone()
-        broken = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        reached = Reached.nothing(images)
         at = State.begin(self, model, images, targets, x)
         checkpoints = schedule(self.steps)
         for step in range(self.steps + 1):
             at, out = at.without_broken(self.objective)
-            best[out.place], broken[out.place] = out.x, True
+            reached.best[out.place], reached.broken[out.place] = out.x, True
             if len(at.place) == 0 or step == self.steps:
                 break
             if step in checkpoints:
                 at = at.checkpoint(checkpoints[step], self.rho)
             at = at.advance(self, model, momentum=0.25 if step else 0.0)
-        best[at.place] = at.x_best
-        return broken, best
+        reached.best[at.place], reached.value[at.place] = at.x_best, at.loss_best
+        return reached
 
 
 def schedule(steps: int) -> dict[int, int]:

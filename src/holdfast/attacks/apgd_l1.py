@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from holdfast.attacks.climbing import Climb, Seen
+from holdfast.attacks.reached import Reached
 from holdfast.rng import Stream
 from holdfast.threats import L1, per_image
-from holdfast.types import Flags, Images, Objective, PerImage, Targets
+from holdfast.types import Images, Objective, PerImage, Targets
 
 WIDEST, WIDER = 3, 2
 """The radii that are climbed in first, in units of eps."""
@@ -45,28 +46,27 @@ def wide_start(threat: L1, images: Images, stream: Stream) -> Images:
 
 def climb_sparsely(
     threat: L1, steps: int, objective: Objective, view: View, images: Images, targets: Targets, x: Images
-) -> tuple[Flags, Images]:
-    """Climb in ever smaller balls, from the best point of each; flags and points as `APGD.climb` returns them.
+) -> Reached:
+    """Climb in ever smaller balls, from the best point of each.
 
     What is misclassified in a wider ball is no break; only in the last one do images leave.
     """
-    best = images.clone()
-    broken = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    reached = Reached.nothing(images)
     for ball, budget in balls(threat, steps):
         at = Sparse.begin(ball, view, images, targets, x)
         interval = max(int(INTERVAL * budget), 1)
         for step in range(budget + 1):
             if ball is threat:
                 at, out = at.without_broken(objective)
-                best[out.place], broken[out.place] = out.x, True
+                reached.best[out.place], reached.broken[out.place] = out.x, True
             if len(at.place) == 0 or step == budget:
                 break
             if step and step % interval == 0:
                 at = at.checkpoint(ball)
             at = at.advance(ball, view)
         x = at.x_best
-    best[at.place] = at.x_best
-    return broken, best
+    reached.best[at.place], reached.value[at.place] = at.x_best, at.loss_best
+    return reached
 
 
 def balls(threat: L1, steps: int) -> list[tuple[L1, int]]:

@@ -47,6 +47,6 @@ class APGDT(Attack):
         for turn in wrong_classes(logits, targets, self.classes, held):
             active, own = turn.active, stream[turn.active].split(turn.rank)
             first = None if start is None else start[active]
-            broken, result[active] = apgd.restarted(model, images[active], turn.pairs, first, own)
-            held[active] = ~broken
+            reached = apgd.climbs(model, images[active], turn.pairs, first, own)
+            result[active], held[active] = reached.best, ~reached.broken
         return result

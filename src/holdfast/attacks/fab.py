@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.balls import answer
+from holdfast.attacks.balls import Shortest, answer
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.planes import onto_plane
+from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
@@ -25,7 +26,7 @@ from holdfast.fields import Count, Interval
 from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, Threat, per_image
-from holdfast.types import Images, Index, Labels, Objective, PerImage, Targets
+from holdfast.types import Images, Index, Labels, Objective, Targets
 
 Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 """`(model, x, targets) -> (f, w)`: how far over the boundary an image is, and the gradient of that."""
@@ -72,19 +73,17 @@ class FAB(Attack):
             return found.f, found.w
 
         plane = before_wanted if isinstance(self.objective, Towards) else nearest
-        held = ~answer(model, images, targets, self.objective)[1]
-        way = Way(images.clone(), images.new_full((len(images),), torch.inf))
-        for restart in range(self.restarts):
-            active = held.nonzero()[:, 0]
-            if len(active) == 0:
-                break
-            center, own = images[active], stream[active].split(restart)
-            first = center if start is None else start[active]
+
+        def again(restart: int, rows: Index) -> Reached:
+            center, own = images[rows], stream[rows].split(restart)
+            first = center if start is None else start[rows]
             if restart:
                 first = on_the_surface(self.threat, center, self.threat.eps / 2, own).clamp(0, 1)
-            way.shorten(active, search(self, model, center, targets[active], first, plane))
-            held[active] = way.length[active] > self.threat.eps
-        return self.threat.project(way.x, images)
+            found = search(self, model, center, targets[rows], first, plane)
+            return Reached(found.length <= self.threat.eps, found.x, -found.length)
+
+        held = ~answer(model, images, targets, self.objective)[1]
+        return self.threat.project(restarted(self.restarts, images, again, held).best, images)
 
 
 @dataclass(frozen=True)
@@ -110,29 +109,17 @@ class FABT(Attack):
         with torch.no_grad():
             logits = model(images)
         fab = FAB(self.threat, self.steps, self.alpha_max, self.eta, self.beta)
-        way = Way(images.clone(), images.new_full((len(images),), torch.inf))
+        best = Shortest.none(self.threat, images)
         held = is_correct(logits, targets)
         for turn in wrong_classes(logits, targets, self.classes, held):
             active = turn.active
             first = images[active] if start is None else start[active]
-            way.shorten(active, search(fab, model, images[active], turn.pairs, first, to_wanted))
+            found = search(fab, model, images[active], turn.pairs, first, to_wanted)
+            best.take(active, found.x, found.length, found.length < math.inf)
             # Inside a finite ball an image is through once broken; without one, every class may be nearer.
             if self.threat.eps < math.inf:
-                held[active] = way.length[active] > self.threat.eps
-        return self.threat.project(way.x, images)
-
-
-@dataclass(frozen=True)
-class Way:
-    """The nearest broken point known of each image, and how far it is; the image and infinity where none is known."""
-
-    x: Images
-    length: PerImage
-
-    def shorten(self, rows: Index, other: "Way") -> None:
-        """Take over, in place, what is shorter on the other way, whose images are these rows."""
-        better = other.length < self.length[rows]
-        self.x[rows[better]], self.length[rows[better]] = other.x[better], other.length[better]
+                held[active] = best.length[active] > self.threat.eps
+        return self.threat.project(best.x, images)
 
 
 def before_wanted(model: Watched, x: Images, wanted: Labels) -> tuple[Tensor, Tensor]:
@@ -149,13 +136,13 @@ def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor
     return (wanted - true).detach(), model.gradient(wanted - true, x)
 
 
-def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images, plane: Plane) -> Way:
-    """Return the shortest way that is found for each image.
+def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images, plane: Plane) -> Shortest:
+    """Return the shortest break that is found for each image.
 
     The images hold when they come; `targets` are their labels, wanted classes, or pairs (true, wanted).
     """
     objective = fab.objective if targets.ndim == 1 else difference
-    way = Way(images.clone(), images.new_full((len(images),), torch.inf))
+    best = Shortest.none(fab.threat, images)
     x, active = start.clone(), torch.arange(len(images), device=images.device)
     for _ in range(fab.steps):
         if len(active) == 0:
@@ -164,11 +151,10 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
         f, w = plane(model, x1, targets[active])
         x1 = between(fab, x0, x1, f, w)
         broken = answer(model, x1, targets[active], objective)[1]
-        way.shorten(active, Way(x1, torch.where(broken, fab.threat.distance(x1, x0), torch.inf)))
+        best.take(active, x1, fab.threat.distance(x1, x0), broken)
         x[active] = torch.where(per_image(broken), x0 + fab.beta * (x1 - x0), x1)
-        if fab.threat.eps < math.inf:
-            active = active[way.length[active] > fab.threat.eps]
-    return way
+        active = active[best.unsettled(active)]
+    return best
 
 
 def between(fab: FAB, x0: Images, x1: Images, f: Tensor, w: Tensor) -> Images:

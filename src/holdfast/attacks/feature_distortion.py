@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.watched import Watched
 from holdfast.errors import ModelFault, UsageError, require
 from holdfast.fields import Count, NonNegative
 from holdfast.models.layers import capture
 from holdfast.objectives import distance
 from holdfast.rng import Stream
-from holdfast.threats import Linf, Threat, per_image
-from holdfast.types import Images, Objective, PerImage, Targets
+from holdfast.threats import Linf, Threat
+from holdfast.types import Images, Index, Objective, PerImage, Targets
 
 Features = list[Tensor]
 """One tensor a layer, one row an image."""
@@ -59,19 +60,18 @@ class FeatureDistortion(Attack):
         with features_of(model, self.layers) as features:
             with torch.no_grad():
                 clean = features(images)
-            best, farthest = images, images.new_full((len(images),), -torch.inf)
-            for restart in range(self.restarts):
-                x = start if start is not None and restart == 0 else None
-                if x is None:
-                    x = self.threat.random_start(images, stream.split(restart))
-                x = self.climb(model, features, x, images, clean)
-                if self.restarts == 1:
-                    return x
+
+            def climb(restart: int) -> Images:
+                first = self.threat.random_start(images, stream.split(restart)) if start is None or restart else start
+                return self.climb(model, features, first, images, clean)
+
+            def again(restart: int, _rows: Index) -> Reached:  # all rows: nothing is ever broken
+                x = climb(restart)
                 with torch.no_grad():
                     far = self.distortion(features(x), clean)
-                best = torch.where(per_image(far > farthest), x, best)
-                farthest = torch.maximum(far, farthest)
-        return best
+                return Reached(torch.zeros_like(far, dtype=torch.bool), x, far)
+
+            return climb(0) if self.restarts == 1 else restarted(self.restarts, images, again).best
 
     def climb(
         self, model: Watched, features: Callable[[Images], Features], x: Images, images: Images, clean: Features

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.reached import Reached
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
@@ -45,15 +46,12 @@ class MultiTargeted(Attack):
         """
         with torch.no_grad():
             logits = model(images if start is None else start)
-        result, held = images.clone() if start is None else start.clone(), is_correct(logits, targets)
-        nearest = torch.full_like(images[:, 0, 0, 0], -torch.inf)
+        best, held = Reached.nothing(images if start is None else start), is_correct(logits, targets)
         for turn in wrong_classes(logits, targets, self.classes, held):
             active, own = turn.active, stream[turn.active].split(turn.rank)
             warm = start is not None and turn.rank == 0
             x = start[active] if start is not None and warm else self.threat.random_start(images[active], own)
             reached = short_climb(self.threat, model, images[active], turn.pairs, x, self.steps, difference)
-            better = reached.broken | (reached.value > nearest[active])
-            result[active[better]] = reached.best[better]
-            nearest[active] = nearest[active].maximum(reached.value)
+            best.take(active, reached)
             held[active] = ~reached.broken
-        return result
+        return best.best

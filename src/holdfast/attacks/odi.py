@@ -10,13 +10,14 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack, input_gradient, succeeded
+from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
 from holdfast.fields import Count
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
-from holdfast.types import Images, Objective, Outputs, PerImage, Targets
+from holdfast.types import Images, Index, Objective, Outputs, PerImage, Targets
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,13 @@ class ODI(Attack):
         """
         with torch.no_grad():
             outputs = model(images)
-        result, best = images.clone(), torch.full_like(images[:, 0, 0, 0], -torch.inf)
-        active = (~succeeded(self.objective, outputs, targets)).nonzero()[:, 0]
-        for restart in range(self.restarts):
-            if len(active) == 0:
-                break
-            chosen, goals, own = images[active], targets[active], stream[active].split(restart)
-            given = start is not None and restart == 0
-            x = start[active] if start is not None and given else self.diversified(model, chosen, outputs[active], own)
-            reached = short_climb(self.threat, model, chosen, goals, x, self.steps, self.objective)
-            better = reached.broken | (reached.value > best[active])
-            result[active[better]] = reached.best[better]
-            best[active] = best[active].maximum(reached.value)
-            active = active[~reached.broken]
-        return result
+
+        def climb(restart: int, rows: Index) -> Reached:
+            chosen, own = images[rows], stream[rows].split(restart)
+            x = self.diversified(model, chosen, outputs[rows], own) if start is None or restart else start[rows]
+            return short_climb(self.threat, model, chosen, targets[rows], x, self.steps, self.objective)
+
+        return restarted(self.restarts, images, climb, ~succeeded(self.objective, outputs, targets)).best
 
     def diversified(self, model: Watched, images: Images, outputs: Outputs, stream: Stream) -> Images:
         """Return a random point of the ball, moved along a random direction of the outputs (equation 1)."""

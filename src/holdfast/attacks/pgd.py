@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from holdfast.attacks.attack import Attack, default_step, input_gradient, succeeded
+from holdfast.attacks.attack import Attack, default_step, input_gradient
+from holdfast.attacks.balls import answer
+from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
-from holdfast.threats import Linf, Threat, per_image
-from holdfast.types import Images, Objective, Targets
+from holdfast.threats import Linf, Threat
+from holdfast.types import Images, Index, Objective, Targets
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PGD(Attack):
     """2.5 eps / steps where none is given."""
     random_start: bool = True
     restarts: Count = 1
-    """Runs from different starts, the first from `start` if one is given.
+    """Runs from different starts, the first from `start` if one is given; a broken image takes no more of them.
 
     For each image the one that fooled the network is kept, else the one of highest objective.
     """
@@ -31,18 +31,18 @@ class PGD(Attack):
     seed: int = 0
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Climb once, or several times and keep the worst."""
-        worst = self.climb(model, images, targets, start, stream)
+        """Climb once, or several times with what still holds."""
         if self.restarts == 1:
-            return worst
-        worst_score = self.score(model, worst, targets)
-        for restart in range(1, self.restarts):
-            x = self.climb(model, images, targets, None, stream.split(restart))
-            score = self.score(model, x, targets)
-            worse = score > worst_score
-            worst = torch.where(per_image(worse), x, worst)
-            worst_score = torch.where(worse, score, worst_score)
-        return worst
+            return self.climb(model, images, targets, start, stream)
+
+        def again(restart: int, rows: Index) -> Reached:
+            own = stream[rows].split(restart) if restart else stream[rows]
+            first = None if start is None or restart else start[rows]
+            x = self.climb(model, images[rows], targets[rows], first, own)
+            value, broken = answer(model, x, targets[rows], self.objective)
+            return Reached(broken, x, value)
+
+        return restarted(self.restarts, images, again).best
 
     def climb(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Take `steps` steps from the start."""
@@ -54,9 +54,3 @@ class PGD(Attack):
             gradient = input_gradient(model, x, targets, self.objective)
             x = self.threat.project(x + step_size * self.threat.ascent(gradient, x), images)
         return x
-
-    @torch.no_grad()
-    def score(self, model: Watched, x: Images, targets: Targets) -> torch.Tensor:
-        """Return the objective, with every success above every failure."""
-        outputs = model(x)
-        return self.objective(outputs, targets) + 1e6 * succeeded(self.objective, outputs, targets)

@@ -7,26 +7,18 @@ network the first one arrives. The forward pass of a step is also the test of th
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 
 from holdfast.attacks.attack import succeeded
+from holdfast.attacks.reached import Reached
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.threats import Sparse, Threat, per_image
-from holdfast.types import Flags, Images, Objective, PerImage, Targets
+from holdfast.threats import Sparse, Threat
+from holdfast.types import Images, Objective, Targets
 
 FIRST, LAST = 2.0, 0.05
 """The first and the last step in units of eps; in L1 and L0 the last as a share of the way."""
-
-
-class Reached(NamedTuple):
-    """Where a climb came: whether it broke an image, the break or else the best point, and the objective there."""
-
-    broken: Flags
-    best: Images
-    value: PerImage
 
 
 def short_climb(
@@ -34,16 +26,15 @@ def short_climb(
 ) -> Reached:
     """Climb from `x` for `steps` gradients; the last point is tested too."""
     require(threat.eps < math.inf, f"{threat} has no end, so its steps have no size: give a finite eps")
-    reached = Reached(
-        torch.zeros_like(x[:, 0, 0, 0], dtype=torch.bool), x.clone(), torch.full_like(x[:, 0, 0, 0], -math.inf)
-    )
+    reached = Reached.nothing(x)
     place, before = torch.arange(len(x), device=x.device), x
     for step in range(steps + 1):
         with torch.set_grad_enabled(step < steps):
             x = x.detach().requires_grad_(step < steps)
             outputs = model(x)
             value = objective(outputs, targets).float()
-        done = note(reached, place, x.detach(), value.detach(), succeeded(objective, outputs.detach(), targets))
+        done = succeeded(objective, outputs.detach(), targets)
+        reached.take(place, Reached(done, x.detach(), value.detach()))
         if step == steps:
             break
         # Images that were just broken are differentiated too, so that an image costs the same in every batch.
@@ -66,12 +57,3 @@ def stepped(threat: Threat, images: Images, x: Images, before: Images, gradient:
     eta, momentum = threat.eps * (LAST + (FIRST - LAST) * cosine), 0.25 if passed else 0.0
     z = threat.project(x + eta * threat.ascent(gradient), images)
     return threat.project(x + (1 - momentum) * (z - x) + momentum * (x - before), images)
-
-
-def note(reached: Reached, place: torch.Tensor, x: Images, value: PerImage, done: Flags) -> Flags:
-    """Remember the points that are breaks or better than any before; return which are breaks."""
-    better = done | (value > reached.value[place])
-    reached.best[place] = torch.where(per_image(better), x, reached.best[place])
-    reached.value[place] = torch.where(better, value, reached.value[place])
-    reached.broken[place] |= done
-    return done

@@ -36,17 +36,20 @@ FOLDED = {
     "madry-wrn-16-2": (7, 13),  # the first unit activates before it branches
     "preact-resnet-18": (8, 17),  # half of its batch norms come before their convolutions
     "resnet-18": (20, 20),
+    "resnet-18-cas": (20, 20),
     "small-cnn": (0, 0),
     "sml-resnet": (25, 38),
     "vgg-16": (13, 13),
+    "vgg-16-cas": (13, 13),
     "wrn-16-2": (7, 13),
+    "wrn-16-2-cas": (7, 13),
 }
 """How many batch norms fold, of how many there are; for the larger ones of a family a small one stands."""
-STOOD_FOR = {"madry-wrn-34-10", "vgg-19", "wrn-28-10", "wrn-34-10"}
+STOOD_FOR = {"madry-wrn-34-10", "vgg-19", "wrn-28-10", "wrn-34-10", "wrn-34-10-cas"}
 
 
 def test_every_architecture_is_listed() -> None:
-    assert set(FOLDED) | STOOD_FOR == {*ARCHITECTURES, "madry-wrn-16-2", "wrn-16-2"}
+    assert set(FOLDED) | STOOD_FOR == {*ARCHITECTURES, "madry-wrn-16-2", "wrn-16-2", "wrn-16-2-cas"}
 
 
 @pytest.mark.parametrize("name", FOLDED)

@@ -4,12 +4,14 @@ To add one: its file, and its lines here. Tests enrol what `ARCHITECTURES` lists
 """
 
 import re
+from dataclasses import replace
 
 from torch import nn
 
 from holdfast.errors import UnknownName, require
 from holdfast.models.adapt import Adapted, adapt, from_timm, from_torchvision
 from holdfast.models.architecture import Architecture, Shape, check_answer, check_options
+from holdfast.models.cas import suppressed
 from holdfast.models.cifar_resnet import CifarResNet
 from holdfast.models.digits_net import DigitsNet
 from holdfast.models.expectation import expectation
@@ -24,6 +26,7 @@ from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
+from holdfast.models.suppression import Suppression, WithAuxiliary, labelled
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet
 
@@ -43,7 +46,9 @@ __all__ = [
     "SMLResNet",
     "SmallCNN",
     "Standardized",
+    "Suppression",
     "WideResNet",
+    "WithAuxiliary",
     "adapt",
     "build",
     "capture",
@@ -51,6 +56,7 @@ __all__ = [
     "from_file",
     "from_timm",
     "from_torchvision",
+    "labelled",
     "layer_names",
     "straight_through",
 ]
@@ -64,19 +70,23 @@ ARCHITECTURES: dict[str, Architecture] = {
     "madry-wrn-34-10": Architecture(MadryResNet, {"depth": 34, "width": 10}),
     "preact-resnet-18": Architecture(PreActResNet),
     "resnet-18": Architecture(ResNet),
+    "resnet-18-cas": Architecture(ResNet, rebuild=suppressed),
     "small-cnn": Architecture(SmallCNN),
     "sml-resnet": Architecture(SMLResNet),
     "vgg-16": Architecture(VGG, {"depth": 16}),
+    "vgg-16-cas": Architecture(VGG, {"depth": 16}, suppressed),
     "vgg-19": Architecture(VGG, {"depth": 19}),
     "wrn-28-10": Architecture(WideResNet, {"depth": 28, "width": 10}),
     "wrn-34-10": Architecture(WideResNet, {"depth": 34, "width": 10}),
+    "wrn-34-10-cas": Architecture(WideResNet, {"depth": 34, "width": 10}, suppressed),
 }
 """What `holdfast list` shows; `build` reads other depths and widths too, and networks made elsewhere."""
 
 _FAMILIES = {
-    r"wrn-(?P<depth>\d+)-(?P<width>\d+)": WideResNet,
-    r"madry-wrn-(?P<depth>\d+)-(?P<width>\d+)": MadryResNet,
-    r"cifar-resnet-(?P<depth>\d+)(-average-(?P<average>\d+))?": CifarResNet,
+    r"wrn-(?P<depth>\d+)-(?P<width>\d+)": Architecture(WideResNet),
+    r"wrn-(?P<depth>\d+)-(?P<width>\d+)-cas": Architecture(WideResNet, rebuild=suppressed),
+    r"madry-wrn-(?P<depth>\d+)-(?P<width>\d+)": Architecture(MadryResNet),
+    r"cifar-resnet-(?P<depth>\d+)(-average-(?P<average>\d+))?": Architecture(CifarResNet),
 }
 _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 
@@ -84,7 +94,7 @@ _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
-    Besides those listed: wrn-D-K, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME,
+    Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME,
     torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of
     the class or function behind the name; for architectures of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
     "per-image" in place of the normalisation that the network comes with.
@@ -105,10 +115,10 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
 def _architecture(name: str) -> Architecture:
     """Look a name up, or read the depth and width in it."""
-    for pattern, network in _FAMILIES.items():
+    for pattern, family in _FAMILIES.items():
         if found := re.fullmatch(pattern, name):
             said = {word: int(value) for word, value in found.groupdict().items() if value is not None}
-            return Architecture(network, said)
+            return replace(family, fixed=said)
     if name not in ARCHITECTURES:
         raise UnknownName("model", name, ARCHITECTURES)
     return ARCHITECTURES[name]

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -21,13 +21,16 @@ class Architecture:
 
     network: type[nn.Module]
     fixed: Mapping[str, int] = field(default_factory=dict)
+    rebuild: Callable[[nn.Module, int], nn.Module] | None = None
+    """What makes another network of it, for this number of classes."""
 
     @property
     def summary(self) -> str:
         """Describe the architecture in one line."""
         line = (self.network.__doc__ or "").partition("\n")[0].rstrip(".")
-        fixed = ", ".join(f"{word} {value}" for word, value in self.fixed.items())
-        return f"{line}; {fixed}" if fixed else line
+        fixed = [f"{word} {value}" for word, value in self.fixed.items()]
+        said = ", ".join(fixed if self.rebuild is None else [*fixed, self.rebuild.__name__])
+        return f"{line}; {said}" if said else line
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -51,6 +54,8 @@ class Architecture:
         size = {"image_size": (rows, columns)} if sized else {}
         normalize = options.pop("normalize", None)
         model = self.network(channels=channels, classes=classes, **size, **self.fixed, **options)
+        if self.rebuild is not None:
+            model = self.rebuild(model, classes)
         if normalize is not None:
             twice = [word for word in ("mean", "std") if word in options]
             require(not twice, f"normalize = '{normalize}': leave {' and '.join(twice)} out", UsageError)

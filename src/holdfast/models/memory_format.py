@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from holdfast.models.suppression import labelled
 from holdfast.types import Images
 
 
@@ -24,7 +25,7 @@ def _supports_channels_last(network: nn.Module, images: Images) -> bool:
     """Say whether a copy can be run with the channels last, in either mode."""
     try:
         twin = copy.deepcopy(network)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), labelled(twin, torch.zeros(len(images), dtype=torch.int64)):
             return all(channels_last(twin.train(training), images) for training in (False, True))
     except Exception:  # a stranger's network may refuse to be copied, or to be asked
         return False

@@ -14,6 +14,7 @@ from holdfast.cli.compose import chosen_run
 from holdfast.cli.parse import in_decimals
 from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
+from holdfast.devices import conditions, on_which
 from holdfast.methods import AT, EAT, Guarded, Kurakin, SavedImages, SIMAdv
 from holdfast.training.folder import read_run
 from tests.cli.saying import said
@@ -110,9 +111,12 @@ def test_a_run_names_others_by_their_folders(tmp_path: Path, capsys: pytest.Capt
 
 def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ("--scale", "smoke", "--folder", tmp_path)
-    status, out, _ = said(capsys, "reproduce", "demo", *place)
+    status, out, err = said(capsys, "reproduce", "demo", *place)
     assert status == 0
     assert "worst case" in out
+    assert on_which(conditions("auto")) in out
+    assert {line.partition(": ")[0] for line in err.splitlines()} == {"Standard", "AT-PGD", "TRADES-PGD", "CL-PGD"}
+    assert not re.search(r"\b[0-9a-f]{12}\b", err)
     page = (tmp_path / "report.html").read_text()
     assert "TRADES-PGD" in page
     assert "http://" not in page
@@ -125,7 +129,8 @@ def test_reproduce_then_report_in_every_format(tmp_path: Path, capsys: pytest.Ca
     drawn = [path.read_text() for path in (tmp_path / "figures").glob("*.svg")]
     assert len(drawn) == len(list((tmp_path / "tables").glob("*.json")))
     assert all("</svg>" in svg for svg in drawn)
-    status, out, _ = said(capsys, "reproduce", "demo", *place, "--table", "1", "--json")
+    (tmp_path / "options.json").write_text(json.dumps({"scale": "smoke", "table": ["1"], "json": True}))
+    status, out, _ = said(capsys, "reproduce", "demo", "--config", tmp_path / "options.json", "--folder", tmp_path)
     assert status == 0
     assert json.loads(out)["demo table 1"]["values"]["Standard"].keys() >= {"clean", "PGD-20", "worst case"}
 

@@ -9,6 +9,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args, get_type_hints
 
 from holdfast.auditing.schedule import EFFORTS
 from holdfast.auditing.surrogate import PRECISIONS
@@ -18,6 +19,9 @@ from holdfast.cli.parts import ATTACKS, METHODS, PARTS
 from holdfast.data import SOURCES
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
+from holdfast.papers import PAPERS
+from holdfast.report.formats import Format
+from holdfast.training.run import Start
 
 Verbs = Mapping[str, Callable[[Sequence[str]], int]]
 SHELLS: Mapping[str, str] = {"bash": "", "zsh": "autoload -U +X bashcompinit && bashcompinit\n"}
@@ -27,11 +31,11 @@ CHOICES: Mapping[str, Iterable[str]] = {
     "--data": [name.partition(":")[0] for name in SOURCES],
     "--device": ("auto", "cpu", "cuda"),
     "--effort": EFFORTS,
-    "--format": ("text", "markdown", "latex", "json", "html"),
+    "--format": get_args(Format),
     "--model": ARCHITECTURES,
     "--precision": PRECISIONS,
-    "--scale": ("smoke", "short", "full"),
-    "--takes": ("weights", "optimizer", "position"),
+    "--scale": {scale for paper in PAPERS.values() for scale in paper.scales},
+    "--takes": get_args(get_type_hints(Start)["takes"]),
 }
 """What an option may be, for completion alone: a word that is not here is as good as before."""
 SCRIPT = """\

@@ -3,48 +3,51 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
+from holdfast.cli.config import with_config
 from holdfast.cli.papers import known_papers, paper_called
-from holdfast.cli.parse import Flat, first_word, parse
+from holdfast.cli.parse import Config, Flat, first_word, parse
 from holdfast.cli.progress import Teller
+from holdfast.devices import conditions, on_which
 from holdfast.errors import UsageError
 from holdfast.experiments import Figure, Wanted, Workplace, read_results, reproduce
 from holdfast.extras import need
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
-from holdfast.report.formats import render
+from holdfast.report.formats import Format, render
 from holdfast.storage.signed import write_text
 
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Run a paper's tables and figures: train what is missing, evaluate what is missing, print ours beside theirs."""
+    """Train and evaluate what a paper's tables and figures need, and print our numbers beside the paper's."""
 
     wanted: Annotated[Wanted, Flat] = Wanted()
     place: Annotated[Workplace, Flat] = Workplace()
+    config: Config = None
     json: bool = False
     """Print one JSON object and nothing else."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Print again what a folder of `reproduce` holds."""
+    """Print the tables and figures in a folder of `reproduce` again."""
 
-    form: Annotated[Literal["text", "markdown", "latex", "json", "html"], tyro.conf.arg(name="format")] = "text"
+    form: Annotated[Format, tyro.conf.arg(name="format")] = "text"
     out: Path | None = None
-    """Write to this file."""
+    """Write to this file instead of printing."""
     figures: Path | None = None
-    """Write the figure of each table as well, as SVG, into this folder."""
+    """Also write the figure of each table, as SVG, into this folder."""
 
 
 def run_reproduce(args: Sequence[str]) -> int:
     """holdfast reproduce PAPER [options], or FILE.py:PAPER for one of your own."""
     outside = args[:1] if ":" in "".join(args[:1]) else []
     name, rest = first_word(args, "reproduce PAPER", {**known_papers(), **dict.fromkeys(outside, "")})
-    options = parse(Reproduce, f"reproduce {name}", rest, Reproduce())
+    options = parse(Reproduce, f"reproduce {name}", with_config(rest), Reproduce())
     paper = paper_called(name)
     figures = [each for each in options.wanted.of(paper).values() if isinstance(each, Figure)]
     need("report", *(extra for each in figures for extra in each.extras))
@@ -54,7 +57,7 @@ def run_reproduce(args: Sequence[str]) -> int:
     write_text(path, page(done.title, done.results, done.pictures))
     print(render(done.results, "json" if options.json else "text"))
     if not options.json:
-        print(f"\nreport: {path}")
+        print(f"\nreport: {path}\n{on_which(conditions(options.place.device))}")
     return 0
 
 
@@ -63,7 +66,7 @@ def run_report(args: Sequence[str]) -> int:
     if args and args[0] in ("-h", "--help"):
         parse(Report, "report FOLDER", args, Report())
     if not args or args[0].startswith("-"):
-        raise UsageError("holdfast report needs the folder that holdfast reproduce wrote to")
+        raise UsageError("give the folder that holdfast reproduce wrote to: holdfast report FOLDER")
     options = parse(Report, "report FOLDER", args[1:], Report())
     if options.form == "html" or options.figures is not None:
         need("report")

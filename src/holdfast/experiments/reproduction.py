@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.devices import device_of
 from holdfast.errors import UnknownName
 from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.figure import Figure, scaled
+from holdfast.experiments.log_lines import naming
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import fill_figure
@@ -79,6 +81,7 @@ class Reproduction:
 
 def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silent) -> Reproduction:
     """Fill what is wanted of a paper; each result is kept in the workplace's folder as soon as it is there."""
+    place = replace(place, device=str(device_of(place.device)))  # "auto" means one device for all of it
     scale = wanted.scale_of(paper)
     results: list[Result] = []
     asked = wanted.of(paper)
@@ -104,6 +107,6 @@ def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple
     for row, run in table.rows.items():
         one = seeded(run, table.seeds[0])
         data = images_of(one, table.test_limit, place)
-        network = trained(one, data, place, tell)
+        network = trained(one, data, place, naming(row, tell))
         shown.append(stored_picture(row, network, paper.pictures, data, place.folder / "pictures"))
     return tuple(shown)

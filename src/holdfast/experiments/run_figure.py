@@ -8,6 +8,7 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
+from holdfast.experiments.log_lines import naming
 from holdfast.experiments.run_table import conditions, images_of
 from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
@@ -32,7 +33,8 @@ def fill_figure(name: str, figure: Figure, scale: str, place: Workplace, tell: T
         for label, study in studies.items():
             data = images_of(study.run, figure.test_limit, place)
             counts.append(study.analysis.count(data))
-            results[panel][label] = _result(study, figure.seed, data, place, tell)
+            line = naming(": ".join(filter(None, (panel, label))) or name, tell)
+            results[panel][label] = _result(study, figure.seed, data, place, line)
     runs = [study.run for studies in figure.panels.values() for study in studies.values()]
     return FigureResult(name, figure, scale, results, min(counts), conditions(place.device, runs))
 
@@ -47,7 +49,7 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
-        tell(0, 1, f"analysing: {short_repr(study.analysis)}")
+        tell(0, 1, short_repr(study.analysis))
         write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
 
     once(path, make)

@@ -12,6 +12,7 @@ from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.log_lines import naming
 from holdfast.experiments.table import Audit, Table, Transfer
 from holdfast.experiments.table_result import WORST, TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
@@ -35,7 +36,8 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
         for seed in table.seeds:
             test_set = images_of(run, table.test_limit, place)
             counts.add(len(test_set))
-            measured.append(measure(run, seed, table, test_set, place, tell))
+            line = naming(row, tell, seed if len(table.seeds) > 1 else None)
+            measured.append(measure(run, seed, table, test_set, place, line))
         values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
         doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
         folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
@@ -79,9 +81,9 @@ def answers(
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
-        tell(0, 1, f"{fingerprint(run)} under {name}")
+        tell(0, 1, f"column {name}")
         if isinstance(column, Audit):
-            found = audited(column, network, data, seed, place.folder / "audits", tell)
+            found = audited(column, network, data, seed, place.folder / "audits", naming(name, tell))
             rows[name], doubts = found.rows, doubts + found.doubts
             continue
         try:

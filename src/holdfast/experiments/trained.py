@@ -65,7 +65,7 @@ def loaded_network(run: Run, data: ImageSet, place: Workplace, tell: Tell = sile
     """Return the trained network of a run, laid out for images like these."""
     folder = RunFolder(run, run_folder(run, place))
     if not folder.finished:
-        tell(0, 1, f"training {short_repr(run)}")
+        tell(0, 1, f"training, {short_repr(run.method)}")
     network = train(
         run,
         folder.path,

@@ -1,4 +1,4 @@
-"""Where tables and figures are filled."""
+"""Where tables and figures are computed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder, a device, and data."""
+    """A folder for what is computed, a device, and the place of the data sets."""
 
     folder: Path = Path("runs/papers")
     """Where runs, outcomes and results are kept."""
-    device: str = "cpu"
+    device: str = "auto"
+    """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
-    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
     download: bool = False
-    """Fetch a data set that is missing."""
+    """Download a data set that is missing."""

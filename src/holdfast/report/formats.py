@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 from holdfast.experiments.result import Result
 from holdfast.report.html_paper import page
 from holdfast.report.text import text_table, to_json, to_latex, to_markdown, to_text
 
-FORMATS = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
+Format = Literal["text", "markdown", "latex", "json", "html"]
+OF_TABLES = {"text": to_text, "markdown": to_markdown, "latex": to_latex}
 
 
-def render(results: Sequence[Result], form: str) -> str:
+def render(results: Sequence[Result], form: Format) -> str:
     """Return results in one of the formats; JSON is one object, and results of one name in it are numbered."""
     if form == "html":
         return page("holdfast", results, [])
@@ -20,4 +22,4 @@ def render(results: Sequence[Result], form: str) -> str:
             each.name if names.count(each.name) == 1 else f"{each.name} {number}": json.loads(to_json(each))
             for number, each in enumerate(results, 1)
         })  # fmt: skip
-    return "\n\n".join(FORMATS[form](text_table(each)) for each in results)
+    return "\n\n".join(OF_TABLES[form](text_table(each)) for each in results)

@@ -28,6 +28,11 @@ def cross_entropy(logits: Logits, labels: Labels) -> PerImage:
     return F.cross_entropy(logits.float(), labels, reduction="none")
 
 
+def soft_cross_entropy(logits: Logits, weights: Logits) -> PerImage:
+    """Return -sum_k q_k log softmax(logits)_k, in float32; `weights` holds q, one row of k an image."""
+    return -(weights * F.log_softmax(logits.float(), dim=1)).sum(1)
+
+
 def margin(logits: Logits, labels: Labels) -> PerImage:
     """Return the best other logit less the label's: positive where the image is misclassified."""
     true = logits.gather(1, labels[:, None])[:, 0]
@@ -80,7 +85,7 @@ def wanted_dlr(logits: Logits, wanted: Labels) -> PerImage:
 def crosses_zero(objective: Objective) -> bool:
     """Say whether an objective is 0 at the boundary and above it on the attacker's side; True of unknown functions."""
     known = objective.objective if isinstance(objective, Towards) else objective
-    plain = known in (cross_entropy, divergence, distance, euclidean)
+    plain = known in (cross_entropy, soft_cross_entropy, divergence, distance, euclidean)
     return not plain and not isinstance(known, SmoothedCrossEntropy | ClippedMargin)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from holdfast import CropFlip, Run, methods, train
 from holdfast.errors import BadValue
-from holdfast.methods import Method
+from holdfast.methods import AT, FreeAT, Kurakin, Method, SIMAdv
 from holdfast.storage.describe import describe, restore
 from holdfast.training.optimizers import SGD
 from holdfast.training.schedules import Triangle
@@ -21,13 +21,17 @@ from tests.conftest import BOTH_SHAPES, published
 from .killed import kill_at
 from .resuming import Stop, assert_same_end, lines, stop_and_resume, weights
 
-KINDS = published(methods, Method, ("LossMethod", "Method"))
+KINDS = published(methods, Method, ("CraftedMethod", "LossMethod", "Method"))
 BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triangle(), data="made-up:1x8x8")
 """Five batches an epoch, the last of them smaller."""
 
-pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+KILLED = (AT, FreeAT, Kurakin, SIMAdv)
+"""Methods of four ways to keep state; that the system kills a run of the others is tried among the slow tests."""
+
+EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 
+@EACH
 def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
     model = train(replace(BASE, method=kind()), tmp_path)
     told = [json.loads(line) for line in lines(tmp_path)]
@@ -39,13 +43,17 @@ def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
     assert not model.training
 
 
-@pytest.mark.parametrize("at", [1, 5, 7, 14])
+@EACH
+@pytest.mark.parametrize(
+    "at", [pytest.param(1, marks=pytest.mark.slow), 5, 7, pytest.param(14, marks=pytest.mark.slow)]
+)
 def test_stopped_at_any_step_and_resumed_is_bit_identical(
     kind: type[Method], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_and_resume(replace(BASE, method=kind()), at, tmp_path, monkeypatch)
 
 
+@EACH
 @BOTH_SHAPES
 def test_the_state_between_saves_does_not_matter(
     kind: type[Method], shape: tuple[int, int, int], tmp_path: Path
@@ -64,7 +72,7 @@ def test_the_state_between_saves_does_not_matter(
     assert_same_end(tmp_path / "straight", tmp_path / "broken")
 
 
-def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], tmp_path: Path) -> None:
+def killed_and_resumed(kind: type[Method], tmp_path: Path) -> None:
     run = replace(BASE, method=kind(), epochs=6)
     train(run, tmp_path / "straight")
     folder = tmp_path / "killed"
@@ -75,6 +83,18 @@ def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], t
     assert_same_end(tmp_path / "straight", folder)
 
 
+@pytest.mark.parametrize("kind", KILLED)
+def test_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], tmp_path: Path) -> None:
+    killed_and_resumed(kind, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in KILLED])
+def test_any_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method], tmp_path: Path) -> None:
+    killed_and_resumed(kind, tmp_path)
+
+
+@EACH
 def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) -> None:
     for seed in (0, 1):
         train(replace(BASE, method=kind(), epochs=1, seed=seed), tmp_path / str(seed))
@@ -82,12 +102,14 @@ def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) ->
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
+@EACH
 def test_leaves_the_global_random_state_alone(kind: type[Method], tmp_path: Path) -> None:
     state = torch.random.get_rng_state()
     train(replace(BASE, method=kind(), epochs=1), tmp_path)
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+@EACH
 def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
     for name, hint in get_type_hints(kind).items():
         if get_origin(hint) is not Literal:
@@ -99,6 +121,7 @@ def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
             method.__post_init__()
 
 
+@EACH
 def test_is_a_value_that_comes_back_from_its_description(kind: type[Method]) -> None:
     from holdfast.training.registry import KINDS as WORDS
 

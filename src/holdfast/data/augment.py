@@ -80,11 +80,15 @@ class CropFlip:
 
     def draw(self, index: Index, shape: tuple[int, int, int], seed: int) -> View:
         """Draw one view for each position of a data set, the same in whatever batch it comes."""
+        return self.views(Stream.at(index, seed, "view"), shape)
+
+    def views(self, stream: Stream, shape: tuple[int, int, int]) -> View:
+        """Draw one view of pictures of this shape from each stream."""
         rows, columns = self.crop(shape)
-        number = Stream.at(index, seed, "view").uniform((3,))
+        number = stream.uniform((3,))
         top = (number[:, 0] * (shape[1] + 2 * self.pad - rows + 1)).long() - self.pad
         left = (number[:, 1] * (shape[2] + 2 * self.pad - columns + 1)).long() - self.pad
-        flipped = number[:, 2] < 0.5 if self.flip else torch.zeros_like(index, dtype=torch.bool)
+        flipped = number[:, 2] < 0.5 if self.flip else torch.zeros_like(top, dtype=torch.bool)
         return View(top, left, flipped)
 
     def apply(self, images: Images, view: View) -> Tensor:

@@ -5,18 +5,29 @@ from dataclasses import dataclass
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
-from holdfast.methods.method import LossMethod, Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Memory
 from holdfast.objectives import cross_entropy
-from holdfast.types import Batch, Terms
+from holdfast.storage.describe import later
+from holdfast.types import Batch, Objective, Terms
 
 
 @dataclass(frozen=True)
-class AT(LossMethod):
-    """Cross-entropy on attacked images only, made anew for each batch by any attack."""
+class AT(CraftedMethod):
+    """Cross-entropy, or another objective, on attacked images only, made anew for each batch by any attack.
+
+    With the attack `FeatureScattering()` and the objective `SmoothedCrossEntropy(0.5)` it is feature scattering's
+    training (Zhang and Wang, 2019).
+    """
 
     attack: Attack = PGD()
+    objective: Objective = later(cross_entropy)
+    """What is minimised, of logits and labels."""
 
-    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
-        """Attack the network at rest, then return the mean cross-entropy."""
-        attacked = self.attack(model, batch.images, batch.labels)
-        return {"attacked": cross_entropy(model(attacked), batch.labels).mean()}
+    def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
+        """Attack the network at rest."""
+        return (self.attack(model, batch.images, batch.labels),)
+
+    def weigh(self, model: nn.Module, batch: Batch, memory: Memory, crafted: Crafted) -> Terms:
+        """Return the mean of the objective."""
+        (attacked,) = crafted
+        return {"attacked": self.objective(model(attacked), batch.labels).mean()}

@@ -8,7 +8,7 @@ from torch import nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
-from holdfast.methods.method import Finished, LossMethod, Memory, Origin, predict
+from holdfast.methods.method import Borrowed, Finished, LossMethod, Memory, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.rng import Stream
 from holdfast.types import Batch, Terms
@@ -36,7 +36,7 @@ class EAT(LossMethod):
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the networks that stay as they are."""
-        return Memory(static=nn.ModuleList([finished.network(source) for source in self.sources]))
+        return Memory(static=nn.ModuleList([Borrowed(finished.network(source)) for source in self.sources]))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Draw the network, attack it, and train on clean and attacked images."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
-from holdfast.data import ImageSet
+from holdfast.data import CropFlip, ImageSet
 from holdfast.errors import require
 from holdfast.fields import check_fields
 from holdfast.threats import Linf, Threat
@@ -58,6 +58,30 @@ class Memory(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
+class Borrowed(nn.Module):
+    """Another run's frozen network, kept in a memory and saved with none: the run that made it names it.
+
+    It stays where `Finished.network` put it. `memory.teacher.network` is the network itself.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._network = (network.eval().requires_grad_(False),)  # in a tuple, torch does not take it for a part
+
+    @property
+    def network(self) -> nn.Module:
+        """The network."""
+        return self._network[0]
+
+    def forward(self, images: Images) -> Outputs:
+        """Return what the network answers."""
+        answer: Outputs = self.network(images)
+        return answer
+
+    def _load_from_state_dict(self, *saved: Any) -> None:
+        """Take nothing: older runs wrote the weights down, which are the run's own in any case."""
+
+
 def _is_count(kept: Tensor) -> bool:
     return kept.ndim == 0 and not kept.is_floating_point()
 
@@ -83,6 +107,10 @@ class Origin:
 @runtime_checkable
 class Finished(Protocol):
     """The finished runs that a run names, trained before it begins."""
+
+    @property
+    def augment(self) -> CropFlip | None:
+        """How the run that begins augments its training images."""
 
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen, on the device of this run."""
@@ -129,6 +157,28 @@ class LossMethod(Method):
         terms = check_terms(self, self.loss(model, batch, memory))
         update(torch.stack(list(terms.values())).sum())
         return terms
+
+
+Crafted = tuple[Tensor, ...]
+"""What is made of a batch before its loss: attacked images, the labels or the partners that go with them."""
+
+
+@dataclass(frozen=True)
+class CraftedMethod(LossMethod):
+    """A method that first makes attacked images, and is one loss of these: `AWP` wraps any such."""
+
+    @abstractmethod
+    def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
+        """Return what the loss is of, as constants; the memory may change here."""
+
+    @abstractmethod
+    def weigh(self, model: nn.Module, batch: Batch, memory: Memory, crafted: Crafted) -> Terms:
+        """Return named, weighted terms of what was crafted; they may be asked for again with other weights."""
+
+    @final
+    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
+        """Craft, then weigh."""
+        return self.weigh(model, batch, memory, self.craft(model, batch, memory))
 
 
 def check_linf(threat: Threat, name: str) -> None:

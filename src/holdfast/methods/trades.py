@@ -6,7 +6,7 @@ from torch import nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.errors import require
-from holdfast.methods.method import LossMethod, Memory, predict
+from holdfast.methods.method import Crafted, CraftedMethod, Memory, predict
 from holdfast.objectives import cross_entropy, divergence
 from holdfast.rng import Stream
 from holdfast.threats import Linf
@@ -14,7 +14,7 @@ from holdfast.types import Batch, Terms
 
 
 @dataclass(frozen=True)
-class TRADES(LossMethod):
+class TRADES(CraftedMethod):
     """Cross-entropy on clean images, and beta times the divergence between the answers to clean and attacked ones.
 
     The released code passes the clean images through the network twice and the attacked ones once; here each passes
@@ -36,12 +36,16 @@ class TRADES(LossMethod):
             "TRADES' inner attack maximises the divergence: give it objective=divergence",
         )
 
-    def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
-        """Return the two terms; the gradient flows through both answers."""
+    def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
+        """Attack the network's clean answers, from a little noise around each image."""
         images = batch.images
         start = images + self.noise * Stream.of(images, 0, "TRADES").normal(images.shape[1:])
-        attacked = self.attack(model, images, predict(model, images), start)
-        clean = model(images)
+        return (self.attack(model, images, predict(model, images), start),)
+
+    def weigh(self, model: nn.Module, batch: Batch, memory: Memory, crafted: Crafted) -> Terms:
+        """Return the two terms; the gradient flows through both answers."""
+        (attacked,) = crafted
+        clean = model(batch.images)
         return {
             "clean": cross_entropy(clean, batch.labels).mean(),
             "robust": self.beta * divergence(model(attacked), clean).mean(),

@@ -80,7 +80,7 @@ def train(
     for there in earlier.values():
         train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
     with isolated(device):
-        lineage = Lineage(earlier, whole_set.shape, len(whole_set.classes), device)
+        lineage = Lineage(earlier, whole_set.shape, len(whole_set.classes), device, run.augment)
         return finish(place, whole_set.to(device), lineage, tell)
 
 

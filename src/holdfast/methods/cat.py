@@ -1,0 +1,119 @@
+"""Customized adversarial training (Cheng et al.: "CAT: customized adversarial training for improved robustness", 2020).
+
+Each training image has a radius of its own, which grows while the network holds there. The released repository changed
+its rule several times; here the radius follows the paper: it grows by eta, and shrinks by eta where the attack wins.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from holdfast.attacks import PGD
+from holdfast.data import ImageSet
+from holdfast.errors import require
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, check_linf, predict
+from holdfast.methods.mixed_batch import clip_to_eps
+from holdfast.objectives import is_correct, margin, soft_cross_entropy
+from holdfast.rng import Stream
+from holdfast.threats import Linf, Threat
+from holdfast.types import Batch, Images, Labels, Logits, PerImage, Terms
+
+
+@dataclass(frozen=True)
+class CAT(CraftedMethod):
+    """Images attacked inside a radius of each one's own, with labels that are smoothed as much as that radius is large.
+
+    "ce" is the paper's CAT-CE. "mix" is CAT-MIX: attack and loss also hold a margin, summed over the batch and weighted
+    by each image's radius, as in the released code.
+    """
+
+    threat: Threat = Linf(8 / 255)
+    """The largest radius that an image may have."""
+    steps: int = 10
+    step_size: float = 2 / 255
+    eta: float = 0.005
+    """By how much a radius grows or shrinks at each visit."""
+    smoothing: float = 10.0
+    """The paper's c: a label gives away c times its image's radius."""
+    kappa: float = 10.0
+    """The margin beyond which "mix" asks for no more."""
+    form: Literal["ce", "mix"] = "ce"
+
+    def __post_init__(self) -> None:
+        """Refuse fields out of range."""
+        super().__post_init__()
+        check_linf(self.threat, "CAT")
+        require(self.steps >= 1, f"CAT: steps = {self.steps}, not 1 or more")
+        require(self.step_size > 0, f"CAT: step_size = {self.step_size}, not above 0")
+        require(self.eta >= 0, f"CAT: eta = {self.eta}, not 0 or more")
+        given_away = self.smoothing * self.threat.eps
+        require(0 <= given_away <= 1, f"CAT: smoothing * eps = {given_away}, not from 0 to 1: a label has no more")
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        """Keep the radius of each training image."""
+        return Memory(radius=torch.zeros(len(train_set), device=train_set.device))
+
+    def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
+        """Let the radii grow, attack inside them, and let those shrink where the attack won."""
+        labels, classes = batch.labels, predict(model, batch.images).shape[1]
+        drawn = dirichlet(Stream.of(batch.images, 0, "CAT"), classes)
+        radius = memory.radius[batch.index] + self.eta
+        attacked = self.attacked(model, batch.images, labels, drawn, radius)
+        lost = ~is_correct(predict(model, attacked), labels)
+        radius = grown(radius, lost, self.eta, self.threat.eps)
+        memory.radius[batch.index] = radius
+        return attacked, smoothed(labels, drawn, self.smoothing * radius), radius
+
+    def weigh(self, model: nn.Module, batch: Batch, memory: Memory, crafted: Crafted) -> Terms:
+        """Return the cross-entropy with smoothed labels, and the margin that "mix" asks for."""
+        attacked, weights, radius = crafted
+        logits = model(attacked)
+        terms = {"attacked": soft_cross_entropy(logits, weights).mean()}
+        if self.form == "mix":
+            terms["margin"] = (radius * short_of(logits, batch.labels, self.kappa)).sum()
+        return terms
+
+    def attacked(self, model: nn.Module, images: Images, labels: Labels, drawn: Tensor, radius: PerImage) -> Images:
+        """Take steps from each image, each cut back to its own radius."""
+        weights = smoothed(labels, drawn, self.smoothing * radius.clamp_max(self.threat.eps))
+        count = len(images)
+
+        def worse(logits: Logits, weights: Tensor) -> PerImage:
+            loss = soft_cross_entropy(logits, weights)
+            return loss if self.form == "ce" else loss / count - radius * held(logits, labels, self.kappa)
+
+        step = PGD(self.threat, steps=1, step_size=self.step_size, random_start=False, objective=worse)
+        x = images
+        for _ in range(self.steps):
+            x = clip_to_eps(step(model, images, weights, x), images, radius)
+        return x
+
+
+def dirichlet(stream: Stream, classes: int) -> Tensor:
+    """Return weights of the classes that sum to 1, drawn evenly from all such weights: Dirichlet(1, ..., 1)."""
+    waits = -(1 - stream.split("dirichlet").uniform((classes,))).log() + 1e-12
+    return waits / waits.sum(1, keepdim=True)
+
+
+def smoothed(labels: Labels, drawn: Tensor, share: PerImage) -> Tensor:
+    """Return labels that give a share of each image's own away to the drawn weights."""
+    true = F.one_hot(labels, drawn.shape[1]).to(drawn.dtype)
+    return (1 - share[:, None]) * true + share[:, None] * drawn
+
+
+def grown(radius: PerImage, lost: Tensor, eta: float, largest: float) -> PerImage:
+    """Return the radius, taken back by eta where the image was lost, and no larger than the largest."""
+    return torch.where(lost, radius - eta, radius).clamp(0, largest)
+
+
+def short_of(logits: Logits, labels: Labels, kappa: float) -> PerImage:
+    """Return max(best other - true + kappa, 0): by how much an answer misses a margin of kappa."""
+    return (margin(logits.float(), labels) + kappa).clamp_min(0)
+
+
+def held(logits: Logits, labels: Labels, kappa: float) -> PerImage:
+    """Return max(true - best other + kappa, 0): what an attacker lowers until the image is lost by kappa."""
+    return (kappa - margin(logits.float(), labels)).clamp_min(0)

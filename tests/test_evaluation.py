@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
-from holdfast.attacks import FGSM, PGD, DeepFool, FeatureScattering
+from holdfast.attacks import FGSM, PGD, Attack, DeepFool, FeatureScattering
 from holdfast.devices import exact_products
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
 from holdfast.evaluation import read_outcomes
+from holdfast.objectives import summed_margin
+from holdfast.storage.describe import short_repr
 from holdfast.storage.signed import read_tensors, write_tensors
 
 
@@ -162,8 +164,13 @@ def test_another_attack_seed_network_or_image_is_another_file(small: nn.Module, 
     assert len(list(tmp_path.glob("*.safetensors"))) == 5
 
 
-def test_an_attack_on_a_whole_batch_is_stored_by_its_batch(small: nn.Module, data: ImageSet, tmp_path: Path) -> None:
-    cell, networks = Cell("a", "a", FeatureScattering(Linf(0.1)), 0), {"a": small}
+@pytest.mark.parametrize(
+    "attack", [FeatureScattering(Linf(0.1)), PGD(Linf(0.1), steps=20, objective=summed_margin)], ids=short_repr
+)
+def test_an_attack_on_a_whole_batch_is_stored_by_its_batch(
+    attack: Attack, small: nn.Module, data: ImageSet, tmp_path: Path
+) -> None:
+    cell, networks = Cell("a", "a", attack, 0), {"a": small}
     kept = outcomes(cell, networks, data, tmp_path, batch=30)
     found = outcomes(cell, networks, data, tmp_path, batch=7)
     assert torch.equal(found.logits, outcomes(cell, networks, data, batch=7).logits)

@@ -5,19 +5,24 @@ import math
 import pytest
 import torch
 
-from holdfast.errors import BadValue
+from holdfast.errors import BadValue, ModelFault
 from holdfast.objectives import (
     ClippedMargin,
+    Joint,
     SmoothedCrossEntropy,
     Towards,
     cross_entropy,
+    crosses_zero,
     difference,
     distance,
     divergence,
     dlr,
     euclidean,
+    joins_images,
     margin,
+    summed_margin,
     targeted_dlr,
+    targets_of,
 )
 
 LOGITS = torch.tensor([[3.0, 2.5, 1.0, 0.0, -1.0]])
@@ -124,3 +129,70 @@ def test_objectives_that_go_to_a_class_by_themselves_are_not_turned_round() -> N
 def test_an_objective_is_a_function() -> None:
     with pytest.raises(BadValue, match="'dlr'"):
         Towards("dlr")  # type: ignore[arg-type]
+
+
+HEADS = torch.tensor(
+    [[[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 1.5, 4.0]], [[0.0, 5.0, 4.0], [1.0, 0.0, 0.0], [2.0, 4.0, 0.0]]]
+)
+"""Logits and those of two auxiliary heads, for two images and three classes."""
+
+
+def test_joint_adds_the_mean_over_the_heads() -> None:
+    # Of labels 0 and 1 the margins are -1 and -1; of the heads 3 and 3, and 1 and -2.
+    labels = torch.tensor([0, 1])
+    assert margin(HEADS[:, 0], labels).tolist() == [-1.0, -1.0]
+    assert margin(HEADS[:, 1], labels).tolist() == [3.0, 1.0]
+    assert margin(HEADS[:, 2], labels).tolist() == [3.0, -2.0]
+    assert Joint(margin, 2.0)(HEADS, labels).tolist() == [-1 + 2 * 3, -1 + 2 * -0.5]
+    assert Joint(margin, 0.0)(HEADS, labels).tolist() == [-1.0, -1.0]
+    equal = torch.zeros(2, 4, 10)
+    assert torch.allclose(Joint(cross_entropy, 2.0)(equal, labels), torch.full((2,), 3 * math.log(10)))
+    assert torch.equal(Towards(Joint(margin, 2.0))(HEADS, labels), torch.tensor([-5.0, 2.0]))
+
+
+def test_joint_divergence_compares_head_by_head() -> None:
+    logits = torch.zeros(1, 3, 2)
+    reference = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0], [0.0, math.log(3)]]])
+    one = math.log(2) - (2 * math.log(2) - 0.75 * math.log(3))  # KL of (3/4, 1/4) from (1/2, 1/2)
+    assert near(Joint(divergence, 2.0)(logits, reference), one + 2 * (0 + one) / 2)
+    assert near(Joint(divergence, 2.0)(reference, reference), 0.0)
+
+
+def test_joint_names_what_it_needs() -> None:
+    for shape in ((4, 10), (4, 1, 10), (4, 2, 3, 10)):
+        with pytest.raises(ModelFault, match=r"Joint needs outputs of shape \(images, heads \+ 1, classes\)") as caught:
+            Joint(cross_entropy, 2.0)(torch.zeros(shape), torch.zeros(4, dtype=torch.int64))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(BadValue, match="weight = -1"):
+        Joint(cross_entropy, -1.0)
+
+
+def test_summed_margin_is_the_share_of_a_sum_over_the_batch() -> None:
+    # True logits sum to 2 + 5 = 7, the best others to 1 + 4 = 5.
+    logits, labels = HEADS[:, 0].clone().requires_grad_(), torch.tensor([0, 1])
+    values = summed_margin(logits, labels)
+    assert values.tolist() == [-1.0, -1.0]
+    (slope,) = torch.autograd.grad(values.sum(), logits)
+    assert slope.tolist() == [[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0]]
+    # Once the batch is lost on the whole, nothing moves, not even the image that holds.
+    lost = torch.tensor([[2.0, 1.0, 0.0], [0.0, 5.0, 8.0]], requires_grad=True)
+    values = summed_margin(lost, labels)
+    assert values.tolist() == [0.0, 0.0]
+    assert not torch.autograd.grad(values.sum(), lost)[0].any()
+
+
+def test_joint_of_the_summed_margin() -> None:
+    # The leads of the labels sum to 2 in the logits, and to -4 and -1 in the heads: only the first count.
+    assert Joint(summed_margin, 2.0)(HEADS, torch.tensor([0, 1])).tolist() == [-1.0, -1.0]
+    # Those of labels 1 and 0 sum to -6, and to 3 and -4.5: only the first head counts, twice one half of 1.5 an image.
+    assert Joint(summed_margin, 2.0)(HEADS, torch.tensor([1, 0])).tolist() == [-1.5, -1.5]
+
+
+def test_what_the_new_objectives_are_known_to_be() -> None:
+    assert targets_of(summed_margin) == targets_of(Joint(cross_entropy, 2.0)) == "labels"
+    assert targets_of(Joint(divergence, 2.0)) == "anything"
+    assert targets_of(Towards(Joint(cross_entropy, 2.0))) == "labels"
+    assert not crosses_zero(summed_margin)
+    assert not crosses_zero(Joint(margin, 2.0))
+    assert all(map(joins_images, (summed_margin, Joint(summed_margin, 2.0), Towards(summed_margin))))
+    assert not any(map(joins_images, (margin, Joint(margin, 2.0), None)))

@@ -19,6 +19,7 @@ from holdfast.attacks.watched import ask, check_answer, check_labels
 from holdfast.data import ImageSet
 from holdfast.devices import exact_products
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
+from holdfast.objectives import joins_images
 from holdfast.passes import counting
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.files import once
@@ -148,7 +149,8 @@ def judge(model: Network, images: Images) -> Tensor:
 def name_of_cell(cell: Cell, identities: Mapping[str, str], data: ImageSet, batch: int) -> str:
     """Return a name made of the cell, every pixel, the networks it speaks of, and the batch where it matters."""
     parts = [cell, data.fingerprint, identities[cell.judged], identities[cell.attacked]]
-    return fingerprint([*parts, batch] if cell.attack is not None and cell.attack.joint else parts)
+    joint = cell.attack is not None and (cell.attack.joint or joins_images(getattr(cell.attack, "objective", None)))
+    return fingerprint([*parts, batch] if joint else parts)
 
 
 def _joined(rows: Sequence[Outcomes]) -> Outcomes:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.errors import require
+from holdfast.errors import ModelFault, require
+from holdfast.fields import NonNegative, check_fields
 from holdfast.types import Flags, Labels, Logits, Objective, Outputs, PerImage, Takes
 
 
@@ -85,8 +86,8 @@ def wanted_dlr(logits: Logits, wanted: Labels) -> PerImage:
 def crosses_zero(objective: Objective) -> bool:
     """Say whether an objective is 0 at the boundary and above it on the attacker's side; True of unknown functions."""
     known = objective.objective if isinstance(objective, Towards) else objective
-    plain = known in (cross_entropy, soft_cross_entropy, divergence, distance, euclidean)
-    return not plain and not isinstance(known, SmoothedCrossEntropy | ClippedMargin)
+    plain = known in (cross_entropy, soft_cross_entropy, divergence, distance, euclidean, summed_margin)
+    return not plain and not isinstance(known, SmoothedCrossEntropy | ClippedMargin | Joint)
 
 
 def divergence(logits: Logits, reference: Logits) -> PerImage:
@@ -155,6 +156,62 @@ class SmoothedCrossEntropy:
         return -(1 - self.smoothing) * true - self.smoothing / (classes - 1) * (log_p.sum(1) - true)
 
 
+def summed_margin(logits: Logits, labels: Labels) -> PerImage:
+    """Return each image's share of -max(sum of the true logits less sum of the best others, 0), the sums over a batch.
+
+    The "CW" of CAS (Bai et al., 2021). It is weak, and here to repeat their numbers alone: once the mean margin of the
+    batch is lost, the gradient of every image is zero, also of those that still hold.
+    """
+    lead = -margin(logits.float(), labels).sum()
+    return (-lead.clamp_min(0) / len(logits)).expand(len(logits))
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The objective of the logits, and `weight` times its mean over the auxiliary heads (CAS; Bai et al., 2021).
+
+    For networks that answer (n, heads + 1, k), the logits first, as `models.WithAuxiliary` does. Targets of three
+    dimensions are such answers themselves, as for `Joint(divergence, 2.0)`.
+    """
+
+    objective: Objective
+    weight: NonNegative = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no function, and a weight below 0."""
+        check_fields(self)
+
+    def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
+        """Return the weighted sum.
+
+        Raises:
+            ModelFault: the outputs are not those of a network with auxiliary heads.
+        """
+        fits = outputs.ndim == 3 and outputs.shape[1] >= 2
+        needed = "(images, heads + 1, classes), as of WithAuxiliary(model)"
+        require(fits, f"Joint needs outputs of shape {needed}, not {tuple(outputs.shape)}", ModelFault)
+        answers = outputs.unbind(1)
+        wanted = targets.unbind(1) if targets.ndim == 3 else [targets] * len(answers)
+        main, *heads = (self.objective(one, target) for one, target in zip(answers, wanted, strict=True))
+        return main + self.weight * torch.stack(heads).mean(0)
+
+
+def of_heads(objective: Objective | None) -> bool:
+    """Say whether an objective is on a network that answers with auxiliary logits after its own."""
+    return isinstance(objective.objective if isinstance(objective, Towards) else objective, Joint)
+
+
+def joins_images(objective: Objective | None) -> bool:
+    """Say whether what an objective says of an image depends on the others of its batch."""
+    return _innermost(objective) is summed_margin
+
+
+def _innermost(objective: Objective | None) -> Objective | None:
+    while isinstance(objective, Towards | Joint):
+        objective = objective.objective
+    return objective
+
+
 def of_margin(objective: Objective) -> bool:
     """Say whether an objective is the margin, or the way to a wanted class by it, which planes between classes are."""
     return objective is margin or objective == Towards(margin)
@@ -162,11 +219,10 @@ def of_margin(objective: Objective) -> bool:
 
 def targets_of(objective: Objective | None) -> Takes:
     """Return what an objective compares with; of one that is not from here, anything."""
-    if isinstance(objective, Towards):
-        return targets_of(objective.objective)
+    objective = _innermost(objective)
     if objective in (difference, targeted_dlr):
         return "pairs"
-    known = objective in (cross_entropy, margin, dlr, wanted_dlr) or isinstance(
+    known = objective in (cross_entropy, margin, dlr, wanted_dlr, summed_margin) or isinstance(
         objective, ClippedMargin | SmoothedCrossEntropy
     )
     return "labels" if known else "anything"

@@ -43,7 +43,15 @@ RUN = Run(
     held_out=10,
     select=CW(),
 )
-VALUES = (RUN, DeepFool(), DeepFool(L2(math.inf)), PGD(objective=objectives.Towards(objectives.margin)), Run())
+VALUES = (
+    RUN,
+    DeepFool(),
+    DeepFool(L2(math.inf)),
+    PGD(objective=objectives.Towards(objectives.margin)),
+    PGD(objective=objectives.Joint(objectives.cross_entropy, 2.0)),
+    PGD(objective=objectives.Joint(objectives.summed_margin, 2.0)),
+    Run(),
+)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=short_repr)

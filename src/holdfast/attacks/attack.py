@@ -17,7 +17,7 @@ from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue, ModelFault, require, shown
 from holdfast.fields import check_fields
-from holdfast.objectives import Towards, is_correct, targets_of
+from holdfast.objectives import Towards, is_correct, of_heads, targets_of
 from holdfast.rng import Stream
 from holdfast.storage.behaviour import modules_behind
 from holdfast.threats import L0, L1, L2, Linf, Threat
@@ -79,7 +79,7 @@ class Attack(ABC):
         with at_rest(model), torch.inference_mode(False), torch.enable_grad():
             center, targets = images.detach().clone(), targets.detach().clone()
             start = None if start is None else self.threat.project(start.detach().clone(), center)
-            watched = Watched(model, targets)
+            watched = Watched(model, targets, heads=of_heads(getattr(self, "objective", None)))
             stream = Stream.of(center, getattr(self, "seed", 0), type(self).__name__)
             attacked = self.run(watched, center, targets, start, stream).detach()
             watched.confess(attacked)
@@ -123,6 +123,7 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
     Targets of shape (n, 2) are pairs (true, wanted): any class but the true one will do. A tie is no right answer, so
     the true class is left at a tie, and a wanted one is not reached.
     """
+    outputs = outputs[:, 0] if of_heads(objective) and outputs.ndim == 3 else outputs
     if targets.ndim == 2 and targets.shape[1] == 2 and not targets.is_floating_point():
         return ~is_correct(outputs, targets[:, 0])
     if targets.ndim != 1 or targets.is_floating_point() or outputs.ndim != 2:

@@ -24,8 +24,10 @@ IN_PLACE = "the network changes its images, or its weights, in place: let it wor
 class Watched:
     """The network under attack: what it answers, and the gradients of that, are looked at once in the end."""
 
-    def __init__(self, model: Network, targets: Targets) -> None:
+    def __init__(self, model: Network, targets: Targets, heads: bool = False) -> None:
         self.model = model
+        self.heads = heads
+        """Whether it answers with logits of auxiliary heads too; the objective on them says what shape it needs."""
         whole = targets.dtype == torch.int64 and (targets.ndim == 1 or targets.shape[1:] == (2,))
         self.labels = targets if whole else None
         """Labels, or pairs of them; None where the targets are none."""
@@ -38,7 +40,7 @@ class Watched:
         """Return the network's answer."""
         answer = ask(self.model, images)
         spend(forwards=len(images))
-        check_answer(answer, images, table=self.labels is not None)
+        check_answer(answer, images, table=self.labels is not None and not self.heads)
         if self.peak is None and self.labels is not None:
             check_labels(self.labels, answer)
         # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
@@ -145,8 +147,8 @@ def check_answer(answer: object, images: Images, table: bool) -> None:
 def check_labels(labels: Tensor, logits: Tensor) -> None:
     """Refuse labels, or pairs of them, that a network has no class for."""
     largest = int(labels.max()) if labels.numel() else 0
-    known = f"a label is {largest}, but the network knows classes 0 to {logits.shape[1] - 1}"
-    require(largest < logits.shape[1], known, BadLabels)
+    known = f"a label is {largest}, but the network knows classes 0 to {logits.shape[-1] - 1}"
+    require(largest < logits.shape[-1], known, BadLabels)
 
 
 def _without_gradient(fault: Exception) -> str | None:

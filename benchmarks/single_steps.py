@@ -17,9 +17,9 @@ from holdfast.devices import isolated
 from holdfast.methods import AT, ATDA, NFGSM, FreeAT, GradAlign, Guarded, Memory, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
 from holdfast.training.dependencies import Lineage
-from holdfast.training.loop import one_step
 from holdfast.training.optimizers import SGD
 from holdfast.training.state import State, Updates
+from holdfast.training.step import one_step
 
 SHAPES = {"resnet-18": ((3, 32, 32), 50_000), "lenet": ((1, 28, 28), 60_000)}
 """Shape and number of the images whose memory is counted: CIFAR-10's and MNIST's."""

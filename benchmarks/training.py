@@ -20,9 +20,9 @@ from holdfast.attacks import PGD
 from holdfast.devices import isolated
 from holdfast.methods import AT
 from holdfast.models.memory_format import use_channels_last
-from holdfast.training.loop import one_step
 from holdfast.training.optimizers import SGD
 from holdfast.training.state import State, Updates
+from holdfast.training.step import one_step
 from holdfast.types import Batch
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10

@@ -18,7 +18,7 @@ from holdfast.cli.export import export
 from holdfast.experiments import picture
 from holdfast.methods import Guarded, Memory
 from holdfast.objectives import Towards, cross_entropy, difference, is_correct, margin
-from holdfast.training.loop import measure
+from holdfast.training.epoch import measure
 from holdfast.training.run import Run
 from holdfast.training.state import State
 

@@ -139,7 +139,7 @@ def test_the_root_is_given_or_from_the_environment_or_here(monkeypatch: pytest.M
 def test_a_picture_that_was_written_over_is_read_again(tmp_path: Path) -> None:
     from PIL import Image
 
-    from holdfast.training.loop import loaded
+    from holdfast.data.stamp import loaded
 
     for place in ("train/a", "train/b", "test/a"):
         (tmp_path / place).mkdir(parents=True)

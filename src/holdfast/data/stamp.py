@@ -1,6 +1,22 @@
-"""Whether the files behind a source's name are still those that were read."""
+"""A data set that is read once, as long as the files behind its name are still those that were read."""
 
+from functools import lru_cache
+from pathlib import Path
+
+from holdfast.data.image_set import ImageSet
 from holdfast.data.request import expanded
+from holdfast.data.sources import load
+
+
+def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
+    """Return a data set, the same one again while a table goes through its rows and its files stay as they are."""
+    files = stamp(name)
+    return _loaded(name, split, root, download, limit, files)
+
+
+@lru_cache(maxsize=2)
+def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None, files: int) -> ImageSet:
+    return load(name, split, root, download, limit)
 
 
 def stamp(name: str) -> int:

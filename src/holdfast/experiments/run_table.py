@@ -7,6 +7,7 @@ from holdfast import metrics
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet, data_root
 from holdfast.data.image_set import centered
+from holdfast.data.stamp import loaded
 from holdfast.devices import conditions as measured_on
 from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
@@ -21,7 +22,7 @@ from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
-from holdfast.training.loop import Tell, loaded, silent
+from holdfast.training.loop import Tell, silent
 from holdfast.training.run import Run
 
 

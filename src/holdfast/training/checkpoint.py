@@ -45,8 +45,7 @@ def trained_long(place: RunFolder) -> bool:
 def save(place: RunFolder, state: State) -> None:
     """Write where the run stands; the time that writing takes is not counted as training."""
     state.seconds += time.monotonic() - state.since
-    finite = f"a weight became NaN or infinite by step {state.step}; {last_good(place)}"
-    require(state.finite(), finite, TrainingDiverged)
+    require(state.finite(), f"a weight became NaN or infinite by step {state.step}", TrainingDiverged)
     write_state(place.path / "last.pt", {"run": place.fingerprint} | state.to_dict())
     write_lines(place, state)
     state.since = time.monotonic()

@@ -96,10 +96,10 @@ class Run(Origin):
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:
     """Return the run's network as it begins, from public weights if `pretrained`."""
-    options = {"pretrained": True} if pretrained else {}
+    seen, options = seen_shape(run, shape), {"pretrained": True} if pretrained else {}
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), number(run.seed, "weights"))
-        return models.build(run.model, seen_shape(run, shape), classes, **options)
+        return models.build(run.model, seen, classes, **options)
 
 
 def seen_shape(run: Run, shape: tuple[int, int, int]) -> tuple[int, int, int]:

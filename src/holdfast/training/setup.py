@@ -7,8 +7,9 @@ from holdfast.devices import reseed
 from holdfast.errors import require
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
-from holdfast.training.dependencies import Lineage, take_place, take_weights
+from holdfast.training.dependencies import Lineage
 from holdfast.training.run import Run, build, seen_shape
+from holdfast.training.start import take_place, take_weights
 from holdfast.training.state import State
 
 

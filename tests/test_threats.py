@@ -197,3 +197,9 @@ def test_the_l0_corner_is_the_highest_of_all_points_that_change_so_few_values() 
     pairs = torch.stack([walls[:, i] + walls[:, j] for i, j in combinations(range(6), 2)]).amax(0)
     torch.testing.assert_close(height, pairs)
     assert torch.equal(L0(2).corner(torch.zeros_like(center), center), center)
+
+
+def test_so_many_steps_go_a_share_of_the_radius_but_each_whole_in_l0() -> None:
+    assert L2(0.8).step() == 0.8
+    assert Linf(0.1).step(2.5, 10) == 2.5 * 0.1 / 10
+    assert L0(6).step(2.5, 10) == L0(6).step() == 1.0

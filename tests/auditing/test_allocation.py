@@ -9,7 +9,7 @@ from torch import Tensor
 from holdfast import Linf
 from holdfast.attacks import Attack
 from holdfast.attacks.watched import Watched
-from holdfast.auditing.allocation import PROBED, Allocation, further
+from holdfast.auditing.allocation import PROBED, Allocation, Outlook, further
 from holdfast.auditing.engine import Begun, Move, Subject, go_on, untold
 from holdfast.auditing.ledger import FEWEST, Ledger, Turn, bands_of
 from holdfast.rng import Stream
@@ -87,7 +87,7 @@ def test_of_two_attacks_that_break_the_same_the_cheaper_one_does_it() -> None:
 def test_it_ends_before_useless_attacks_have_seen_every_image() -> None:
     begun = ended({name: Move(Breaks(), first="few") for name in "abcdef"})
     assert not begun.progress.ledger.shown[1:].all()
-    assert further(begun.moves, begun.progress) < 1
+    assert further(Outlook.of(begun.moves, begun.progress), float(begun.progress.passes.sum())) < 1
 
 
 def test_a_sweep_ranks_and_says_nothing_of_the_other_attacks() -> None:

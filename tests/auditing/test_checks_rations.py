@@ -10,7 +10,7 @@ from torch import nn
 
 from holdfast import Linf, Threat, audit
 from holdfast.attacks import APGD, Square
-from holdfast.auditing import checks, engine, entry, schedule
+from holdfast.auditing import checks, engine, entry, schedule_norms
 from holdfast.auditing.checks import checks_of_attacks, checks_of_network, record_checks, steps_after
 from holdfast.auditing.checks_rations import SHARE, STEPS, Ration, step_for
 from holdfast.auditing.checks_registry import AFTER, BEFORE
@@ -130,8 +130,8 @@ def test_an_audit_that_was_stopped_says_what_its_checks_cost_before(
     plain: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped after its checks sent it on; what these had cost, and how many images they saw, stays."""
-    monkeypatch.setattr(schedule, "published", lambda threat: {"trusted": APGD(threat, steps=5)})
-    monkeypatch.setattr(schedule, "COSTS", {"trusted": 10.0})
+    monkeypatch.setattr(schedule_norms, "published", lambda threat: {"trusted": APGD(threat, steps=5)})
+    monkeypatch.setattr(schedule_norms, "COSTS", {"trusted": 10.0})
     monkeypatch.setattr(entry, "misled", lambda checks: True)
     monkeypatch.setattr(engine, "SAVE_EVERY", 0.0)
 

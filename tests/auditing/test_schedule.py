@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from scipy.optimize import linprog
 import holdfast as hf
 from holdfast import L0, L1, L2, Linf, Threat
 from holdfast.attacks import FGSM, PDPGD, SigmaZero
-from holdfast.auditing import entry, schedule
+from holdfast.auditing import entry, schedule_norms
 from holdfast.auditing.checks import misled
 from holdfast.auditing.engine import Move
 from holdfast.auditing.findings import Check
@@ -96,8 +97,8 @@ def test_a_check_that_says_the_attacks_failed_sends_standard_through_all_of_auto
     images, labels = test.take(torch.arange(4)), test.labels[:4]
     chosen = {"quick": Move(FGSM(Linf(0.001)), first="all"), "never": Move(FGSM(Linf(0.001)), passes=math.inf)}
     monkeypatch.setattr(entry, "moves_of", lambda *_: {**chosen, "trusted": Move(FGSM(Linf(0.001)), passes=1e9)})
-    monkeypatch.setattr(schedule, "published", lambda threat: {"trusted": FGSM(threat)})
-    monkeypatch.setattr(schedule, "COSTS", {"trusted": 1e9})
+    monkeypatch.setattr(schedule_norms, "published", lambda threat: {"trusted": FGSM(threat)})
+    monkeypatch.setattr(schedule_norms, "COSTS", {"trusted": 1e9})
     monkeypatch.setattr(entry, "checks_of_attacks", lambda *_: ())
     for effort, failed, made in (
         ("standard", False, []),
@@ -113,3 +114,13 @@ def test_doubts_about_the_attacks_are_those_that_send_on() -> None:
     raised = Check("raised", 1.0, 0.0, "so", "budget not converged")
     assert misled((raised,))
     assert not misled((replace(raised, name="too few images"), replace(raised, state="passed")))
+
+
+def test_a_norm_that_no_schedule_is_written_for_is_refused() -> None:
+    half: Any = type("Half", (Threat,), {"eps": 1.0})  # a norm of somebody else
+    half.__abstractmethods__ = frozenset()
+    threat = half()
+    with pytest.raises(BadValue, match="an audit is defined for Linf, L2, L1, L0, not"):
+        moves_of("standard", threat)
+    with pytest.raises(BadValue, match="AutoAttack is not defined in Half"):
+        moves_of("autoattack", threat)

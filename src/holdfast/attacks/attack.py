@@ -7,8 +7,8 @@ comes in, puts the network at rest, opens the random streams, and checks what go
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Attack(ABC):
     @property
     def takes(self) -> Takes:
         """Return what the targets are: what the objective compares with, unless only labels have a meaning."""
-        return "labels" if self.labelled else targets_of(getattr(self, "objective", None))
+        return "labels" if self.labelled else targets_of(objective_of(self))
 
     @abstractmethod
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
@@ -79,8 +79,8 @@ class Attack(ABC):
         with at_rest(model), torch.inference_mode(False), torch.enable_grad():
             center, targets = images.detach().clone(), targets.detach().clone()
             start = None if start is None else self.threat.project(start.detach().clone(), center)
-            watched = Watched(model, targets, heads=of_heads(getattr(self, "objective", None)))
-            stream = Stream.of(center, getattr(self, "seed", 0), type(self).__name__)
+            watched = Watched(model, targets, heads=of_heads(objective_of(self)))
+            stream = Stream.of(center, self.seed if isinstance(self, HasSeed) else 0, type(self).__name__)
             attacked = self.run(watched, center, targets, start, stream).detach()
             watched.confess(attacked)
             self.verify(attacked, center)
@@ -93,6 +93,29 @@ class Attack(ABC):
         outside = (attacked < 0) | (attacked > 1) | attacked.isnan()
         if bool((far | outside.flatten(1).any(1)).any()):
             raise ModelFault(f"{self} left its ball; this is a fault of the attack, please report it")
+
+
+@runtime_checkable
+class HasObjective(Protocol):
+    """An attack that makes a number an image as large as it can."""
+
+    @property
+    def objective(self) -> Objective:
+        """Return what is climbed."""
+
+
+@runtime_checkable
+class HasSeed(Protocol):
+    """An attack that draws random numbers."""
+
+    @property
+    def seed(self) -> int:
+        """Return the seed that they are drawn from."""
+
+
+def objective_of(attack: Attack) -> Objective | None:
+    """Return what an attack climbs; None where it has no objective."""
+    return attack.objective if isinstance(attack, HasObjective) else None
 
 
 @contextmanager
@@ -134,28 +157,24 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
 
 def with_seed(attack: Attack, seed: int) -> Attack:
     """Return the attack drawing from another seed; the attack itself where it draws nothing."""
-    own = getattr(attack, "seed", 0)
+    if not isinstance(attack, HasSeed):
+        return attack
+    own = attack.seed
     require(own in (0, seed), f"the attack has seed {own} and the cell {seed}: give the seed to the cell alone")
-    changes: dict[str, Any] = {"seed": seed} if any(field.name == "seed" for field in fields(attack)) else {}
+    changes: dict[str, Any] = {"seed": seed}
     return replace(attack, **changes)
 
 
 def full_step(threat: Threat) -> float:
-    """Return eps as the size of a step; an unbounded threat has none.
-
-    In L0 eps is a count, and a step of full size takes a value from one wall of the box to the other.
-    """
+    """Return the size of a step through the ball; an unbounded threat has none."""
     require(threat.eps < float("inf"), f"{threat} has no end, so a step of full size has none: give a finite eps")
-    return 1.0 if isinstance(threat, L0) else threat.eps
+    return threat.step()
 
 
 def default_step(step_size: float | None, threat: Threat, steps: int, share: float = 2.5) -> float:
-    """Return the step size; where none is given, share * eps / steps, by Madry's rule with a share of 2.5.
-
-    In L0 it is a step of full size, however many there are: smaller ones never let go of the values chosen first.
-    """
+    """Return the step size; where none is given, share * eps / steps, by Madry's rule with a share of 2.5."""
     if step_size is not None:
         return step_size
     if threat.eps == float("inf"):
         raise BadValue("an unbounded threat has no default step size: give step_size")
-    return full_step(threat) if isinstance(threat, L0) else share * threat.eps / steps
+    return threat.step(share, steps)

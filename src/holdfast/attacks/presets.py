@@ -4,7 +4,7 @@ from holdfast.attacks.attack import full_step
 from holdfast.attacks.bim import BIM
 from holdfast.attacks.pgd import PGD
 from holdfast.errors import require
-from holdfast.threats import L0, Threat
+from holdfast.threats import Threat
 
 
 def bim(threat: Threat, n1: float, n2: int) -> BIM:
@@ -28,4 +28,5 @@ def fast(threat: Threat, reach: float = 1.25) -> PGD:
 
 def _step(threat: Threat, n1: float) -> float:
     require(n1 > 0, f"n1 = {n1}: the ball is filled by more than 0 steps")
-    return full_step(threat) / (1 if isinstance(threat, L0) else n1)
+    full_step(threat)  # refuses a ball without an end
+    return threat.step(steps=n1)

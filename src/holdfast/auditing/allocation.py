@@ -65,7 +65,8 @@ class Allocation:
         if first is not None:
             return first
         total, spent = len(progress.broken_by), float(progress.passes.sum())
-        return None if self.ends(further(moves, progress), spent, total) else best_turn(moves, progress)
+        outlook = Outlook.of(moves, progress)
+        return None if self.ends(further(outlook, spent), spent, total) else best_turn(outlook, progress)
 
 
 def first_try(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
@@ -148,13 +149,13 @@ def rates(ledger: Ledger, kinds: Sequence[str], cost: Tensor, first: Tensor) -> 
     return (ledger.hits + DRAWN * of_kind) / (ledger.tries + DRAWN)
 
 
-def best_turn(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+def best_turn(outlook: Outlook, progress: Progress) -> Turn | None:
     """Return the turn that is expected to break most a pass; None where every move has seen every standing image.
 
     A turn takes all of the nearer bands too that the move has not seen, and is of no less than a few images, where
     there are so many.
     """
-    outlook, ranked, total = Outlook.of(moves, progress), progress.ranked(), len(progress.broken_by)
+    ranked, total = progress.ranked(), len(progress.broken_by)
     gained, many = (outlook.rates * outlook.left).cumsum(1), outlook.left.cumsum(1)
     enough = (many >= FEWEST) | ((many > 0) & (many == many[:, -1:]))
     yields = torch.where(enough, gained / (outlook.cost[:, None] * many.clamp_min(1)), -1.0)
@@ -167,12 +168,11 @@ def best_turn(moves: Mapping[str, Move], progress: Progress) -> Turn | None:
     return Turn(number, ranked[chosen.to(ranked.device)], bands[chosen])
 
 
-def further(moves: Mapping[str, Move], progress: Progress) -> float:
-    """Return how many images as many passes again are expected to break.
+def further(outlook: Outlook, budget: float) -> float:
+    """Return how many images so many more passes are expected to break.
 
     In each band one move is counted, the one that breaks most there: what two of them break is much the same.
     """
-    outlook, budget = Outlook.of(moves, progress), float(progress.passes.sum())
     gains, needs = outlook.rates * outlook.left, (outlook.cost[:, None] * outlook.left).nan_to_num(1.0)
     number = (gains * (budget / needs.clamp_min(1)).clamp_max(1)).argmax(0)
     gains, needs = gains[number, torch.arange(BANDS)], needs[number, torch.arange(BANDS)]

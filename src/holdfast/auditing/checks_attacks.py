@@ -18,7 +18,7 @@ from holdfast.auditing.findings import Finding, above, finding, not_applicable
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, is_correct, margin
 from holdfast.passes import spend
-from holdfast.threats import L0, Sparse, Threat
+from holdfast.threats import Sparse, Threat
 from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, PerImage, Rows
 
 
@@ -79,9 +79,8 @@ def standing(subject: Subject, *attacks: Attack) -> Rows:
 
 def climb(threat: Threat, steps: int, objective: Objective = cross_entropy) -> Attack:
     """Return a climb of so many steps: APGD, and in L0, where it is not defined, steps towards the best corners."""
-    if isinstance(threat, L0):
-        return ODI(threat, steps=steps, objective=objective)
-    return APGD(threat, steps=steps, objective=objective)
+    kind = APGD if isinstance(threat, APGD.threats) else ODI
+    return kind(threat, steps=steps, objective=objective)
 
 
 ONE_STEP = 0.005

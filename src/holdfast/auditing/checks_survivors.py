@@ -75,9 +75,9 @@ def random_search_wins(subject: Subject, threat: Threat, found: Progress, search
 
 def random_search(threat: Threat) -> Attack:
     """Return a random search of `QUERIES` queries: squares, and in L0, where these are too large, pixels."""
-    if isinstance(threat, L0):
-        return OnePixel(threat, generations=3, population=QUERIES // 4)
-    return Square(threat, queries=QUERIES)
+    if isinstance(threat, Square.threats):
+        return Square(threat, queries=QUERIES)
+    return OnePixel(threat, generations=3, population=QUERIES // 4)
 
 
 def evenly(rows: Rows, count: int) -> Index:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.inputs import auditable
-from holdfast.auditing.allocation import further
+from holdfast.auditing.allocation import Outlook, further
 from holdfast.auditing.autoattack import adversarial
 from holdfast.auditing.checks import checks_of_attacks, checks_of_network, misled, record_checks
 from holdfast.auditing.checks_registry import OF_COPY
@@ -113,7 +113,7 @@ def report_of(
         labels_fingerprint=names[0],
         images_fingerprint=names[1],
         precision=precision,
-        further=None if effort == "autoattack" else further(begun.moves, found),
+        further=None if effort == "autoattack" else further(Outlook.of(begun.moves, found), float(found.passes.sum())),
     )
 
 

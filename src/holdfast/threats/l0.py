@@ -75,6 +75,13 @@ class L0(Sparse):
         """Return the number of values."""
         return float(math.prod(images.shape[1:]))
 
+    def step(self, share: float = 1.0, steps: float = 1) -> float:
+        """Return 1, which takes a value from one wall of the box to the other.
+
+        Smaller steps, however many there are, never let go of the values chosen first.
+        """
+        return 1.0
+
     def furthest(self, images: Images) -> PerImage:
         """Return the number of values: those at one half are in no corner, but may change."""
         return torch.full_like(images[:, 0, 0, 0], math.prod(images.shape[1:]))

@@ -96,6 +96,10 @@ class Threat(ABC):
     def diameter(self, images: Images) -> float:
         """Return the radius at which every image of this shape is in the ball of every other."""
 
+    def step(self, share: float = 1.0, steps: float = 1) -> float:
+        """Return the size of each of so many steps that together go this share of the radius."""
+        return share * self.eps / steps
+
     def furthest(self, images: Images) -> PerImage:
         """Return the distance to the corner of the box that is furthest from each image."""
         return self.distance((images < 0.5).float(), images)

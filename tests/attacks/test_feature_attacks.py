@@ -155,6 +155,25 @@ def test_transport_equals_sinkhorn_number_by_number() -> None:
     assert max(iterations) > 2  # else the loop would be untested
 
 
+@pytest.mark.parametrize(
+    ("C", "plan", "price"),
+    [
+        ([[0.3, 0.9], [0.8, 0.2]], [[0.499999, 0.0], [0.0, 0.499999]], 0.2499995),
+        ([[0.5, 0.52], [0.51, 0.5]], [[0.3927474, 0.0771012], [0.1072517, 0.4228977]], 0.5026135),
+    ],
+)
+def test_transport_is_the_one_worked_out_by_hand(C: list[list[float]], plan: list[list[float]], price: float) -> None:
+    found, costs = transport(torch.tensor(C, dtype=torch.float64)), torch.tensor(C, dtype=torch.float64)
+    assert torch.allclose(found, torch.tensor(plan, dtype=torch.float64), atol=1e-6)
+    assert float((found * costs).sum()) == pytest.approx(price, abs=1e-6)
+
+
+def test_costs_are_the_cosines_worked_out_by_hand() -> None:
+    C = cost(torch.tensor([[1.0, 0, 0], [0, 1, 0]]), torch.tensor([[0.9, 0.1, 0], [0.2, 0.7, 0.1]]))
+    assert torch.allclose(C, torch.tensor([[0.0061163, 0.7278345], [0.8895685, 0.0474207]]), atol=1e-6)
+    assert float((transport(C) * C).sum()) == pytest.approx(0.0267684, abs=1e-6)
+
+
 def test_the_gradient_goes_through_the_iterations() -> None:
     C = cost(torch.randn(6, 4), torch.randn(6, 4)).double().requires_grad_()
     whole, detached = (torch.autograd.grad((plan * C).sum(), C)[0] for plan in (transport(C), transport(C).detach()))
@@ -205,3 +224,15 @@ def test_feature_scattering_raises_the_cost_of_transport(small: nn.Module, image
         C = cost(small(images), small(x)).detach()
         costs.append(float((transport(C) * C).sum()))
     assert costs[1] > 2 * costs[0]
+
+
+def test_more_steps_of_feature_scattering_go_further(small: nn.Module, images: Tensor) -> None:
+    small.eval()
+    costs = []
+    for steps in (1, 2, 4):
+        attacked = FeatureScattering(Linf(0.1), steps=steps, step_size=0.05)(small, images, no_labels(12))
+        C = cost(small(images), small(attacked)).detach()
+        costs.append(float((transport(C) * C).sum()))
+    assert costs[0] < costs[1] < costs[2]
+    full = FeatureScattering(Linf(0.1), steps=1, step_size=0.1)(small, images, no_labels(12))
+    assert torch.equal(full, FeatureScattering(Linf(0.1))(small, images, no_labels(12)))

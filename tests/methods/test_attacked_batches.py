@@ -10,15 +10,31 @@ from torch import nn
 from holdfast import Linf, models
 from holdfast.attacks import PGD
 from holdfast.data import CropFlip, ImageSet, made_up_images
-from holdfast.errors import BadLabels, BadValue
-from holdfast.methods import ALP, AT, AWP, CAT, MART, SML, Bilateral, CraftedMethod, LossMethod, Memory, Pool
+from holdfast.errors import BadLabels, BadValue, UsageError
+from holdfast.methods import (
+    ALP,
+    AT,
+    AWP,
+    CAS,
+    CAT,
+    MART,
+    SML,
+    TRADES,
+    Bilateral,
+    CraftedMethod,
+    LossMethod,
+    Memory,
+    Pool,
+)
 from holdfast.methods.awp import moved
 from holdfast.methods.bilateral import attacked_labels, most_confusing, random_other
 from holdfast.methods.cat import dirichlet, grown, held, short_of, smoothed
 from holdfast.methods.mart import boost, weighted_divergence
 from holdfast.methods.sml import nearest_other
-from holdfast.objectives import SmoothedCrossEntropy, cross_entropy, soft_cross_entropy
+from holdfast.models import WithAuxiliary
+from holdfast.objectives import SmoothedCrossEntropy, cross_entropy, divergence, soft_cross_entropy
 from holdfast.rng import Stream, fresh
+from holdfast.training.dependencies import Lineage
 from holdfast.training.state import Updates
 from holdfast.types import Batch
 from tests.conftest import AsLogits, Given, as_images
@@ -238,3 +254,34 @@ def test_sml_asks_for_one_positive_at_least() -> None:
     with pytest.raises(BadValue, match="positives"):
         SML(positives=())
     assert replace(SML(), positives=("class",)).positives == ("class",)
+
+
+@pytest.mark.parametrize("form", ["AT", "TRADES", "MART"])
+def test_cas_without_weight_on_its_heads_is_the_form_itself(form: str) -> None:
+    torch.manual_seed(3)
+    model = models.build("wrn-10-1-cas", (1, 8, 8), 10).eval()
+    step = PGD(Linf(0.1), steps=2, step_size=0.05)
+    cas = CAS(form, step, weight=0.0, beta=6.0)  # type: ignore[arg-type]
+    plain = {"AT": AT(step), "TRADES": TRADES(replace(step, objective=divergence)), "MART": MART(step)}[form]
+    batch, memory = a_batch(8), Memory()
+    crafted = plain.craft(model, batch, memory)
+    found, wanted = (method.weigh(model, batch, memory, crafted) for method in (cas, plain))
+    assert {name: float(term.detach()) for name, term in found.items()} == pytest.approx(
+        {name: float(term.detach()) for name, term in wanted.items()}, abs=1e-6
+    )
+
+
+def test_cas_adds_the_mean_over_its_heads() -> None:
+    model = models.build("wrn-10-1-cas", (1, 8, 8), 10).eval()
+    batch, cas = a_batch(8), CAS("AT", weight=2.0)
+    with torch.no_grad():
+        main, *heads = WithAuxiliary(model)(batch.images).unbind(1)
+        found = cas.weigh(model, batch, Memory(), (batch.images,))["attacked"]
+    losses = [cross_entropy(answer, batch.labels).mean() for answer in (main, *heads)]
+    assert math.isclose(float(found), float(losses[0] + 2 * torch.stack(losses[1:]).mean()), abs_tol=1e-5)
+
+
+def test_cas_refuses_a_network_without_heads() -> None:
+    data = made_up_images((1, 8, 8), "train")
+    with pytest.raises(UsageError, match="auxiliary"):
+        CAS().remember(models.build("digits-net", (1, 8, 8), 10), data, Lineage({}, (1, 8, 8), 10, torch.device("cpu")))

@@ -25,6 +25,12 @@ KINDS = published(methods, Method, ("CraftedMethod", "LossMethod", "Method"))
 BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triangle(), data="made-up:1x8x8")
 """Five batches an epoch, the last of them smaller."""
 
+
+def of(kind: type[Method]) -> Run:
+    """Return a short run of the method."""
+    return replace(BASE, method=kind(), model=kind.example_network)
+
+
 KILLED = (AT, FreeAT, Kurakin, SIMAdv)
 """Methods of four ways to keep state; that the system kills a run of the others is tried among the slow tests."""
 
@@ -33,7 +39,7 @@ EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 @EACH
 def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
-    model = train(replace(BASE, method=kind()), tmp_path)
+    model = train(of(kind), tmp_path)
     told = [json.loads(line) for line in lines(tmp_path)]
     assert [line["epoch"] for line in told] == [1, 2, 3]
     terms = [{name: value for name, value in line.items() if name not in ("epoch", "step")} for line in told]
@@ -50,7 +56,7 @@ def test_trains_finite_named_terms(kind: type[Method], tmp_path: Path) -> None:
 def test_stopped_at_any_step_and_resumed_is_bit_identical(
     kind: type[Method], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_and_resume(replace(BASE, method=kind()), at, tmp_path, monkeypatch)
+    stop_and_resume(of(kind), at, tmp_path, monkeypatch)
 
 
 @EACH
@@ -59,7 +65,13 @@ def test_the_state_between_saves_does_not_matter(
     kind: type[Method], shape: tuple[int, int, int], tmp_path: Path
 ) -> None:
     channels, rows, columns = shape
-    run = replace(BASE, method=kind(), augment=CropFlip(pad=2), data=f"made-up:{channels}x{rows}x{columns}")
+    run = replace(
+        BASE,
+        method=kind(),
+        model=kind.example_network,
+        augment=CropFlip(pad=2),
+        data=f"made-up:{channels}x{rows}x{columns}",
+    )
     train(run, tmp_path / "straight")
 
     def cut(done: int, total: int, words: str) -> None:
@@ -73,7 +85,7 @@ def test_the_state_between_saves_does_not_matter(
 
 
 def killed_and_resumed(kind: type[Method], tmp_path: Path) -> None:
-    run = replace(BASE, method=kind(), epochs=6)
+    run = replace(of(kind), epochs=6)
     train(run, tmp_path / "straight")
     folder = tmp_path / "killed"
     shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +109,7 @@ def test_any_killed_by_the_system_and_resumed_is_bit_identical(kind: type[Method
 @EACH
 def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) -> None:
     for seed in (0, 1):
-        train(replace(BASE, method=kind(), epochs=1, seed=seed), tmp_path / str(seed))
+        train(replace(of(kind), epochs=1, seed=seed), tmp_path / str(seed))
     first, second = weights(tmp_path / "0"), weights(tmp_path / "1")
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
@@ -105,7 +117,7 @@ def test_another_seed_gives_other_weights(kind: type[Method], tmp_path: Path) ->
 @EACH
 def test_leaves_the_global_random_state_alone(kind: type[Method], tmp_path: Path) -> None:
     state = torch.random.get_rng_state()
-    train(replace(BASE, method=kind(), epochs=1), tmp_path)
+    train(replace(of(kind), epochs=1), tmp_path)
     assert torch.equal(state, torch.random.get_rng_state())
 
 

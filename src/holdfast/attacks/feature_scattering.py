@@ -13,7 +13,9 @@ from torch import Tensor
 
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
+from holdfast.fields import Count, NonNegative
 from holdfast.rng import Stream
+from holdfast.storage.describe import later
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Outputs, Targets
 
@@ -29,27 +31,35 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class FeatureScattering(Attack):
-    """One full step from a random start that raises the cost of transport from the clean batch to the attacked one.
+    """Steps from a random start that raise the cost of transport from the clean batch to the attacked one.
 
-    It needs no labels, so targets are not looked at; but what an image becomes depends on its batch.
+    The paper takes one full step. Targets are not looked at, as no labels are needed; but what an image becomes depends
+    on its batch.
     """
 
     joint: ClassVar[bool] = True
 
     threat: Threat = Linf()
     seed: int = 0
+    steps: Count = later(1)
+    step_size: NonNegative | None = later(None)
+    """A full step, eps, where none is given."""
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
-        """Take the step; the clean logits are constants."""
+        """Take the steps; the clean logits are constants."""
         model.labels = None  # features have no classes that a label could lie beyond
         with torch.no_grad():
             clean = model(images)
-        x = (self.threat.random_start(images, stream) if start is None else start).detach().requires_grad_()
-        found = model(x)
-        with torch.autocast(images.device.type, enabled=False):  # costs are compared at the scale of LAMBDA = 0.01
-            C = cost(clean, found)
-            gradient = model.gradient((transport(C) * C).sum(1), x)
-        return self.threat.project(x.detach() + full_step(self.threat) * self.threat.ascent(gradient, x), images)
+        step_size = full_step(self.threat) if self.step_size is None else self.step_size
+        x = self.threat.random_start(images, stream) if start is None else start
+        for _ in range(self.steps):
+            x = x.detach().requires_grad_()
+            found = model(x)
+            with torch.autocast(images.device.type, enabled=False):  # costs are compared at the scale of LAMBDA = 0.01
+                C = cost(clean, found)
+                gradient = model.gradient((transport(C) * C).sum(1), x)
+            x = self.threat.project(x.detach() + step_size * self.threat.ascent(gradient, x), images)
+        return x
 
 
 def cost(clean: Outputs, found: Outputs) -> Tensor:

@@ -78,23 +78,3 @@ def against(attack: attacks.Attack, norm: type[Threat]) -> attacks.Attack:
         scaled = usual.step_size is not None and usual.threat.eps < math.inf
         changes["step_size"] = usual.step_size * threat.eps / usual.threat.eps if scaled else usual.step_size
     return replace(attack, **changes)
-
-
-def with_others(run: Run, others: Sequence[Run]) -> Run:
-    """Return the run with a method that uses other runs: their networks, or images saved from them.
-
-    Raises:
-        UsageError: its method uses none.
-    """
-    if not others:
-        return run
-    method = run.method
-    if isinstance(method, methods.EAT):
-        return replace(run, method=replace(method, sources=tuple(others)))
-    if isinstance(method, methods.Kurakin | methods.UnifiedEmbedding):
-        # Saved up to the largest eps that the method itself attacks with.
-        sizes = [adversary.threat.eps for adversary in method.adversaries if isinstance(adversary, attacks.Attack)]
-        largest = math.ceil(255 * max(sizes, default=16 / 255) - 1e-6)
-        saved = tuple(methods.SavedImages(other, largest) for other in others)
-        return replace(run, method=replace(method, adversaries=(*method.adversaries, *saved)))
-    raise UsageError(f"{type(method).__name__} uses no other runs; EAT, Kurakin and UnifiedEmbedding do")

@@ -57,7 +57,7 @@ class RunParts:
     augment: Annotated[str | None, choice("augment")] = None
     """How the training images are varied; not at all where none is given."""
     guards: Annotated[str | None, choice("guards")] = None
-    """The method that Guarded trains by."""
+    """The method that Guarded or AWP trains by."""
 
 
 @dataclass(frozen=True)

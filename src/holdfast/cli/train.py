@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from holdfast.cli.compose import chosen_run, with_others, with_parts
+from holdfast.cli.compose import chosen_run, with_parts
 from holdfast.cli.config import run_in_config, with_config
 from holdfast.cli.parse import Flat, first_word, leading, parse
 from holdfast.cli.parts import METHODS, RunParts, named_parts, refuse_unnamed
@@ -47,8 +47,8 @@ class Train:
     takes: Literal["weights", "optimizer", "position"] = "weights"
     """What is taken over from it: with its weights what its optimizer keeps, with both its place in the schedule."""
     others: tuple[Path, ...] = ()
-    """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, Kurakin and
-    UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
+    """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, AGKDBML learns from one of
+    them, Kurakin and UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
     seeds: tuple[int, ...] = ()
     """Train once with each of these seeds, into FOLDER-seed-N, and print the accuracy on the test images, its mean and
     its standard deviation."""
@@ -97,7 +97,8 @@ class Train:
 
     def whole(self) -> Run:
         """Return the run with those that it names."""
-        run = with_others(self.run, [read_run(other) for other in self.others])
+        others = tuple(read_run(other) for other in self.others)
+        run = replace(self.run, method=self.run.method.using(others)) if others else self.run
         return run if self.begin is None else replace(run, start=Start(read_run(self.begin), self.takes))
 
 

@@ -7,6 +7,7 @@ from holdfast.methods.atda import ATDA
 from holdfast.methods.awp import AWP
 from holdfast.methods.bank import SavedImages
 from holdfast.methods.bilateral import Bilateral
+from holdfast.methods.cas import CAS
 from holdfast.methods.cat import CAT
 from holdfast.methods.cl import CL
 from holdfast.methods.eat import EAT
@@ -32,6 +33,7 @@ __all__ = [
     "AT",
     "ATDA",
     "AWP",
+    "CAS",
     "CAT",
     "CL",
     "EAT",

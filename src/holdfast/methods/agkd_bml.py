@@ -8,14 +8,15 @@ was attacked back.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.data import ImageSet
-from holdfast.errors import require
+from holdfast.errors import UsageError, require
+from holdfast.fields import Interval, NonNegative
 from holdfast.methods.attention import cam_average, channel_mean, channel_sum, grad_cam, min_max
 from holdfast.methods.bilateral import most_confusing
 from holdfast.methods.mart import boost, weighted_divergence
@@ -46,37 +47,34 @@ class AGKDBML(CraftedMethod):
     """The run whose network says where to look; where none is given, the network as this run begins."""
     attack: Attack = PGD(Linf(8 / 255), steps=2, step_size=4 / 255, objective=Towards(cross_entropy))
     """Towards a class, for both directions; the paper does not print the size of its two steps."""
-    smoothing: float = 0.5
+    smoothing: Annotated[float, Interval(0, 1, "[)")] = 0.5
     """What a label gives away to the other classes in equal parts."""
-    attention_weight: float = 1.0
+    attention_weight: NonNegative = 1.0
     attention: Attention = "sum"
     """Over the channels (of no class), or of a class: Grad-CAM of the true or of the false one, or the mean of all."""
     stretched: bool = True
     """Each map goes from 0 to 1 by its lowest and highest value, as released; the paper does not speak of it."""
     layer: str = "features"
     """The layer whose output the attention is of."""
-    metric_weight: float = 2.0
+    metric_weight: NonNegative = 2.0
     """The paper's lambda_1."""
-    margin: float = 0.03
-    norm_weight: float = 0.001
+    margin: NonNegative = 0.03
+    norm_weight: NonNegative = 0.001
     """The paper's lambda_2."""
     norm_inside: bool = True
     """The size of the embeddings counts lambda_1 lambda_2, as released; else lambda_2, as in equation 7."""
     norm_form: NormForm = "mean square"
     embedding: str = "penultimate"
-    mart: float = 0.0
+    mart: NonNegative = 0.0
     """The weight of MART's divergence, together with its boosting term; 6 for seven and ten steps, 0 without MART."""
     passes: Literal[1, 3] = 1
     """Attacked, clean and attacked-back images pass at once, or each by themselves: what batch norm sees."""
 
     def __post_init__(self) -> None:
-        """Refuse an attack that does not go to a class, and weights below nothing."""
+        """Refuse an attack that does not go to a class."""
         super().__post_init__()
         wanted = f"AGKDBML: the attack goes towards a class: give it objective=Towards(...), not {self.attack}"
         require(isinstance(getattr(self.attack, "objective", None), Towards), wanted)
-        require(0 <= self.smoothing < 1, f"AGKDBML: smoothing = {self.smoothing}, not from 0 to below 1")
-        for name in ("attention_weight", "metric_weight", "margin", "norm_weight", "mart"):
-            require(getattr(self, name) >= 0, f"AGKDBML: {name} = {getattr(self, name)}, not 0 or more")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the training images at hand, and the teacher where attention counts."""
@@ -86,6 +84,11 @@ class AGKDBML(CraftedMethod):
         if self.teacher is None:
             return Memory(pool=pool, teacher=copy.deepcopy(model))
         return Memory(pool=pool, teacher=Borrowed(finished.network(self.teacher)))
+
+    def using(self, runs: tuple[Origin, ...]) -> "AGKDBML":
+        """Learn from the network of the one run."""
+        require(len(runs) == 1, f"AGKDBML learns from one teacher, and {len(runs)} runs are given", UsageError)
+        return replace(self, teacher=runs[0])
 
     def as_printed(self) -> "AGKDBML":
         """Return the method with the attention and the norm of the paper's equations, in place of the release's."""

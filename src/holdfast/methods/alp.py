@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
-from holdfast.errors import require
+from holdfast.fields import NonNegative
 from holdfast.methods.method import Crafted, CraftedMethod, Memory
 from holdfast.objectives import cross_entropy
 from holdfast.threats import Linf
@@ -23,16 +23,11 @@ class ALP(CraftedMethod):
     """
 
     attack: Attack = PGD(Linf(8 / 255), steps=7, step_size=2 / 255)
-    weight: float = 0.5
+    weight: NonNegative = 0.5
     """What the pairing weighs."""
     pairing: Literal["mean", "sum"] = "mean"
     """Of the squared differences of an image's logits: their mean (the authors' code), or their sum (that of SML)."""
     objective: Objective = cross_entropy
-
-    def __post_init__(self) -> None:
-        """Refuse a weight below nothing."""
-        super().__post_init__()
-        require(self.weight >= 0, f"ALP: weight = {self.weight}, not 0 or more")
 
     def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
         """Attack the network at rest."""

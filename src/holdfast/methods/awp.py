@@ -5,15 +5,15 @@ The worst weights near those of the network, for the attacked images of a batch,
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from holdfast.data import ImageSet
-from holdfast.errors import require
+from holdfast.fields import NonNegative
 from holdfast.methods.at import AT
-from holdfast.methods.method import CraftedMethod, Finished, Memory, Method, Update, check_terms
+from holdfast.methods.method import CraftedMethod, Finished, Memory, Method, Origin, Update, check_terms
 from holdfast.types import Batch, Terms
 
 
@@ -26,13 +26,12 @@ class AWP(Method):
     """
 
     method: CraftedMethod = AT()
-    gamma: float = 0.005
+    gamma: NonNegative = 0.005
     """How far the weights of a layer move, as a part of their length: 0.005 for AT and TRADES in the paper."""
 
-    def __post_init__(self) -> None:
-        """Refuse a negative distance."""
-        super().__post_init__()
-        require(self.gamma >= 0, f"AWP: gamma = {self.gamma}, not 0 or more")
+    def using(self, runs: tuple[Origin, ...]) -> "AWP":
+        """Let the method inside use them."""
+        return replace(self, method=self.method.using(runs))
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps."""

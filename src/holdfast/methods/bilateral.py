@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.errors import require
+from holdfast.fields import Positive
 from holdfast.methods.method import Crafted, CraftedMethod, Memory, predict
 from holdfast.objectives import Towards, cross_entropy, soft_cross_entropy
 from holdfast.rng import Stream
@@ -28,18 +29,16 @@ class Bilateral(CraftedMethod):
     attack: Attack = PGD(Linf(8 / 255), steps=1, step_size=8 / 255, objective=Towards(cross_entropy))
     """Towards the wanted class."""
     towards: Literal["most confusing", "random"] = "most confusing"
-    beta: float = 9.0
+    beta: Positive = 9.0
     """The true class keeps at least beta times the weight of any other."""
-    gamma: float = 0.01
+    gamma: Positive = 0.01
     """Keeps the likeliest wrong class from losing all of its weight."""
 
     def __post_init__(self) -> None:
-        """Refuse an attack that does not go to a class, and numbers out of range."""
+        """Refuse an attack that does not go to a class."""
         super().__post_init__()
         wanted = f"Bilateral: the attack goes towards a class: give it objective=Towards(...), not {self.attack}"
         require(isinstance(getattr(self.attack, "objective", None), Towards), wanted)
-        require(self.beta > 0, f"Bilateral: beta = {self.beta}, not above 0")
-        require(self.gamma > 0, f"Bilateral: gamma = {self.gamma}, not above 0")
 
     def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
         """Attack images and labels by the clean answers of the network at rest."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from holdfast.attacks import PGD
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.fields import Count, NonNegative, Positive
 from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, check_linf, predict
 from holdfast.methods.mixed_batch import clip_to_eps
 from holdfast.objectives import is_correct, margin, soft_cross_entropy
@@ -32,9 +33,9 @@ class CAT(CraftedMethod):
 
     threat: Threat = Linf(8 / 255)
     """The largest radius that an image may have."""
-    steps: int = 10
-    step_size: float = 2 / 255
-    eta: float = 0.005
+    steps: Count = 10
+    step_size: Positive = 2 / 255
+    eta: NonNegative = 0.005
     """By how much a radius grows or shrinks at each visit."""
     smoothing: float = 10.0
     """The paper's c: a label gives away c times its image's radius."""
@@ -43,12 +44,9 @@ class CAT(CraftedMethod):
     form: Literal["ce", "mix"] = "ce"
 
     def __post_init__(self) -> None:
-        """Refuse fields out of range."""
+        """Refuse another norm, and labels that give away more than they have."""
         super().__post_init__()
         check_linf(self.threat, "CAT")
-        require(self.steps >= 1, f"CAT: steps = {self.steps}, not 1 or more")
-        require(self.step_size > 0, f"CAT: step_size = {self.step_size}, not above 0")
-        require(self.eta >= 0, f"CAT: eta = {self.eta}, not 0 or more")
         given_away = self.smoothing * self.threat.eps
         require(0 <= given_away <= 1, f"CAT: smoothing * eps = {given_away}, not from 0 to 1: a label has no more")
 

@@ -1,6 +1,6 @@
 """Ensemble adversarial training (Tramer et al.: "Ensemble adversarial training: attacks and defenses", 2018)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -33,6 +33,10 @@ class EAT(LossMethod):
         """Refuse fields out of range."""
         super().__post_init__()
         check_weight(self.weight)
+
+    def using(self, runs: tuple[Origin, ...]) -> "EAT":
+        """Attack the networks of these runs, too."""
+        return replace(self, sources=runs)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the networks that stay as they are."""

@@ -6,7 +6,7 @@ back to where they held, and training goes on.
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from holdfast.attacks.presets import fast
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.at import AT
-from holdfast.methods.method import Finished, Memory, Method, Update, predict
+from holdfast.methods.method import Finished, Memory, Method, Origin, Update, predict
 from holdfast.objectives import is_correct
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
@@ -50,6 +50,10 @@ class Guarded(Method):
         """Return the attack that looks."""
         threat = getattr(getattr(self.method, "attack", self.method), "threat", None)
         return self.probe or (None if threat is None else PGD(threat, steps=5))
+
+    def using(self, runs: tuple[Origin, ...]) -> "Guarded":
+        """Let the method inside use them."""
+        return replace(self, method=self.method.using(runs))
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps, the last weights that held, and the images that are watched."""

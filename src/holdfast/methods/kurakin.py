@@ -1,6 +1,6 @@
 """Kurakin's adversarial training ("Adversarial machine learning at scale", 2017), as paper 002 compares with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -9,8 +9,8 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.bank import banks
 from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
-from holdfast.methods.method import Finished, LossMethod, Memory
-from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy
+from holdfast.methods.method import Finished, LossMethod, Memory, Origin
+from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy, saved_from
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 
@@ -39,6 +39,10 @@ class Kurakin(LossMethod):
         check_adversaries(self.adversaries, self.share, self.weight)
         shown = self.paired or self.share < 1 or self.weight > 0
         require(shown, "share = 1 and weight = 0: no clean image is shown, and the attacked ones count for nothing")
+
+    def using(self, runs: tuple[Origin, ...]) -> "Kurakin":
+        """Show images saved from these runs, too: cascade adversarial training."""
+        return replace(self, adversaries=(*self.adversaries, *saved_from(runs, self.adversaries)))
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Open the banks of saved images, made first where they are missing."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
-from holdfast.errors import require
+from holdfast.fields import NonNegative
 from holdfast.methods.method import Crafted, CraftedMethod, Memory
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
@@ -23,15 +23,10 @@ class MART(CraftedMethod):
     """
 
     attack: Attack = PGD(Linf(8 / 255), steps=10, step_size=0.007, random_start=False)
-    beta: float = 6.0
+    beta: NonNegative = 6.0
     """What the divergence weighs: the paper's lambda; 6 for a wide network, 5 for ResNet-18."""
-    noise: float = 0.001
+    noise: NonNegative = 0.001
     """Deviation of the normal noise that the attack starts from."""
-
-    def __post_init__(self) -> None:
-        """Refuse a weight below nothing."""
-        super().__post_init__()
-        require(self.beta >= 0, f"MART: beta = {self.beta}, not 0 or more")
 
     def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
         """Attack from a little noise around each image."""
@@ -59,7 +54,15 @@ def boost(logits: Logits, labels: Labels) -> PerImage:
 
 def weighted_divergence(attacked: Logits, clean: Logits, labels: Labels) -> PerImage:
     """Return KL(p(clean) || p(attacked)) times 1 - p(clean) of the label."""
+    return kept_divergence(attacked, clean) * doubt(clean, labels)
+
+
+def kept_divergence(attacked: Logits, clean: Logits) -> PerImage:
+    """Return KL(p(clean) || p(attacked)), with the released constant that keeps the logarithm finite."""
     log_p, q = F.log_softmax(clean.float(), dim=1), F.softmax(attacked.float(), dim=1)
-    p = log_p.exp()
-    true = p.gather(1, labels[:, None])[:, 0]
-    return (p * (log_p - (q + 1e-12).log())).sum(1) * (1.0000001 - true)
+    return (log_p.exp() * (log_p - (q + 1e-12).log())).sum(1)
+
+
+def doubt(clean: Logits, labels: Labels) -> PerImage:
+    """Return 1 - p(clean) of the label: near 1 where the clean image is misclassified."""
+    return 1.0000001 - F.softmax(clean.float(), dim=1).gather(1, labels[:, None])[:, 0]

@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
 from holdfast.data import CropFlip, ImageSet
-from holdfast.errors import require
+from holdfast.errors import UsageError, require
 from holdfast.fields import check_fields
 from holdfast.threats import Linf, Threat
 from holdfast.types import Batch, Images, Outputs, Terms
@@ -126,9 +126,20 @@ class Finished(Protocol):
 class Method(ABC):
     """A way to train a network; a field anywhere in it may hold a run that has to be finished first."""
 
+    example_network: ClassVar[str] = "digits-net"
+    """A small network that the method can train: not every method can train every network."""
+
     def __post_init__(self) -> None:
         """Refuse fields of another type than the declared one."""
         check_fields(self)
+
+    def using(self, runs: tuple[Origin, ...]) -> "Method":
+        """Return the method with these runs as its teacher, its sources, or whatever it uses other runs for.
+
+        Raises:
+            UsageError: it uses none, or not so many.
+        """
+        raise UsageError(f"{type(self).__name__} uses no other runs, and {len(runs)} are given")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Return the memory that a run begins with; it is asked again when a run goes on."""

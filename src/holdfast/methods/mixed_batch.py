@@ -5,6 +5,8 @@ images: attacks on the network as it is now ("step_ll", both one-step attacks), 
 training, Na et al., 2017).
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +16,7 @@ from holdfast.attacks import Attack
 from holdfast.errors import BadValue, require
 from holdfast.methods.bank import Bank, SavedImages
 from holdfast.methods.eps_sampling import EpsSampler
-from holdfast.methods.method import Memory
+from holdfast.methods.method import Memory, Origin
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, per_image
@@ -41,6 +43,13 @@ def check_adversaries(adversaries: Adversaries, share: float, weight: float) -> 
     for adversary in adversaries:
         if isinstance(adversary, Attack) and not isinstance(adversary.threat, Linf):
             raise BadValue(f"{adversary.threat}: eps is drawn for each image, which is defined for Linf")
+
+
+def saved_from(runs: Iterable[Origin], beside: Adversaries) -> tuple[SavedImages, ...]:
+    """Return the images saved from runs, up to the largest eps that the attacks beside them have."""
+    sizes = [adversary.threat.eps for adversary in beside if isinstance(adversary, Attack)]
+    largest = math.ceil(255 * max(sizes, default=16 / 255) - 1e-6)
+    return tuple(SavedImages(run, largest) for run in runs)
 
 
 def mixed(

@@ -14,6 +14,7 @@ from holdfast.attacks import PGD, Attack
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.fields import Count, NonNegative
 from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory
 from holdfast.methods.pool import Pool
 from holdfast.methods.triplets import sizes_of, triplet
@@ -34,24 +35,21 @@ class SML(CraftedMethod):
     attack: Attack = PGD(Linf(8 / 255), steps=7, step_size=2 / 255)
     positives: tuple[Positive, ...] = ("noise", "class")
     """A triplet for each; paper 001 speaks of one."""
-    margin: float = 0.03
-    weight: float = 2.0
+    margin: NonNegative = 0.03
+    weight: NonNegative = 2.0
     """What each triplet weighs."""
-    norm_weight: float = 0.001
+    norm_weight: NonNegative = 0.001
     """Of the embeddings' mean squares, inside each triplet."""
-    candidates: int = 10
+    candidates: Count = 10
     """Clean images drawn for each image of the batch, among which its negative is looked for."""
     embedding: str = "penultimate"
     objective: Objective = cross_entropy
     """Of the attacked images."""
 
     def __post_init__(self) -> None:
-        """Refuse fields out of range."""
+        """Refuse no positive at all."""
         super().__post_init__()
         require(len(self.positives) >= 1, "SML: positives = (), not one or more of noise, class")
-        for name in ("margin", "weight", "norm_weight"):
-            require(getattr(self, name) >= 0, f"SML: {name} = {getattr(self, name)}, not 0 or more")
-        require(self.candidates >= 1, f"SML: candidates = {self.candidates}, not 1 or more")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the training images at hand."""

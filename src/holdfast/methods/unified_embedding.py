@@ -1,7 +1,7 @@
 """A unified embedding (Na, Ko, Mukhopadhyay: "Cascade adversarial machine learning regularized with a unified
 embedding", 2017, algorithm 1): paper 002."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.bank import banks
 from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
-from holdfast.methods.method import Finished, LossMethod, Memory
-from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy
+from holdfast.methods.method import Finished, LossMethod, Memory, Origin
+from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy, saved_from
 from holdfast.models import capture
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
@@ -50,6 +50,10 @@ class UnifiedEmbedding(LossMethod):
         super().__post_init__()
         check_adversaries(self.adversaries, self.share, self.weight)
         require(self.penalty >= 0, f"penalty = {self.penalty}, not 0 or more")
+
+    def using(self, runs: tuple[Origin, ...]) -> "UnifiedEmbedding":
+        """Show images saved from these runs, too: cascade adversarial training."""
+        return replace(self, adversaries=(*self.adversaries, *saved_from(runs, self.adversaries)))
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Open the banks of saved images, made first where they are missing."""

@@ -62,6 +62,8 @@ class Run(Origin):
     """Batches, in place of epochs; the schedule then counts batches too."""
     start: Start | None = later(None)
     """Another run to begin from; fresh or public weights without it."""
+    options: tuple[tuple[str, int | float | str], ...] = later(())
+    """Arguments of the architecture, by name: normalize symmetric, say, for images in [-1, 1]."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -96,7 +98,8 @@ class Run(Origin):
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:
     """Return the run's network as it begins, from public weights if `pretrained`."""
-    seen, options = seen_shape(run, shape), {"pretrained": True} if pretrained else {}
+    seen = seen_shape(run, shape)
+    options: dict[str, object] = {**dict(run.options), **({"pretrained": True} if pretrained else {})}
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), number(run.seed, "weights"))
         return models.build(run.model, seen, classes, **options)

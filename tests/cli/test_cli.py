@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from holdfast import Start, __version__
-from holdfast.attacks import FGSM
+from holdfast.attacks import FGSM, MIM
 from holdfast.cli.compose import chosen_run
 from holdfast.cli.parse import in_decimals
 from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
 from holdfast.devices import conditions, on_which
-from holdfast.methods import AT, EAT, Guarded, Kurakin, SavedImages, SIMAdv
+from holdfast.methods import AT, AWP, EAT, MART, Guarded, Kurakin, SavedImages, SIMAdv
 from holdfast.training.folder import read_run
 from tests.cli.saying import said
 
@@ -92,6 +92,7 @@ def test_names_choose_the_parts_of_a_run(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_a_guard_takes_the_names_of_what_it_guards() -> None:
     assert chosen_run("guarded", ["--guards", "simadv"]).method == Guarded(SIMAdv())
+    assert chosen_run("AWP", ["--guards", "MART", "--attack", "MIM"]).method == AWP(MART(MIM(MART().attack.threat)))
     assert chosen_run("Guarded", ["--attack", "FGSM", "--guards", "AT"]).method == Guarded(AT(FGSM(AT().attack.threat)))
 
 

@@ -14,7 +14,9 @@ from holdfast.devices import isolated
 from holdfast.errors import BadValue, MissingData, UnknownName
 from holdfast.methods import Memory, Method, Update
 from holdfast.objectives import cross_entropy
-from holdfast.storage.describe import short_repr
+from holdfast.storage.describe import describe, short_repr
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.training.folder import read_run
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
 from holdfast.types import Batch, Terms
@@ -126,3 +128,25 @@ def test_every_optimizer_trains(optimizer: SGD, tmp_path: Path) -> None:
     train(replace(BASE, optimizer=optimizer, epochs=6), tmp_path)
     losses = [json.loads(line)["clean"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0]
+
+
+def test_a_run_hands_options_to_its_architecture_and_is_read_back_with_them(tmp_path: Path) -> None:
+    run = replace(BASE, model="wrn-10-1", options=(("normalize", "per-image"), ("dropout", 0.25)), epochs=1)
+    trained = train(run, tmp_path)
+    kinds = [type(part).__name__ for part in trained.modules()]
+    assert "Standardized" in kinds
+    assert {part.p for part in trained.modules() if isinstance(part, nn.Dropout)} == {0.25}
+    assert read_run(tmp_path) == run
+    assert "Standardized" in [type(part).__name__ for part in train(run, tmp_path).modules()]
+    assert fingerprint(run) != fingerprint(replace(run, options=()))
+
+
+def test_a_run_without_options_keeps_its_name() -> None:
+    described = describe(Run())
+    assert isinstance(described, dict)
+    assert "options" not in described
+
+
+def test_options_that_an_architecture_does_not_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="normalise"):
+        train(replace(BASE, options=(("normalise", "none"),)), tmp_path)

@@ -33,11 +33,13 @@ def with_parts(run: Run, parts: Mapping[str, type[Any]]) -> Run:
 
 
 def _with_part(method: methods.Method, part: str, kind: type[Any]) -> methods.Method:
-    """Return the method with a part that is a method's: inside a guard, with a part of what it guards."""
-    if isinstance(method, methods.Guarded):
-        return replace(method, method=kind() if part == "guards" else _with_part(method.method, part, kind))
+    """Return the method with a part that is a method's: of one around another, with a part of the one inside."""
+    if isinstance(method, methods.Guarded | methods.AWP):
+        inner: Any = kind() if part == "guards" else _with_part(method.method, part, kind)
+        return replace(method, method=inner)
     name = type(method).__name__
-    require(part != "guards", f"--guards {kind.__name__}: Guarded guards another method, {name} does not", UsageError)
+    words = f"--guards {kind.__name__}: Guarded and AWP train by another method, {name} does not"
+    require(part != "guards", words, UsageError)
     return _against(method, kind) if part == "norm" else _on(method, kind)
 
 

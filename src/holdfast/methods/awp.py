@@ -6,6 +6,7 @@ The worst weights near those of the network, for the attacked images of a batch,
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,7 +32,8 @@ class AWP(Method):
 
     def using(self, runs: tuple[Origin, ...]) -> "AWP":
         """Let the method inside use them."""
-        return replace(self, method=self.method.using(runs))
+        inner: Any = self.method.using(runs)
+        return replace(self, method=inner)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps."""

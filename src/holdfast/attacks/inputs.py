@@ -29,9 +29,10 @@ def accepted(
     _check_images(images)
     _check_targets(targets, len(images), takes)
     if start is not None:
-        require(start.dtype == torch.float32, f"start is {start.dtype}; attacks need float32 in [0, 1]", BadImages)
-        shapes = f"start has shape {tuple(start.shape)}, the images {tuple(images.shape)}"
-        require(start.shape == images.shape, shapes, BadImages)
+        if start.dtype != torch.float32:
+            raise BadImages(f"start is {start.dtype}; attacks need float32 in [0, 1]")
+        if start.shape != images.shape:
+            raise BadImages(f"start has shape {tuple(start.shape)}, the images {tuple(images.shape)}")
     return (images, targets, start) if len(images) == 0 else (_clamped(images, targets, start), targets, start)
 
 
@@ -50,7 +51,8 @@ def auditable(
     check_count("batch", batch)
     check_type("folder", folder, Path | str | None)
     images, labels, _ = accepted(images, labels, takes="labels")
-    require(len(images) > 0, "there are no images to audit", BadImages)
+    if len(images) == 0:
+        raise BadImages("there are no images to audit")
     return images.detach(), labels.detach()
 
 
@@ -66,8 +68,10 @@ def plain(name: str, given: object, error: type[HoldfastError]) -> Tensor:
     if not isinstance(given, Tensor):
         raise error(f"{name} are a {type(given).__name__}; attacks need a torch.Tensor")
     held = given.layout == torch.strided and not given.is_nested and not given.is_quantized
-    require(held, f"{name} are a sparse, nested or quantized tensor; attacks need a plain one", error)
-    require(given.device.type != "meta", f"{name} are on the meta device and hold no numbers", error)
+    if not held:
+        raise error(f"{name} are a sparse, nested or quantized tensor; attacks need a plain one")
+    if given.device.type == "meta":
+        raise error(f"{name} are on the meta device and hold no numbers")
     return given if type(given) is Tensor else given.as_subclass(Tensor)
 
 
@@ -76,8 +80,10 @@ def _check_images(images: Tensor) -> None:
         hint = ": divide bytes by 255" if images.dtype == torch.uint8 else ""
         raise BadImages(f"images are {images.dtype}; attacks need float32 in [0, 1]{hint}")
     shape = tuple(images.shape)
-    require(images.ndim == 4, f"images have shape {shape}; attacks need (n, c, h, w)", BadImages)
-    require(0 not in shape[1:], f"images have shape {shape}: they have no pixels", BadImages)
+    if images.ndim != 4:
+        raise BadImages(f"images have shape {shape}; attacks need (n, c, h, w)")
+    if 0 in shape[1:]:
+        raise BadImages(f"images have shape {shape}: they have no pixels")
 
 
 def _check_targets(targets: Tensor, count: int, takes: Takes) -> None:
@@ -86,16 +92,15 @@ def _check_targets(targets: Tensor, count: int, takes: Takes) -> None:
     if targets.ndim == 0 or len(targets) != count:
         raise BadLabels(f"{count} images but {len(targets) if targets.ndim else 'one number for'} targets")
     whole = not targets.is_floating_point() and not targets.is_complex()
-    if takes == "labels" or (takes == "anything" and whole and targets.ndim == 2):
+    labels = takes == "labels" or (takes == "anything" and whole and targets.ndim == 2)
+    if labels and targets.ndim != 1:
         hint = ": labels.flatten()" if shape[1:] == (1,) else ": labels.argmax(1), if they are one-hot"
-        needed = f"targets have shape {shape}; the attack needs one label an image, shape ({count},)"
-        require(targets.ndim == 1, needed + hint, BadLabels)
-    if takes == "pairs":
-        needed = f"targets have shape {shape}; the objective needs (true, wanted) for each image, shape ({count}, 2)"
-        require(shape == (count, 2), needed, BadLabels)
-    if takes == "pairs" or targets.ndim == 1:
-        wanted = f"labels are {targets.dtype}; attacks need torch.int64: labels.long()"
-        require(targets.dtype == torch.int64, wanted, BadLabels)
+        raise BadLabels(f"targets have shape {shape}; the attack needs one label an image, shape ({count},){hint}")
+    if takes == "pairs" and shape != (count, 2):
+        needed = f"the objective needs (true, wanted) for each image, shape ({count}, 2)"
+        raise BadLabels(f"targets have shape {shape}; {needed}")
+    if (takes == "pairs" or targets.ndim == 1) and targets.dtype != torch.int64:
+        raise BadLabels(f"labels are {targets.dtype}; attacks need torch.int64: labels.long()")
 
 
 def _clamped(images: Images, targets: Targets, start: Images | None) -> Images:
@@ -110,13 +115,14 @@ def _clamped(images: Images, targets: Targets, start: Images | None) -> Images:
         1 if start is None else start.isfinite().all(),
     ]
     low, high, least, finite = torch.stack([torch.as_tensor(each).to(images) for each in looked]).tolist()
-    require(bool(finite), "start is NaN or infinite in places; attacks need float32 in [0, 1]", BadImages)
-    require(least >= 0, f"a label is {int(least)}; classes count from 0", BadLabels)
+    if not finite:
+        raise BadImages("start is NaN or infinite in places; attacks need float32 in [0, 1]")
+    if least < 0:
+        raise BadLabels(f"a label is {int(least)}; classes count from 0")
     if low >= 0 and high <= 1:
         return images
-    require(
-        -torch.inf < low and high < torch.inf, "images are NaN or infinite in places; attacks need [0, 1]", BadImages
-    )
+    if not (-torch.inf < low and high < torch.inf):
+        raise BadImages("images are NaN or infinite in places; attacks need [0, 1]")
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise BadImages(
             f"images are in [{_beyond(low)}, {_beyond(high)}]; attacks need [0, 1]: "

@@ -14,6 +14,7 @@ from holdfast.attacks import FGSM
 from holdfast.data import CropFlip
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.experiments import Transfer, Workplace, run_table
+from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import use_channels_last
@@ -142,7 +143,7 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
     assert lies(train(run, run_folder(run, place)), torch.contiguous_format)
     lineage = Lineage({run: RunFolder(run, run_folder(run, place))}, SHAPE, 10, torch.device("cpu"))
     assert lies(lineage.network(run), LAST)
-    test_set, other = run_table.images_of(run, 4, place), replace(run, seed=1)
+    test_set, other = images_of(run, 4, place), replace(run, seed=1)
     seen: list[nn.Module] = []
 
     def watched(cell: Cell, networks: Mapping[str, nn.Module], *rest: Any, **options: Any) -> Outcomes:

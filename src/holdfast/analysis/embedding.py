@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
+from holdfast.analysis.features import features
 from holdfast.attacks import FGSM, Attack
-from holdfast.attacks.attack import at_rest, with_seed
+from holdfast.attacks.attack import with_seed
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.extras import need
 from holdfast.fields import Count, Positive
-from holdfast.models import capture
-from holdfast.types import Flags, Images
+from holdfast.types import Flags
 
 TARGETS, REFERENCES, ATTACKED = "targets", "references", "attacked targets"
 BATCH = 250
@@ -45,8 +45,8 @@ class Embedding(Analysis):
         target, attack = data.labels == chosen, with_seed(self.attack, seed)
         own = data.subset(target.nonzero()[:, 0])
         attacked = (attack(model, part.images, part.labels) for part in own.batches(BATCH))
-        clean = torch.cat([features(model, part.images, self.layer) for part in data.batches(BATCH)])
-        moved = torch.cat([features(model, images, self.layer) for images in attacked])
+        clean = torch.cat([features(model, part.images, self.layer) for part in data.batches(BATCH)]).cpu()
+        moved = torch.cat([features(model, images, self.layer) for images in attacked]).cpu()
         target = target.cpu()
         place = on_map(torch.cat([clean, moved]), self.perplexity, seed)
         groups = {REFERENCES: place[: len(clean)][~target], TARGETS: place[: len(clean)][target]}
@@ -59,14 +59,6 @@ class Embedding(Analysis):
                 "silhouette": apart(moved, clean[target]),
             },
         )
-
-
-@torch.no_grad()
-def features(model: nn.Module, images: Images, layer: str) -> Tensor:
-    """Return the output of a named layer of the network at rest, shape (n, features), on the processor."""
-    with at_rest(model), capture(model, layer) as caught:
-        model(images)
-    return caught[layer].flatten(1).float().cpu()
 
 
 def on_map(points: Tensor, perplexity: float, seed: int) -> Tensor:

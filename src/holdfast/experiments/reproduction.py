@@ -7,11 +7,12 @@ from holdfast.devices import device_of
 from holdfast.errors import UnknownName
 from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.figure import Figure, scaled
+from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import fill_figure
-from holdfast.experiments.run_table import fill_table, images_of
+from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
 from holdfast.experiments.trained import trained

@@ -8,8 +8,9 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
+from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.log_lines import naming
-from holdfast.experiments.run_table import conditions, images_of
+from holdfast.experiments.run_table import conditions
 from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import restore, short_repr

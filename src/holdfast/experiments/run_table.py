@@ -5,16 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast import metrics
 from holdfast.attacks import Attack
-from holdfast.data import ImageSet, data_root
-from holdfast.data.image_set import centered
-from holdfast.data.stamp import loaded
+from holdfast.data import ImageSet
 from holdfast.devices import conditions as measured_on
-from holdfast.devices import device_of
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
-from holdfast.experiments.table import Audit, Table, Transfer
+from holdfast.experiments.neighbours_column import nearest
+from holdfast.experiments.table import Audit, Neighbours, Table, Transfer
 from holdfast.experiments.table_result import WORST, TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
@@ -48,14 +47,6 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
     return TableResult(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
-def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
-    """Return the test images as the run's network sees them."""
-    data = loaded(run.data, "test", data_root(place.data_root), place.download, test_limit)
-    if run.augment is not None:
-        data = centered(data, run.augment)
-    return data.to(device_of(place.device))
-
-
 def measure(
     run: Run, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
 ) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -86,6 +77,10 @@ def answers(
         if isinstance(column, Audit):
             found = audited(column, network, data, seed, place.folder / "audits", naming(name, tell))
             rows[name], doubts = found.rows, doubts + found.doubts
+            continue
+        if isinstance(column, Neighbours):
+            bank, line = training_images_of(run, place), naming(name, tell)
+            rows[name] = nearest(column, network, data, bank, seed, place.folder / "neighbours", line)
             continue
         try:
             rows[name] = evaluate(run, network, column, seed, data, place, tell)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
+from holdfast.fields import Count, check_fields
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimizers import Optimizer
@@ -37,7 +38,20 @@ class Audit:
     """Audit this many of the test images only, the first ones."""
 
 
-Column = Attack | Transfer | Audit | None
+@dataclass(frozen=True)
+class Neighbours:
+    """A column in which nearest training images answer, found in a layer's space, in the place of the last layer."""
+
+    k: Count = 50
+    attack: Attack | None = None
+    """Made against the network itself; None leaves the images as they are."""
+    layer: str = "penultimate"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+Column = Attack | Transfer | Audit | Neighbours | None
 """What every row of a table meets; None leaves the images as they are."""
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from holdfast import metrics
 from holdfast.experiments.result import Cell, Cells
-from holdfast.experiments.table import Audit, Column, Table
+from holdfast.experiments.table import Audit, Column, Neighbours, Table
 from holdfast.training.run import Run
 
 WORST = "worst case"
@@ -89,7 +89,16 @@ class TableResult:
     def notes(self) -> tuple[str, ...]:
         """The conditions, the audits and what they doubt, how long the rows trained, and the table's own notes."""
         said = [f"{name}: {words}" for name, words in self.conditions.items()]
-        return (*said, *self._audits(), *self._times(), *self.table.notes)
+        return (*said, *self._neighbours(), *self._audits(), *self._times(), *self.table.notes)
+
+    def _neighbours(self) -> list[str]:
+        """Say who answers in a column of neighbours."""
+        return [
+            f"{name}: each of the {column.k} nearest training images has a vote, by cosine in the space of layer "
+            f"'{column.layer}', in the place of the network's own answer"
+            for name, column in self.table.columns.items()
+            if isinstance(column, Neighbours)
+        ]
 
     def _audits(self) -> list[str]:
         """Say what an audit in the columns is, and what it doubts."""

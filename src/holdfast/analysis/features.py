@@ -1,0 +1,18 @@
+"""What a layer of a network at rest answers to images: what maps and nearest neighbours are made of."""
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.attacks.attack import at_rest
+from holdfast.devices import exact_products
+from holdfast.models import capture
+from holdfast.types import Images
+
+
+@torch.no_grad()
+def features(model: nn.Module, images: Images, layer: str) -> Tensor:
+    """Return the output of a named layer of the network at rest, shape (n, features), float32 on the images' device."""
+    exact = torch.autocast(images.device.type, enabled=False), exact_products(images.device)
+    with at_rest(model), capture(model, layer) as caught, exact[0], exact[1]:
+        model(images)
+    return caught[layer].flatten(1).float()

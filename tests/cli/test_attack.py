@@ -23,7 +23,7 @@ def test_attack_writes_images_that_stay_in_the_ball(
     words = ("--limit", "40", "--attack.threat.eps", "0.2", "--out", out)
     status, told, _ = said(capsys, "attack", "pgd", folder, *words)
     assert status == 0
-    assert "after rounding to 8 bits" in told
+    assert "rounded to 8 bits" in told
     assert on_which(conditions("auto")) in told
     with np.load(out) as arrays:
         assert arrays["images"].shape == (40, 1, 8, 8)
@@ -60,7 +60,7 @@ def test_attack_prints_what_another_network_answers_and_what_the_attack_spent(
     with np.load(out) as arrays:
         images, original, labels = (torch.from_numpy(arrays[name]) for name in ("images", "original", "labels"))
     before, after = (float((other(x).argmax(1) == labels).float().mean()) for x in (original, images))
-    assert f"60 images: {before:.1%} right before, {after:.1%} after," in black
+    assert f"60 images: accuracy {before:.1%} clean, {after:.1%} attacked," in black
     assert black != white
 
 

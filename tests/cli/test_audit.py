@@ -115,7 +115,7 @@ def test_require_decides_the_status_to_the_last_image(done: Done, capsys: pytest
     assert said(capsys, *again, reached)[0] == 0
     status, out, err = said(capsys, *again, reached + 1 / 20)
     assert status == 3
-    assert "goes on: 6 of 8 moves were made" in err
+    assert "6 of 8" in err
     assert "robust accuracy at most" in out
     assert f"lower than the required {reached + 1 / 20:.2%}" in err
 
@@ -124,7 +124,7 @@ def test_a_gate_that_is_passed_names_what_the_checks_doubt(done: Done, capsys: p
     folder, words = str(done.folder), (LINEAR, *QUICK, "--require", "0.01", "--resume")
     status, _, err = said(capsys, "audit", *words, "--folder", folder)
     assert status == 0
-    assert "as robust as required, but read these checks: too few images" in err
+    assert "too few images" in err
 
 
 def test_a_norm_is_named_by_a_long_option_or_by_a_short_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,7 +230,7 @@ def test_files_of_others_in_the_folder_stay(tmp_path: Path, capsys: pytest.Captu
     kept = sorted(tmp_path.rglob("*"))
     status, _, err = said(capsys, "audit", LINEAR, *QUICK[:2], "--threat.eps", "inf", "--folder", tmp_path)
     assert status == 2
-    assert "give a finite eps" in err
+    assert "Linf(eps=inf)" in err
     assert sorted(tmp_path.rglob("*")) == kept
 
 
@@ -275,7 +275,7 @@ def test_a_network_compared_with_itself_is_noise(
     status, out, err = said(capsys, *words)
     found = json.loads(out)
     assert (status, err) == (0, "")
-    assert "this difference is noise" in found["comparison"]["verdict"]
+    assert "interval contains 0" in found["comparison"]["verdict"]
     assert found["comparison"]["names"] == [f"{LINEAR} (1)", f"{LINEAR} (2)"]
 
 
@@ -288,7 +288,7 @@ def test_networks_that_see_other_parts_of_the_images_are_not_compared(
         write_tensors(tmp_path / str(size) / "model.safetensors", model.state_dict())
     status, _, err = said(capsys, "audit", tmp_path / "8", tmp_path / "6", *QUICK, "--folder", tmp_path / "a")
     assert status == 2
-    assert "was trained to see images of shape (1, 6, 6)" in err
+    assert "shape (1, 6, 6)" in err
 
 
 def test_what_was_assumed_of_a_network_is_said_and_written_down(

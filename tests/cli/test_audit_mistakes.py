@@ -11,9 +11,9 @@ from tests.cli.saying import said
 from tests.cli.test_audit import HERE, LINEAR, QUICK
 
 MISTAKES = [
-    ((), "needs a network"),
-    (("{linear}", "{linear}", "{linear}"), "needs a network, or two"),
-    (("--limit", "3"), "needs a network"),
+    ((), "one network or two"),
+    (("{linear}", "{linear}", "{linear}"), "one network or two"),
+    (("--limit", "3"), "one network or two"),
     (("{tmp}/nowhere",), "no run's folder"),
     (("{tmp}/tiny.py:linear",), "there is no Python file"),
     (("{here}/tiny.py:lineer",), "did you mean 'linear'"),

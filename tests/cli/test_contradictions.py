@@ -10,14 +10,14 @@ from tests.unchecked import refusals
 
 REFUSED = {
     "attack PGD {run} --model lenet": "says itself what it is",
-    "attack PGD {run} --judge-model lenet": "--judge-model without --judge",
+    "attack PGD {run} --judge-model lenet": "--judge-model needs --judge",
     "audit {run} --model lenet": "says itself what it is",
     "audit {run} --other-model lenet": "there is no other network",
     "train AT --attack PGD --attack FGSM": "PGD and FGSM",
     "train Standard --optimizer AdamW --optimizer=SGD": "AdamW and SGD",
     "train TRADES --method.beta -1": "beta = -1",
     "reproduce cl --figure 1": "there is none",
-    "train Standard --takes position": "--takes position without --begin",
+    "train Standard --takes position": "--takes position needs --begin",
     "reproduce demo --scale smoke --device cuda:99 --folder {run}/papers": "cuda:99",
 }
 

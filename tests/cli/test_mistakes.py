@@ -44,7 +44,7 @@ MISTAKES = [
     (("train", "AT", "--data", "npz:{tmp}/none.npz", "--folder", "{tmp}/d"), "none.npz"),
     (("train", "AT", "--device", "gpu", "--folder", "{tmp}/e"), "device 'gpu' cannot be used here"),
     (("train", "AT", "--others", "{run}"), "AT uses no other runs"),
-    (("train", "EAT", "--others", "{run}", "--folder", "{tmp}/f"), "does not lie beside {tmp}/f"),
+    (("train", "EAT", "--others", "{run}", "--folder", "{tmp}/f"), "is not in {tmp}"),
     (("train", "standard", "--begin", "{tmp}/nowhere"), "run.json is missing"),
     (("attack", "PGD"), "needs one network"),
     (("attack", "PGD", "{run}", "--device", "cuda:77"), "device 'cuda:77' cannot be used here"),
@@ -58,7 +58,7 @@ MISTAKES = [
     (("attack", "PGD", "{run}", "--judge", "{tmp}/nowhere"), "no run's folder"),
     (("attack", "PGD", "{run}", "--judge", "{other}"), "--model"),
     (("attack", "PGD", "{run}", "--judge", "{other}", "--judge-model", "vgg-16"), "vgg-16"),
-    (("attack", "PGD", "{run}", "--judge", "{tmp}/cropped"), "was trained to see images of shape (1, 6, 6)"),
+    (("attack", "PGD", "{run}", "--judge", "{tmp}/cropped"), "shape (1, 6, 6)"),
     (("attack", "FeatureDistortion", "{run}", "--attack.layers", "blck1"), "no layer is called 'blck1'"),
     (("attack", "PGD", "{run}", "--limit", "0"), "limit = 0"),
     (("attack", "PGD", "{run}", "--out", "{tmp}/a.txt"), "npz"),
@@ -69,10 +69,10 @@ MISTAKES = [
     (("reproduce", "demo", "--table", "7"), "table of demo"),
     (("reproduce", "demo", "--scale", "smok"), "did you mean 'smoke'"),
     (("report", "{tmp}"), "holds no tables"),
-    (("report",), "needs the folder"),
+    (("report",), "give the folder"),
     (("list", "attack"), "did you mean 'attacks'"),
     (("audit", "x"), "no run's folder"),
-    (("purify", "x"), "not built yet"),
+    (("purify", "x"), "not implemented"),
 ]
 
 
@@ -179,7 +179,7 @@ def test_a_refused_training_leaves_its_folder_free(folder: Path, capsys: pytest.
     words = ("train", "standard", *taken, "--folder", run, "--epochs")
     status, _, err = said(capsys, *words, "1")
     assert status == 2
-    assert "give it more" in err
+    assert "step 32" in err
     assert not (run / "run.json").exists()
     assert said(capsys, *words, "5")[0] == 0
 

@@ -28,7 +28,7 @@ def test_a_run_a_seed_is_kept_beside_the_others_and_a_network_a_seed_is_audited(
     assert status == 0
     assert {path.name for path in two.parent.iterdir()} == {"run-seed-3", "run-seed-5"}
     assert [read_run(two.parent / f"run-seed-{seed}").seed for seed in (3, 5)] == [3, 5]
-    shares = [float(line.split()[1].rstrip("%")) / 100 for line in out.splitlines()[:2]]
+    shares = [float(line.split()[2].rstrip("%")) / 100 for line in out.splitlines()[:2]]
     assert on_average(shares, (3, 5)) in out
     words = ("audit", two, *QUICK, "--seeds", "3", "5", "--folder", tmp_path / "a")
     status, out, _ = said(capsys, *words, "--json", "--require", "0")

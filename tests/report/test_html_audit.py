@@ -140,7 +140,7 @@ def test_two_networks_are_set_beside_each_other() -> None:
     assert "old and new compared" in words
     assert f"{found.verdict}." in words
     assert "+8.33 points" in words
-    assert f"both stand only old only new neither {found.both} {found.first_only} 0 {found.neither}" in words
+    assert f"both robust only old only new neither {found.both} {found.first_only} 0 {found.neither}" in words
 
 
 @pytest.mark.parametrize("fates", [[STANDS] * 12, [1] * 12, [CLEAN] * 12], ids=["all stand", "none", "never right"])

@@ -1,4 +1,4 @@
-"""Two networks on the same images: which holds more, by how much, and whether that is more than chance.
+"""Two networks on the same images: which is more robust, by how much, and whether that is more than chance.
 
 Both saw the same images, so only those count on which they differ: McNemar, "Note on the sampling error of the
 difference between correlated proportions or percentages" (1947), exact; the interval is method 10 of Newcombe,
@@ -15,7 +15,7 @@ from holdfast.metrics import interval
 
 @dataclass(frozen=True)
 class Comparison:
-    """On how many images two networks stand, and what follows for the difference of their robust accuracies."""
+    """On how many images each of two networks is robust, and the difference of their robust accuracies."""
 
     both: int
     first_only: int
@@ -57,7 +57,7 @@ class Comparison:
         low, high = (100 * end for end in self.interval)
         figures = f"95 % interval {low:+.2f} to {high:+.2f}, exact McNemar p = {self.p_value:.3g}"
         counts = (
-            f"of {self.count} images both stand on {self.both}, only {first} on {self.first_only}, "
+            f"of {self.count} images both networks are robust on {self.both}, only {first} on {self.first_only}, "
             f"only {second} on {self.second_only}, neither on {self.neither}"
         )
         said = f"{first} less {second}: {100 * self.difference:+.2f} points of robust accuracy ({figures})"
@@ -67,10 +67,10 @@ class Comparison:
     def verdict(self) -> str:
         """The difference in plain words."""
         if self.is_noise:
-            return "this difference is noise: its interval contains 0; more images might tell"
+            return "this difference is not significant: its interval contains 0; more images may decide it"
         better, worse = self.names if self.difference > 0 else self.names[::-1]
         draw = "; one of them answers at random, so this is true of one draw only" if self.random else ""
-        return f"{better} holds on more images than {worse}, as far as these attacks can tell{draw}"
+        return f"{better} is robust on more images than {worse}, as far as these attacks can tell{draw}"
 
 
 def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first", "the second")) -> Comparison:
@@ -80,24 +80,26 @@ def compare(first: Report, second: Report, names: tuple[str, ...] = ("the first"
         UsageError: the reports are of other images or another threat, or were made with another effort or precision.
     """
     require(
-        first.threat == second.threat, f"one was audited under {first.threat}, one under {second.threat}", UsageError
+        first.threat == second.threat,
+        f"the threats differ, {first.threat} and {second.threat}: audit both under one",
+        UsageError,
     )
     require(
         first.effort == second.effort,
-        f"one was audited with effort {first.effort}, one with {second.effort}: compare what was searched alike",
+        f"the efforts differ, {first.effort} and {second.effort}: audit both with one",
         UsageError,
     )
     require(
         first.precision == second.precision,
-        f"one was audited in {first.precision}, one in {second.precision}: compare what was searched alike",
+        f"the precisions differ, {first.precision} and {second.precision}: audit both in one",
         UsageError,
     )
     require(
         first.images_fingerprint == second.images_fingerprint,
-        "the two reports are of different images: audit both on the same",
+        "the reports are of different images: audit both networks on the same",
         UsageError,
     )
-    labels = "the two reports are of images with other labels: audit both with the same"
+    labels = "the reports are of images with different labels: audit both networks with the same"
     require(first.labels_fingerprint == second.labels_fingerprint, labels, UsageError)
     one, other = (~report.broken.cpu() for report in (first, second))
     counted = [int(part.sum()) for part in (one & other, one & ~other, ~one & other, ~one & ~other)]

@@ -36,7 +36,7 @@ from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
 
 SAVE_EVERY = 60.0
-"""Seconds between two writings of how far it has come."""
+"""Seconds between two checkpoints."""
 
 Tell = Callable[[int, int, str], None]
 Choose = Callable[[Mapping[str, "Move"], Progress], Turn | None]
@@ -132,7 +132,7 @@ class Begun:
         if path is None or not path.exists():
             return cls(moves, begin(subject.images, len(moves)), path)
         progress = read(path, subject.images)
-        tell(0, 1, f"goes on: {int(progress.ledger.images.count_nonzero())} of {len(moves)} moves were made")
+        tell(0, 1, f"resumed: {int(progress.ledger.images.count_nonzero())} of {len(moves)} attacks were tried")
         return cls(moves, progress, path)
 
 
@@ -151,7 +151,7 @@ def go_on(subject: Subject, begun: Begun, choose: Choose, tell: Tell = untold) -
         progress.end(torch.tensor([move.kind == begun.moves[name].kind for move in begun.moves.values()]))
         if begun.path is not None and rank_and_count()[0] == 0:
             write(begun.path, progress)
-        tell(0, 1, f"{name}: {share_of(progress.broken_by == STANDS):.2%} stand")
+        tell(0, 1, f"{name}: accuracy {share_of(progress.broken_by == STANDS):.2%}")
 
 
 def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:

@@ -91,7 +91,7 @@ def begin(images: Images, moves: int = 1) -> Progress:
 
 
 def write(path: Path, progress: Progress) -> None:
-    """Write how far it has come, whole or not at all, and clear away what a killed audit was writing."""
+    """Write the checkpoint, whole or not at all, and clear away what a killed audit was writing."""
     clear(path.parent, path.name)
     turn = progress.turn
     tensors = {

@@ -1,4 +1,4 @@
-"""What an audit says: how many images hold, how sure that is, what it cost, and why one might not believe it."""
+"""The result of an audit: the robust accuracy, its interval, its cost, and the doubts about it."""
 
 import math
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Report:
     adversarial: Images
     """The break of each image, verified in float32; the original image where none was found."""
     broken_by: Index
-    """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that stands."""
+    """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that none broke."""
     stages: tuple[Stage, ...]
     """The clean pass first, then the attacks in their order."""
     checks: tuple[Check, ...] = ()
@@ -63,7 +63,7 @@ class Report:
     margin: PerImage | None = None
     """The highest margin that an attack reached on each image: how near the network came to being wrong."""
     best: Images | None = None
-    """Where it was reached: for an image that was broken its break, for one that stands the point nearest to one."""
+    """Where it was reached: for an image that was broken its break, for another the point nearest to one."""
     labels_fingerprint: str = ""
     """A name made of the labels that the images were audited with."""
     images_fingerprint: str = ""
@@ -133,7 +133,7 @@ class Report:
 
     @property
     def robust_accuracy(self) -> float:
-        """The share of images that no attack broke: an upper bound on what holds."""
+        """The share of images that no attack broke: an upper bound."""
         return share_of(self.broken_by == STANDS)
 
     @property
@@ -153,7 +153,7 @@ class Report:
         return sum(stage.seconds for stage in self.stages)
 
     def accuracy_after(self, stage: int) -> float:
-        """Return the share of images that stand after a stage, counted from 0, the clean pass."""
+        """Return the share of images unbroken after a stage, counted from 0, the clean pass."""
         return share_of((self.broken_by == STANDS) | (self.broken_by > stage))
 
     def __str__(self) -> str:

@@ -25,11 +25,11 @@ def moves_of(effort: str, threat: Threat) -> dict[str, Move]:
 
     Raises:
         UnknownName: there is no such effort.
-        BadValue: the threat has no end, or no moves are known of its norm.
+        BadValue: eps is infinite, or no attacks are known for its norm.
     """
     if effort not in EFFORTS:
         raise UnknownName("effort", effort, EFFORTS)
-    require(threat.eps < math.inf, f"{threat} has no end, so nothing can hold under it: give a finite eps", BadValue)
+    require(threat.eps < math.inf, f"an audit needs a finite eps, got {threat}", BadValue)
     if effort == "autoattack":
         defined = isinstance(threat, APGD.threats)
         norm = type(threat).__name__

@@ -97,13 +97,13 @@ def _fast_copy(model: nn.Module, images: Images, precision: str) -> Surrogate:
     reference, norms = ask(twin, few), sum(type(part) in BATCH_NORMS for part in twin.modules())
     found = changes(twin, few)
     apply(found, fast.requires_grad_(False))
-    layout = "channels last" if channels_last(fast, few) else "weights as they lay"
+    layout = "channels-last memory format" if channels_last(fast, few) else "default memory format"
     mismatch = compare(ask(fast, few), reference)
     if not mismatch.within(EXACT):
         return itself(
             model, f"a copy differs by {mismatch.logits:.2g} in logits, {mismatch.gradients:.2g} in gradients"
         )
-    words = f"a copy at rest; {len(found.folded)} of {norms} batch norms folded; {layout}"
+    words = f"a copy in evaluation mode; {len(found.folded)} of {norms} batch norms folded; {layout}"
     copied = Surrogate(fast, words, mismatch.logits)
     return in_bfloat16(copied, reference, few) if precision == "bfloat16" else _saying(copied, "float32")
 
@@ -126,8 +126,8 @@ def in_bfloat16(surrogate: Surrogate, reference: Reference, images: Images) -> S
         mismatch = compare(ask(early, images), reference)
         if not mismatch.within(ROUNDED):
             return _saying(surrogate, f"float32 throughout, as bfloat16 differs by {mismatch.logits:.2g} in logits")
-        return replace(_saying(surrogate, "the early climbs in bfloat16"), early=early)
-    return _saying(surrogate, "float32 throughout, as it raises in bfloat16")
+        return replace(_saying(surrogate, "the first short attacks in bfloat16"), early=early)
+    return _saying(surrogate, "float32 throughout, as it raises an error in bfloat16")
 
 
 def _saying(surrogate: Surrogate, more: str) -> Surrogate:

@@ -29,18 +29,18 @@ class Attack:
     given: Annotated[Sources, Flat] = field(default_factory=Sources)
     config: Config = None
     out: Path = Path("attacked.npz")
-    """An .npz file, or a folder for PNG pictures."""
+    """The .npz file to write, or a folder for PNG images."""
     judge: str | None = None
-    """Another network, whose answers are counted instead: transfer."""
+    """Another network to evaluate the attacked images on (transfer)."""
     judge_model: str | None = None
-    """The other network's architecture, where it is a .safetensors file; that of --model where none is given."""
+    """The architecture of --judge, if it is a .safetensors file (default: that of --model)."""
     batch: int = 250
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 
     def __call__(self, name: str) -> int:
         """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
-        require(self.judge is not None or self.judge_model is None, "--judge-model without --judge", UsageError)
+        require(self.judge is not None or self.judge_model is None, "--judge-model needs --judge", UsageError)
         device, names = device_of(self.device), [name] if self.judge is None else [name, self.judge]
         networks = [each.to(device) for each in resolved(self.given, names, self.judge_model)]
         tell_assumed(networks)

@@ -1,4 +1,4 @@
-"""holdfast audit NETWORK [OTHER]: how robust is a network really, or which of two holds more.
+"""holdfast audit NETWORK [OTHER]: estimate the robust accuracy of a network, or compare two.
 
 Status 0 when the robust accuracy is as high as required, 3 when it is lower. `torchrun --nproc-per-node 2 -m
 holdfast.cli audit ...` shares the work between processes; the report is the same, and torchrun ends with 1 for any
@@ -32,7 +32,7 @@ from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
 
 USAGE = (
-    "holdfast audit needs a network, or two: a run's folder, a .safetensors file with --model, timm:NAME, "
+    "give one network or two to holdfast audit: a run's folder, a .safetensors file with --model, timm:NAME, "
     "torchvision:NAME or FILE.py:FUNCTION"
 )
 

@@ -22,7 +22,7 @@ class Ball:
 
     norm: Annotated[str, tyro.conf.arg(aliases=("--norm",), metavar="{" + ",".join(NORMS) + "}")] = "Linf"
     eps: float | None = None
-    """In pixels of [0, 1], in l0 a number of values; the norm's usual one (8/255, 0.5, 12, 20) where none is given."""
+    """The radius, in pixels of [0, 1]; in L0 a number of values (default: 8/255, 0.5, 12 or 20, by the norm)."""
 
     def __call__(self) -> Threat:
         """Return the threat."""
@@ -33,7 +33,7 @@ class Ball:
 
 @dataclass(frozen=True)
 class Audit:
-    """Attack a network until what stands can be believed; of two, say which holds more."""
+    """Measure the adversarial robustness of a network, or compare two networks."""
 
     threat: Ball = field(default_factory=Ball)
     effort: str = "standard"
@@ -43,27 +43,27 @@ class Audit:
     require: float | None = None
     """End with status 3 when a robust accuracy is lower than this share."""
     folder: Path = Path("runs/audit")
-    """Where report.html and report.json are written, and how far it has come is kept."""
+    """The folder for report.html, report.json and the checkpoint of the audit."""
     resume: bool = False
-    """Go on where an audit in this folder was interrupted, instead of beginning anew."""
+    """Continue the interrupted audit in this folder instead of starting again."""
     json: bool = False
     """Print one JSON object and nothing else."""
     other_model: str | None = None
-    """The other network's architecture; that of --model where none is given."""
+    """The architecture of the other network (default: that of --model)."""
     seed: int = 0
     seeds: tuple[int, ...] = ()
-    """Audit once with each of these seeds, into FOLDER-seed-N: the run in NETWORK-seed-N, where train --seeds made one,
-    else the network itself. The mean and standard deviation of the robust accuracies are printed."""
+    """Audit once with each of these seeds, into FOLDER-seed-N, and print the mean and the standard deviation of the
+    robust accuracies. NETWORK-seed-N is audited where train --seeds made it, else NETWORK."""
     precision: str = "float32"
-    """The number format of the first climbs, float32 or bfloat16; all else, and every verdict, is float32."""
+    """The number format of the first short attacks, float32 or bfloat16; everything else is float32."""
     batch: int = 250
-    """How many images are attacked at once; which of them break does not depend on it."""
+    """Images attacked at once; the result does not depend on it."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 
     @property
     def progress(self) -> Path:
-        """Where it is kept how far the audit has come."""
+        """The folder of the checkpoint."""
         return self.folder / "progress"
 
     def each_seed(self) -> list["Audit"]:

@@ -1,4 +1,4 @@
-"""What `holdfast audit` says when it is through: the page, the JSON, the words and the status."""
+"""What `holdfast audit` gives at its end: the page, the JSON, the text and the status."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ LOWER = 3
 def tell_without_page() -> None:
     """Say, where no page can be made, which extra makes one."""
     if is_main() and not have("report"):
-        print(f"holdfast: writes report.json, and no page: for one, {remedy('report')}", file=sys.stderr)
+        print(f"holdfast: report.html is not written; it needs an extra: {remedy('report')}", file=sys.stderr)
 
 
 def written(options: Audit, audits: Sequence[Audited]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def status(options: Audit, audits: Sequence[Audited]) -> int:
     for each in audits if options.require is not None else ():
         unsure = [check.name for check in each.report.checks if check.state in ("raised", "could not run")]
         if each not in low and unsure:
-            said = f"{each.origin.network} is as robust as required, but read these checks: {', '.join(unsure)}"
+            said = f"{each.origin.network} is as robust as required, but these checks raise doubts: {', '.join(unsure)}"
             print(f"holdfast: {said}", file=sys.stderr)
     for each in low:
         said = f"{each.origin.network}: {each.report.claim}"

@@ -1,6 +1,4 @@
-"""Attacked images as files that other programs read: how many stay attacked after rounding to bytes, also on another
-network, and what the attack spent.
-"""
+"""Attacked images as files for other programs, with the accuracy on them (also of another network) and the passes."""
 
 from dataclasses import astuple
 from pathlib import Path
@@ -40,8 +38,9 @@ def export(
     shares = [share_of(torch.cat(flags)) for flags in (before, after, rounded)]
     forwards, backwards = (sum(counts) / len(data) for counts in zip(*map(astuple, passes), strict=True))
     said = (
-        f"{len(data)} images: {shares[0]:.1%} right before, {shares[1]:.1%} after, "
-        f"{shares[2]:.1%} after rounding to 8 bits; {forwards:.1f} forward and {backwards:.1f} backward passes an image"
+        f"{len(data)} images: accuracy {shares[0]:.1%} clean, {shares[1]:.1%} attacked, "
+        f"{shares[2]:.1%} attacked and rounded to 8 bits; "
+        f"{forwards:.1f} forward and {backwards:.1f} backward passes an image"
     )
     try:
         write(out, torch.cat(attacked), data)

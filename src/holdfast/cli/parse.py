@@ -16,9 +16,7 @@ from holdfast.data.request import expanded
 from holdfast.errors import UnknownName, UsageError
 
 Options = TypeVar("Options")
-Config = Annotated[
-    Path | None, tyro.conf.arg(help="A JSON file of options; what the command line says as well counts.")
-]
+Config = Annotated[Path | None, tyro.conf.arg(help="A JSON file of options; options on the command line override it.")]
 """The field that shows --config in the help; `with_config` has read the file before."""
 Flat = tyro.conf.arg(name="")
 """A field whose own fields become options without its name before them."""
@@ -90,4 +88,4 @@ def _one_line(panel: str) -> str:
     words = [line.strip(" │|╭╮╰╯─\n") for line in plain.splitlines() if line.strip(" │|-─")]
     said = list(itertools.takewhile(lambda word: "helptext" not in word, filter(None, words[1:])))
     # The forty names that an option may take say nothing of a mistake in its own name.
-    return re.sub(r" \{[^}]{60,}\}", "", " ".join(said)) or "the options cannot be read; --help says which there are"
+    return re.sub(r" \{[^}]{60,}\}", "", " ".join(said)) or "the options cannot be read; see --help"

@@ -47,17 +47,17 @@ class RunParts:
     """The parts of a run by name. `named_parts` reads them first: their own options follow from them."""
 
     attack: Annotated[str | None, choice("attack")] = None
-    """What the method trains on; the method's own attack where none is given."""
+    """The attack to train on (default: the method's own)."""
     norm: Annotated[str | None, choice("norm")] = None
-    """What the attacker may change, with its usual radius."""
+    """The norm of the threat, with its usual radius."""
     optimizer: Annotated[str | None, choice("optimizer")] = None
-    """How the weights move; SGD where none is given."""
+    """The optimizer (default: SGD)."""
     schedule: Annotated[str | None, choice("schedule")] = None
-    """How the learning rate changes; Constant where none is given."""
+    """The learning-rate schedule (default: Constant)."""
     augment: Annotated[str | None, choice("augment")] = None
-    """How the training images are varied; not at all where none is given."""
+    """The augmentation of the training images (default: none)."""
     guards: Annotated[str | None, choice("guards")] = None
-    """The method that Guarded or AWP trains by."""
+    """The method that Guarded or AWP wraps."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class AttackParts:
     """The parts of an attack by name."""
 
     norm: Annotated[str | None, choice("norm")] = None
-    """What the attacker may change, with its usual radius; the attack's own norm where none is given."""
+    """What the attacker may change, with its usual radius (default: the attack's own)."""
 
 
 def named_parts(words: Sequence[str], parts: Iterable[str] = tuple(PARTS)) -> dict[str, type[Any]]:

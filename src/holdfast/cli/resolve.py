@@ -1,4 +1,4 @@
-"""From the names on a command line to networks at rest and the images that they see, for every verb that takes them."""
+"""From the names on a command line to networks in evaluation mode and their images, for every verb that takes them."""
 
 import logging
 import sys
@@ -24,22 +24,22 @@ class Sources:
     """Where networks and images come from."""
 
     data: str | None = None
-    """A data set; the one that the network was trained on, or digits, where none is given."""
+    """The data set (default: the one that the network was trained on, else digits)."""
     limit: int | None = None
-    """This many images only; a smaller set is part of a larger one."""
+    """Use this many test images only; a smaller number gives a part of a larger one."""
     model: str | None = None
-    """The architecture, where the network is a .safetensors file."""
+    """The architecture, if the network is a .safetensors file."""
     mean: tuple[float, ...] = ()
-    """The normalisation of a .safetensors file that holds none: what is taken from the pixels, one number or one a
-    channel (0 and a deviation of 1: none). That of its architecture is assumed where none is given."""
+    """The mean that the network subtracts from the pixels, one number or one a channel, if its .safetensors file holds
+    no normalisation (default: that of its architecture; --mean 0 --std 1 for none)."""
     std: tuple[float, ...] = ()
-    """The deviations that go with --mean."""
+    """The standard deviations that go with --mean."""
     pretrained: bool = True
-    """Take timm:NAME and torchvision:NAME with their public weights, or with fresh ones."""
+    """Load the public weights of timm:NAME and torchvision:NAME; --no-pretrained: fresh ones."""
     data_root: Path | None = None
-    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
     download: bool = False
-    """Fetch the data set, or the public weights, if they are missing."""
+    """Download the data set or the public weights if they are missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,12 @@ def seen_by(name: str, whole: ImageSet) -> ImageSet:
 def check_sees(name: str, whole: ImageSet, data: ImageSet) -> None:
     """Refuse a run that sees another part of the pictures than the images show."""
     shape = seen_by(name, whole).shape
-    words = f"{name} was trained to see images of shape {shape}, the attacked ones have {data.shape}"
+    words = f"{name} was trained on images of shape {shape}, and the attacked ones have shape {data.shape}"
     require(shape == data.shape, words, UsageError)
 
 
 def built(given: Sources, name: str, architecture: str | None, data: ImageSet, norm: Normalisation | None) -> nn.Module:
-    """Return a network at rest; where its weights are drawn, they are the same in every process and at every call."""
+    """Return a network in evaluation mode; weights that are drawn are the same in every process and at every call."""
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
         return network(name, architecture, data.shape, len(data.classes), given.pretrained, given.download, norm)

@@ -26,8 +26,8 @@ from holdfast.training.loop import train
 from holdfast.training.run import Run, Start
 
 CONFIG = (
-    "A JSON file of options, or, in place of the method, the run.json of a run, which repeats it; what the command "
-    "line says as well counts."
+    "A JSON file of options; or, instead of a method, the run.json of a run to repeat. Options on the command line "
+    "override those in the file."
 )
 CLEAN = Cell("", "", None)
 """The one network, on images as they are."""
@@ -35,33 +35,37 @@ CLEAN = Cell("", "", None)
 
 @dataclass(frozen=True)
 class Train:
-    """Train a network; the same command again goes on where it stopped."""
+    """Train a network; the same command again continues an interrupted run."""
 
     parts: Annotated[RunParts, Flat]
     run: Annotated[Run, Flat]
     config: Annotated[Path | None, tyro.conf.arg(help=CONFIG)] = None
     folder: Path | None = None
-    """Where the run is kept; runs/FINGERPRINT where none is given."""
+    """The folder of the run (default: runs/FINGERPRINT)."""
     begin: Path | None = None
-    """The folder of another run, beside this one's, at whose end this one begins."""
+    """The folder of a finished run to start from, in the same folder as this one's."""
     takes: Literal["weights", "optimizer", "position"] = "weights"
-    """What is taken over from it: with its weights what its optimizer keeps, with both its place in the schedule."""
+    """What to copy from it: weights; optimizer (weights and optimizer state); or position (both, and continue its
+    learning-rate schedule)."""
     others: tuple[Path, ...] = ()
-    """Folders of runs, beside this one's, that the method uses: EAT attacks their networks, AGKDBML learns from one of
-    them, Kurakin and UnifiedEmbedding save attacked images of them (cascade adversarial training)."""
+    """Folders of finished runs that the method uses, in the same folder as this one's: EAT attacks their networks,
+    AGKDBML learns from one of them, Kurakin and UnifiedEmbedding train on attacked images of them (cascade adversarial
+    training)."""
     seeds: tuple[int, ...] = ()
-    """Train once with each of these seeds, into FOLDER-seed-N, and print the accuracy on the test images, its mean and
-    its standard deviation."""
+    """Train once with each of these seeds, into FOLDER-seed-N, and print the test accuracies with their mean and
+    standard deviation."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
-    """Where the data sets lie; $HOLDFAST_DATA, else ./data, where none is given."""
+    """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
     download: bool = False
-    """Fetch the data set if it is missing."""
+    """Download the data set if it is missing."""
 
     def __call__(self) -> int:
-        """Train and say where the network is; of several seeds, how many test images are right as well."""
-        require(self.begin is not None or self.takes == "weights", f"--takes {self.takes} without --begin", UsageError)
+        """Train and print the folder; of several seeds also the test accuracies."""
+        require(
+            self.begin is not None or self.takes == "weights", f"--takes {self.takes} needs --begin FOLDER", UsageError
+        )
         run, device = self.whole(), device_of(self.device)
         runs = {self.folder_of(each): each for each in [replace(run, seed=seed) for seed in self.seeds] or [run]}
         self.check_beside(next(iter(runs)))
@@ -73,7 +77,7 @@ class Train:
                 shares += [] if test_set is None else [accuracy(outcomes(CLEAN, {"": model}, test_set))]
             tell(0, 1, on_which(conditions(device)))
         for folder, share in zip_longest(runs, shares):
-            print(folder if share is None else f"{folder}: {share:.2%} right")
+            print(folder if share is None else f"{folder}: accuracy {share:.2%}")
         if test_set is not None:
             print(f"{run.data}, test, {len(test_set)} images: {on_average(shares, self.seeds)}")
         return 0
@@ -81,7 +85,7 @@ class Train:
     def check_beside(self, folder: Path) -> None:
         """Refuse folders of other runs that do not lie beside the run's own."""
         for other in filter(None, (self.begin, *self.others)):
-            words = f"{other} does not lie beside {folder}, where the runs that a run names are looked for"
+            words = f"{other} is not in {folder.parent}: a run and the runs that it uses need one parent folder"
             require(other.resolve().parent == folder.resolve().parent, words, UsageError)
 
     def folder_of(self, run: Run) -> Path:

@@ -25,29 +25,32 @@ from holdfast.storage.python_file import blamed
 SMALLER: Mapping[str, str] = {
     "train": "give a smaller --batch and another --folder",
     "attack": "give a smaller --batch",
-    "audit": "give a smaller --batch; --resume goes on",
+    "audit": "give a smaller --batch; --resume continues",
     "reproduce": "give another --device or a smaller --scale",
 }
 """What to do where the memory of a device does not suffice."""
 
 
 def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
-    """Return a verb that is named but not built."""
+    """Return a verb that is reserved and not implemented."""
 
     def refuse(args: Sequence[str]) -> int:
-        raise UsageError(f"holdfast {verb} is not built yet; holdfast attack and holdfast audit are")
+        raise UsageError(f"holdfast {verb} is reserved and not implemented; use holdfast attack or holdfast audit")
 
     return refuse
 
 
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (run_train, "train a network: holdfast train METHOD [--attack PGD --norm L2 and other options]"),
-    "attack": (run_attack, "write attacked images: holdfast attack ATTACK NETWORK [options]"),
-    "audit": (run_audit, "how robust is a network really, or which of two: holdfast audit NETWORK [OTHER] [options]"),
-    "purify": (not_yet("purify"), "clean attacked images (not built yet)"),
-    "reproduce": (run_reproduce, "a paper's tables: holdfast reproduce PAPER, or FILE.py:PAPER, [options]"),
-    "report": (run_report, "print tables again: holdfast report FOLDER [options]"),
-    "list": (run_list, "attacks, methods, models, data, papers, a line each"),
+    "attack": (run_attack, "attack a network and write the images: holdfast attack ATTACK NETWORK [options]"),
+    "audit": (run_audit, "estimate robust accuracy, or compare two networks: holdfast audit NETWORK [OTHER] [options]"),
+    "purify": (not_yet("purify"), "clean attacked images (reserved, not implemented)"),
+    "reproduce": (
+        run_reproduce,
+        "compute a paper's tables: holdfast reproduce PAPER [options], or FILE.py:PAPER",
+    ),
+    "report": (run_report, "print the tables in a folder again: holdfast report FOLDER [options]"),
+    "list": (run_list, "list attacks, methods, models, data sets and papers: holdfast list [KIND]"),
 }
 
 

@@ -23,7 +23,7 @@ def check_place(out: Path, data: ImageSet) -> None:
     if out.suffix not in ("", ".npz"):
         raise UsageError(f"--out {out}: give an .npz file or a folder for PNG pictures")
     if out.suffix == "" and data.shape[0] not in (1, 3):
-        raise UsageError(f"--out {out}: images of {data.shape[0]} channels are no PNG pictures; give an .npz file")
+        raise UsageError(f"--out {out}: PNG images have 1 or 3 channels, these have {data.shape[0]}: give an .npz file")
     if out.is_dir() and any(out.glob("*.png")):
         raise UsageError(f"--out {out} holds pictures already: choose another folder, so that they do not mix")
     if out.exists() and not (out.suffix == "" and out.is_dir()):

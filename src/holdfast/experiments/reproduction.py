@@ -27,14 +27,16 @@ class Wanted:
     """What of a paper is wanted."""
 
     table: tuple[str, ...] = ()
-    """Numbers of tables; all tables and figures where neither is given."""
+    """The numbers of tables to compute (default: all tables and figures)."""
     figure: tuple[str, ...] = ()
+    """The numbers of figures to compute."""
     scale: str | None = None
-    """smoke (made-up or embedded data, a minute or two), short, or full (the paper's own size); the paper's first
-    where none is given."""
+    """smoke (made-up or embedded data, a minute or two), short, or full (the paper's own size) (default: the paper's
+    first)."""
     seeds: tuple[int, ...] = ()
+    """Use these seeds in place of the paper's own."""
     data: str | None = None
-    """Another data set than the paper's, for every row."""
+    """Use this data set in place of the paper's."""
 
     def of(self, paper: Paper) -> dict[str, Table | Figure]:
         """Return the tables and figures that are wanted, at their scale, by name.
@@ -81,7 +83,7 @@ class Reproduction:
 
 
 def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silent) -> Reproduction:
-    """Fill what is wanted of a paper; each result is kept in the workplace's folder as soon as it is there."""
+    """Compute what is wanted of a paper; each result is kept in the workplace's folder as soon as it is there."""
     place = replace(place, device=str(device_of(place.device)))  # "auto" means one device for all of it
     scale = wanted.scale_of(paper)
     results: list[Result] = []

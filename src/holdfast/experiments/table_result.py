@@ -79,7 +79,7 @@ class TableResult:
     def how_to_read(self) -> tuple[str, ...]:
         """What the accuracies are, and how sure each is."""
         seeds = len(self.seeds)
-        counted = f"Top-{self.table.top} accuracy in %, an upper bound on what holds; {self.count} test images, "
+        counted = f"Top-{self.table.top} accuracy in %, an upper bound; {self.count} test images, "
         counted += f"mean (std) over {seeds} seeds" if seeds > 1 else f"seed {self.seeds[0]}"
         low, high = metrics.interval(0.5, self.count)
         half = f"at most +-{50 * (high - low):.1f} points"
@@ -104,13 +104,13 @@ class TableResult:
         """Say what an audit in the columns is, and what it doubts."""
         audits = {name: column for name, column in self.table.columns.items() if isinstance(column, Audit)}
         said = [
-            f"{name}: what holdfast.audit leaves standing with effort {column.effort}, "
-            f"on the first {min(column.limit or self.count, self.count)} of these images"
+            f'{name}: robust accuracy from holdfast.audit (effort "{column.effort}") '
+            f"on the first {min(column.limit or self.count, self.count)} test images"
             for name, column in audits.items()
         ]
         doubts = [f"{row} ({', '.join(names)})" for row, names in self.doubts.items() if names]
-        nothing = [] if doubts or not audits else ["the audits doubt nothing"]
-        return [*said, *nothing, *([f"the audits doubt: {'; '.join(doubts)}"] if doubts else [])]
+        nothing = [] if doubts or not audits else ["no audit raised a doubt"]
+        return [*said, *nothing, *([f"doubts of the audits: {'; '.join(doubts)}"] if doubts else [])]
 
     def _times(self) -> list[str]:
         """Say how long each row trained, and how that compares with the shortest."""

@@ -9,7 +9,7 @@ class Workplace:
     """A folder for what is computed, a device, and the place of the data sets."""
 
     folder: Path = Path("runs/papers")
-    """Where runs, outcomes and results are kept."""
+    """The folder of runs, outcomes and results."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None

@@ -34,7 +34,7 @@ class ATDA(LossMethod):
     spread: Literal["covariance", "scatter"] = "covariance"
     """What CORAL compares: the covariance (the paper), or its undivided sum (the code, larger by the batch)."""
     labels: Literal["true", "predicted"] = "true"
-    """Away from which class the attack goes: the true one (the paper), or the network's answer (the code)."""
+    """Which class the attack moves away from: the true one (the paper), or the network's answer (the code)."""
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""

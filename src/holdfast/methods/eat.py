@@ -25,7 +25,7 @@ class EAT(LossMethod):
     """Runs whose networks are attacked beside the one in training; without any it is FGSM-Adv."""
     attack: Attack = FGSM()
     labels: Literal["true", "predicted"] = "predicted"
-    """Away from which class the attack goes: the attacked network's own answer (the authors' code), or the true one."""
+    """Which class the attack moves away from: the attacked network's answer (the authors' code), or the true one."""
     weight: float = 0.5
     """What the attacked images weigh; the clean ones weigh the rest."""
 

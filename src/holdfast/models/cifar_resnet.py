@@ -19,8 +19,8 @@ from holdfast.types import Images, Logits
 class CifarResNet(nn.Module):
     """The thin ResNet of depth 6n + 2 for CIFAR-10 (He et al., 2015), as trained by Na et al. (2017).
 
-    The averages of its batch norms reach back over about `average` batches. Attacks and tests use them, so a run that
-    is a fifth as long wants a fifth of the paper's 1,000.
+    Its batch-norm statistics are moving averages over about `average` batches. Attacks and tests use them, so a run
+    that is a fifth as long needs a fifth of the paper's 1,000.
     """
 
     layers: ClassVar[dict[str, str]] = {
@@ -45,7 +45,7 @@ class CifarResNet(nn.Module):
     ) -> None:
         super().__init__()
         require(depth >= 8 and depth % 6 == 2, f"depth = {depth}: a CIFAR ResNet has 6n + 2 layers (8, 14, 20, 26, …)")
-        require(average >= 1, f"average = {average}: batch norm's averages reach back over 1 or more batches")
+        require(average >= 1, f"average = {average}: batch norm averages over 1 or more batches")
         count = (depth - 2) // 6
         self.normalized = cifar_normalized(channels, mean, std)
         self.stem = nn.Sequential(_convolution(channels, 16), _batch_norm(16), nn.ReLU())

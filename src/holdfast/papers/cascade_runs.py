@@ -118,7 +118,7 @@ MANY = {
 PENALTIES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made-up:3x32x32", test_limit=4, seeds=(0,),
               test_steps=2, effort="fast")  # fmt: skip
-# Batch norm's averages, which attacks and tests see, reach back over as large a share of the run as the paper's 1,000.
+# Batch norm averages, for attacks and tests, over as large a share of the run as the paper's 1,000 batches.
 AVERAGED = {f"cifar-resnet-{depth}": f"cifar-resnet-{depth}-average-15" for depth in (20, 110)}
 EARLY_SCALES = {"short": Scale(share=0.01, limit=10_000, model=AVERAGED, test_limit=500, seeds=(0,))}
 SHARE = 0.0137

@@ -64,7 +64,7 @@ class Root(nn.Module):
 def test_attacks_without_a_meaning_are_refused() -> None:
     for kind in (APGD, APGDT):
         for threat in (Linf(torch.inf), L2(torch.inf), L1(torch.inf)):
-            with pytest.raises(BadValue, match="give a finite eps"):
+            with pytest.raises(BadValue, match="finite eps"):
                 kind(threat)
     with pytest.raises(BadValue, match="is defined for Linf, L2"):
         DeepFool(L1(1.0))

@@ -144,7 +144,7 @@ def test_square_stays_in_the_ball_where_all_roundings_go_one_way() -> None:
 
 def test_square_in_an_unbounded_ball_is_refused() -> None:
     for kind in (Linf, L2, L1):
-        with pytest.raises(BadValue, match="give a finite eps"):
+        with pytest.raises(BadValue, match="finite eps"):
             Square(kind(math.inf))(Held(25), middle(1, 1, 5, 5), torch.zeros(1, dtype=torch.int64))
 
 

@@ -9,9 +9,9 @@ from holdfast.cli import main
 from tests.unchecked import refusals
 
 REFUSED = {
-    "attack PGD {run} --model lenet": "says itself what it is",
+    "attack PGD {run} --model lenet": "--model lenet",
     "attack PGD {run} --judge-model lenet": "--judge-model needs --judge",
-    "audit {run} --model lenet": "says itself what it is",
+    "audit {run} --model lenet": "--model lenet",
     "audit {run} --other-model lenet": "there is no other network",
     "train AT --attack PGD --attack FGSM": "PGD and FGSM",
     "train Standard --optimizer AdamW --optimizer=SGD": "AdamW and SGD",

@@ -167,7 +167,7 @@ def with_seed(attack: Attack, seed: int) -> Attack:
 
 def full_step(threat: Threat) -> float:
     """Return the size of a step through the ball; an unbounded threat has none."""
-    require(threat.eps < float("inf"), f"{threat} has no end, so a step of full size has none: give a finite eps")
+    require(threat.eps < float("inf"), f"this attack needs a finite eps, got {threat}")
     return threat.step()
 
 

@@ -25,7 +25,7 @@ def short_climb(
     threat: Threat, model: Watched, images: Images, targets: Targets, x: Images, steps: int, objective: Objective
 ) -> Reached:
     """Climb from `x` for `steps` gradients; the last point is tested too."""
-    require(threat.eps < math.inf, f"{threat} has no end, so its steps have no size: give a finite eps")
+    require(threat.eps < math.inf, f"this attack needs a finite eps, got {threat}")
     reached = Reached.nothing(x)
     place, before = torch.arange(len(x), device=x.device), x
     for step in range(steps + 1):

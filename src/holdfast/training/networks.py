@@ -57,7 +57,7 @@ def network(
         raise BadRecord(f"{path} is a pickle, which could run code when read: save the weights as .safetensors")
     require(
         architecture is None or weights_alone(name),
-        f"--model {architecture}: {name} says itself what it is",
+        f"--model {architecture} is only for .safetensors files; {name} already names its architecture",
         UsageError,
     )
     if path.is_dir():

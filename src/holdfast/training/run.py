@@ -76,7 +76,7 @@ class Run(Origin):
         given = {name: value for name, value in length.items() if value is not None}
         require(
             len(given) == 1,
-            f"epochs = {self.epochs} and steps = {self.steps}: one counts, set the other to None",
+            f"give either epochs or steps, not both or neither (epochs = {self.epochs}, steps = {self.steps})",
         )
         require(min(given.values()) >= 1, f"{', '.join(given)} = {min(given.values())}, not 1 or more")
         require(

@@ -102,7 +102,7 @@ class Updates:
         require(network in self.networks, f"the method trains no '{network}', only {', '.join(self.networks)}")
         self.optimizers[network].zero_grad(set_to_none=True)
         weights = [weight for weight in self.networks[network].parameters() if weight.requires_grad]
-        require(bool(weights), f"no weight of '{network}' wants a gradient: all are frozen")
+        require(bool(weights), f"all weights of '{network}' are frozen: there is nothing to train")
         torch.autograd.backward(loss, inputs=[*weights, *beside])
 
     def apply(self, network: str = "model") -> None:

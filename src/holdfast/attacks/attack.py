@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 import torch
 from torch import Tensor
@@ -80,7 +80,7 @@ class Attack(ABC):
             center, targets = images.detach().clone(), targets.detach().clone()
             start = None if start is None else self.threat.project(start.detach().clone(), center)
             watched = Watched(model, targets, heads=of_heads(objective_of(self)))
-            stream = Stream.of(center, self.seed if isinstance(self, HasSeed) else 0, type(self).__name__)
+            stream = Stream.of(center, seed_of(self), type(self).__name__)
             attacked = self.run(watched, center, targets, start, stream).detach()
             watched.confess(attacked)
             self.verify(attacked, center)
@@ -95,7 +95,6 @@ class Attack(ABC):
             raise ModelFault(f"{self} left its ball; this is a fault of the attack, please report it")
 
 
-@runtime_checkable
 class HasObjective(Protocol):
     """An attack that makes a number an image as large as it can."""
 
@@ -104,7 +103,6 @@ class HasObjective(Protocol):
         """Return what is climbed."""
 
 
-@runtime_checkable
 class HasSeed(Protocol):
     """An attack that draws random numbers."""
 
@@ -115,7 +113,21 @@ class HasSeed(Protocol):
 
 def objective_of(attack: Attack) -> Objective | None:
     """Return what an attack climbs; None where it has no objective."""
-    return attack.objective if isinstance(attack, HasObjective) else None
+    return attack.objective if _climbs(attack) else None
+
+
+def seed_of(attack: Attack) -> int:
+    """Return what an attack draws from; 0 where it draws nothing."""
+    return attack.seed if _draws(attack) else 0
+
+
+# isinstance would ask a protocol for tens of microseconds, at each call of an attack.
+def _climbs(attack: Attack) -> TypeGuard[HasObjective]:
+    return hasattr(attack, "objective")
+
+
+def _draws(attack: Attack) -> TypeGuard[HasSeed]:
+    return hasattr(attack, "seed")
 
 
 @contextmanager
@@ -157,11 +169,9 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
 
 def with_seed(attack: Attack, seed: int) -> Attack:
     """Return the attack drawing from another seed; the attack itself where it draws nothing."""
-    if not isinstance(attack, HasSeed):
-        return attack
-    own = attack.seed
+    own = seed_of(attack)
     require(own in (0, seed), f"the attack has seed {own} and the cell {seed}: give the seed to the cell alone")
-    changes: dict[str, Any] = {"seed": seed}
+    changes: dict[str, Any] = {"seed": seed} if _draws(attack) else {}
     return replace(attack, **changes)
 
 

@@ -12,7 +12,7 @@ from holdfast.auditing.surrogate import fast_copy
 from holdfast.errors import BadLabels, BadValue, UnknownName, UsageError
 from holdfast.models import Suppression, WithAuxiliary, build, capture, labelled, layer_names
 from holdfast.models.cas import suppressed
-from holdfast.models.memory_format import laid_out
+from holdfast.models.memory_format import use_channels_last
 
 SHAPE = (3, 8, 8)
 LABELS = torch.tensor([0, 1])
@@ -178,7 +178,7 @@ def test_a_normalisation_is_chosen_for_it_too() -> None:
 
 
 def test_it_lies_with_the_channels_last_and_folds() -> None:
-    model = laid_out(build("wrn-16-2-cas", SHAPE, 4), SHAPE)
+    model = use_channels_last(build("wrn-16-2-cas", SHAPE, 4), SHAPE)
     convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d)]
     assert all(part.weight.is_contiguous(memory_format=torch.channels_last) for part in convolutions)
     model.eval()

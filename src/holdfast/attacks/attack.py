@@ -82,7 +82,7 @@ class Attack(ABC):
             watched = Watched(model, targets, heads=of_heads(objective_of(self)))
             stream = Stream.of(center, seed_of(self), type(self).__name__)
             attacked = self.run(watched, center, targets, start, stream).detach()
-            watched.confess(attacked)
+            watched.raise_if_invalid(attacked)
             self.verify(attacked, center)
         return attacked
 

@@ -77,7 +77,7 @@ class Watched:
                 raise ModelFault(f"its backward pass raised {what(fault)}") from fault
             raise NoGradient(f"no gradient reaches the images: {said}") from fault
 
-    def confess(self, images: Images) -> None:
+    def raise_if_invalid(self, images: Images) -> None:
         """Raise if any answer was NaN or infinite, or any gradient NaN: that is neither robust nor broken."""
         seen = [0.0 if end is None else end for end in (self.peak, self.slope)]
         peak, slope = torch.stack([torch.as_tensor(end).to(images) for end in seen]).tolist()  # one wait for the device

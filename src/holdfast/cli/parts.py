@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import isabstract
 from typing import Annotated, Any
 
 import tyro
@@ -14,16 +15,16 @@ from holdfast.threats import NORMS
 from holdfast.training import optimizers, schedules
 
 
-def _kinds_in(module: Any, kind: type[Any], abstract: Iterable[type[Any]]) -> Mapping[str, type[Any]]:
+def _kinds_in(module: Any, kind: type[Any]) -> Mapping[str, type[Any]]:
     """Return the classes of one kind that can be made, by name."""
     found = {name: each for name, each in vars(module).items() if isinstance(each, type) and issubclass(each, kind)}
-    return {name: found[name] for name in sorted(found) if found[name] not in abstract}
+    return {name: found[name] for name in sorted(found) if not isabstract(found[name])}
 
 
-ATTACKS = _kinds_in(attacks, attacks.Attack, {attacks.Attack})
-METHODS = _kinds_in(methods, methods.Method, {methods.Method, methods.LossMethod})
-OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer, {optimizers.Optimizer})
-SCHEDULES = _kinds_in(schedules, schedules.Schedule, {schedules.Schedule})
+ATTACKS = _kinds_in(attacks, attacks.Attack)
+METHODS = _kinds_in(methods, methods.Method)
+OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer)
+SCHEDULES = _kinds_in(schedules, schedules.Schedule)
 AUGMENTATIONS: Mapping[str, type[Any]] = {"none": type(None), "crop-flip": CropFlip}
 PARTS: Mapping[str, Mapping[str, type[Any]]] = {
     "guards": METHODS,

@@ -66,7 +66,7 @@ def test_a_copy_of_every_architecture_is_exact_and_the_network_untouched(name: s
     assert isinstance(found.network, nn.Module)
     assert batch_norms(found.network) == of - folded, found.words
     assert f"{folded} of {of} batch norms" in found.words
-    assert "channels last" in found.words
+    assert "channels-last memory format" in found.words
     assert found.mismatch < 1e-5
     assert_same(found.network, model, torch.rand(4, 3, side, side))
     parts = list(found.network.modules())
@@ -80,7 +80,7 @@ def test_batch_norms_fold_behind_a_normalisation_of_each_image() -> None:
     model = trained(build("cifar-resnet-20", (3, 8, 8), 7, normalize="per-image"))
     found = fast_copy(model, torch.rand(3, 3, 8, 8))
     assert "19 of 19 batch norms" in found.words
-    assert "channels last" in found.words
+    assert "channels-last memory format" in found.words
     assert_same(found.network, model, torch.rand(4, 3, 8, 8))
 
 
@@ -306,7 +306,7 @@ TRAPS = {
 def test_what_does_not_fold_stays(name: str) -> None:
     model, images = trained(TRAPS[name]()), torch.rand(4, 3, 8, 8)
     found = fast_copy(model, images)
-    assert found.words.startswith("a copy at rest; 0 of"), found.words
+    assert found.words.startswith("a copy in evaluation mode; 0 of"), found.words
     assert isinstance(found.network, nn.Module)
     assert batch_norms(found.network) == batch_norms(model)
     assert_same(found.network, model, images)

@@ -109,10 +109,11 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
     for each in done.results:
         assert each.count > 0
         if isinstance(each, TableResult):
-            assert all(0 <= value <= 1 for row in each.values.values() for values in row.values() for value in values)
+            shares = [value for row in each.values.values() for column in each.accuracies for value in row[column]]
+            assert all(0 <= value <= 1 for value in shares)
             assert each.table.title in text
         else:
-            assert all(seen.series for studies in each.seen.values() for seen in studies.values())
+            assert all(seen.series for studies in each.results.values() for seen in studies.values())
             assert each.figure.title in text
 
 

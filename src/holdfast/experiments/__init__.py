@@ -9,7 +9,7 @@ from holdfast.experiments.result import Cell, Result
 from holdfast.experiments.run_figure import fill_figure
 from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import read_results
-from holdfast.experiments.table import Audit, Neighbours, Scale, Table, Transfer
+from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.workplace import Workplace
 
@@ -24,6 +24,7 @@ __all__ = [
     "Reproduction",
     "Result",
     "Scale",
+    "Seconds",
     "Study",
     "Table",
     "TableResult",

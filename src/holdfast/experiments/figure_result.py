@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from holdfast.analysis import Analysis, AnalysisResult, Series
 from holdfast.experiments.figure import Figure, Study
-from holdfast.experiments.result import Cell, Cells
+from holdfast.experiments.result import Cell, Cells, Unit
 from holdfast.training.run import Run
 
 
@@ -25,7 +25,10 @@ class FigureResult:
     """Hardware, versions and precision."""
 
     shown_as: ClassVar[Literal["panels"]] = "panels"
-    unit: ClassVar[Literal[""]] = ""
+
+    def unit(self, column: str) -> Unit:
+        """Return what our values in a column are: numbers."""
+        return ""
 
     @property
     def title(self) -> str:

@@ -14,9 +14,11 @@ class Cell:
     ours: tuple[float, ...]
     """A value a seed."""
     theirs: tuple[float, float] | None = None
-    """The paper's (mean, standard deviation) in percent, where it printed any."""
+    """The paper's (mean, standard deviation) in percent or in the unit of our values, where it printed any."""
 
 
+Unit = Literal["%", "s", ""]
+"""A share in [0, 1] to be shown in percent, seconds, or a number."""
 Cells = Mapping[str, Mapping[str, Cell]]
 """row -> column -> cell; a column that says nothing of a row is left out there."""
 
@@ -41,9 +43,8 @@ class Result(Protocol):
     def shown_as(self) -> Literal["table", "curve", "sweep", "panels"]:
         """How it is drawn."""
 
-    @property
-    def unit(self) -> Literal["%", ""]:
-        """Of our values: a share in [0, 1] to be shown in percent, or a number."""
+    def unit(self, column: str) -> Unit:
+        """Return what our values in a column are."""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from holdfast.experiments.audit_column import audited
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
-from holdfast.experiments.table import Audit, Neighbours, Table, Transfer
+from holdfast.experiments.seconds_column import seconds as training_seconds
+from holdfast.experiments.table import Audit, Neighbours, Seconds, Table, Transfer
 from holdfast.experiments.table_result import WORST, TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
@@ -50,10 +51,11 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
 def measure(
     run: Run, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the accuracy of one network in every column, their worst case, and what its audits doubt.
+    """Return the accuracy, or the time, of one network in every column, their worst case, and what its audits doubt.
 
     NaN where its training diverged, or that of the network that a column's images are made against.
     """
+    values = dict.fromkeys(table.columns, math.nan)
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     try:
@@ -62,7 +64,9 @@ def measure(
         tell(0, 1, str(error))
     else:
         rows, doubts = answers(seeded(run, seed), network, seed, table, data, place, tell)
-    values = {name: metrics.accuracy(rows[name], table.top) if name in rows else math.nan for name in table.columns}
+        times = {name: column for name, column in table.columns.items() if isinstance(column, Seconds)}
+        values |= {name: training_seconds(column, seeded(run, seed), place) for name, column in times.items()}
+        values |= {name: metrics.accuracy(found, table.top) for name, found in rows.items()}
     return values | ({WORST: worst(run, table, rows)} if table.worst else {}), doubts
 
 
@@ -73,6 +77,8 @@ def answers(
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
+        if isinstance(column, Seconds):
+            continue
         tell(0, 1, f"column {name}")
         if isinstance(column, Audit):
             found = audited(column, network, data, seed, place.folder / "audits", naming(name, tell))

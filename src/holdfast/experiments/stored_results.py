@@ -7,14 +7,14 @@ from holdfast.errors import BadRecord, MissingData, require
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
-from holdfast.experiments.table import Audit, Neighbours, Scale, Table, Transfer
+from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.storage.describe import restore
 from holdfast.storage.signed import read_json, signed_json, write_text
 
 RESULTS = {kind.__name__: kind for kind in (TableResult, FigureResult)}
 """What a file may hold."""
-KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, Transfer, Audit, Neighbours)}}
+KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, Transfer, Audit, Neighbours, Seconds)}}
 """What a result on disk may speak of."""
 
 

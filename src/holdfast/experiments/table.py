@@ -17,7 +17,7 @@ from holdfast.training.run import Run
 from holdfast.training.schedules import Levels, Schedule, Steps
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
-"""row -> column -> (mean, standard deviation), in percent, as the paper prints them."""
+"""row -> column -> (mean, standard deviation), in percent as the paper prints them, or in seconds."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,18 @@ class Neighbours:
         check_fields(self)
 
 
-Column = Attack | Transfer | Audit | Neighbours | None
+@dataclass(frozen=True)
+class Seconds:
+    """A column of how long the run of each row trained, in the place of an accuracy."""
+
+    per: Literal["epoch", "run"] = "epoch"
+    """An epoch is a pass over the training images, also of a run that is measured in steps."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+Column = Attack | Transfer | Audit | Neighbours | Seconds | None
 """What every row of a table meets; None leaves the images as they are."""
 
 

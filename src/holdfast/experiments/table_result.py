@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 from holdfast import metrics
-from holdfast.experiments.result import Cell, Cells
-from holdfast.experiments.table import Audit, Column, Neighbours, Table
+from holdfast.experiments.result import Cell, Cells, Unit
+from holdfast.experiments.table import Audit, Column, Neighbours, Seconds, Table
 from holdfast.training.run import Run
 
 WORST = "worst case"
@@ -20,7 +20,7 @@ class TableResult:
     table: Table
     scale: str
     values: Mapping[str, Mapping[str, tuple[float, ...]]]
-    """row -> column -> one accuracy a seed, in [0, 1]."""
+    """row -> column -> one accuracy a seed, in [0, 1], or a time in seconds."""
     count: int
     """Test images behind each value."""
     train_seconds: Mapping[str, tuple[float, ...]]
@@ -28,8 +28,6 @@ class TableResult:
     """Hardware, versions and precision."""
     doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """row -> what its audits doubt, by name."""
-
-    unit: ClassVar[Literal["%"]] = "%"
 
     @property
     def title(self) -> str:
@@ -67,8 +65,17 @@ class TableResult:
         return (*self.table.columns, *([WORST] if self.table.worst else []))
 
     @property
+    def accuracies(self) -> tuple[str, ...]:
+        """The columns without those that are times."""
+        return tuple(column for column in self.columns if self.unit(column) == "%")
+
+    def unit(self, column: str) -> Unit:
+        """Return what our values in a column are."""
+        return "s" if isinstance(self.table.columns.get(column), Seconds) else "%"
+
+    @property
     def cells(self) -> Cells:
-        """Our accuracies beside the paper's."""
+        """Our values beside the paper's."""
         printed = self.table.published
         return {
             row: {column: Cell(self.values[row][column], printed.get(row, {}).get(column)) for column in self.columns}
@@ -77,10 +84,19 @@ class TableResult:
 
     @property
     def how_to_read(self) -> tuple[str, ...]:
-        """What the accuracies are, and how sure each is."""
-        seeds = len(self.seeds)
-        counted = f"Top-{self.table.top} accuracy in %, an upper bound; {self.count} test images, "
-        counted += f"mean (std) over {seeds} seeds" if seeds > 1 else f"seed {self.seeds[0]}"
+        """What the accuracies are, and how sure each is; what the times are."""
+        seeds = f"mean (std) over {len(self.seeds)} seeds" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
+        times = [
+            f"{name}: seconds of training a{'n epoch' if column.per == 'epoch' else ' run'}, on a machine that other "
+            "work may share: they compare only within one run of this table"
+            for name, column in self.table.columns.items()
+            if isinstance(column, Seconds)
+        ]
+        return (*(self._sure(seeds) if self.accuracies else [seeds]), *times)
+
+    def _sure(self, seeds: str) -> tuple[str, str]:
+        """Say what the accuracies are, and how sure each is."""
+        counted = f"Top-{self.table.top} accuracy in %, an upper bound; {self.count} test images, {seeds}"
         low, high = metrics.interval(0.5, self.count)
         half = f"at most +-{50 * (high - low):.1f} points"
         return counted, f"95 % interval of one value from the number of images alone: {half}"

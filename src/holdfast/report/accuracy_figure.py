@@ -41,7 +41,7 @@ def curve(result: TableResult) -> str:
 
 def _lines(result: TableResult) -> Lines:
     """Return a line a row, or a line a column where the rows are numbers; a worst case is at no place on the axis."""
-    cells, columns = result.cells, result.table.columns
+    cells, columns = result.cells, [column for column in result.table.columns if column in result.accuracies]
     if result.shown_as == "sweep":
         return {column: {row: cells[row][column] for row in cells} for column in columns}
     return {row: {column: cells[row][column] for column in columns} for row in cells}
@@ -60,18 +60,33 @@ def _scale_axes(axes: Axes, result: TableResult, places: Mapping[str, float]) ->
 
 def overview(result: TableResult) -> str:
     """Return the SVG of a table at one glance: one line a row, on it one mark a column."""
-    columns, names = result.columns, [textwrap.fill(row, 34) for row in result.table.rows]
+    columns, names = drawn_columns(result), [textwrap.fill(row, 34) for row in result.table.rows]
     height = sum(max(0.3, 0.1 + 0.05 * len(columns), LINE * (name.count("\n") + 1.5)) for name in names)
     with canvas(6.4, height + 1.2) as figure:
         axes = _axes(figure, result, height, bars(result))
         axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=_quantity(result))
+        if not result.accuracies:
+            _scale_times(axes, result)
         axes.set_yticks(range(len(names)), names)
-        axes.hlines([row + 0.5 for row in range(len(names) - 1)], 0, 100, color="#d8d8d8", linewidth=0.6)
+        axes.hlines([row + 0.5 for row in range(len(names) - 1)], *axes.get_xlim(), color="#d8d8d8", linewidth=0.6)
         shifts = [0.7 * ((number + 0.5) / len(columns) - 0.5) for number in range(len(columns))]
         marks = [_draw_column(axes, result, column, shifts[number], number) for number, column in enumerate(columns)]
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
         axes.legend(marks, columns, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False)
         return svg_of(figure)
+
+
+def drawn_columns(result: TableResult) -> tuple[str, ...]:
+    """Return the columns that share an axis: the accuracies, or the times of a table that has nothing else."""
+    return result.accuracies or result.columns
+
+
+def _scale_times(axes: Axes, result: TableResult) -> None:
+    """Give the axis room for an epoch beside a run, which are orders of magnitude apart."""
+    ends = [end for cells in result.cells.values() for cell in cells.values() for end in _times(cell.ours)]
+    above = [end for end in ends if end > 0] or [1.0]
+    axes.set(xscale="log", xlim=(min(above) / 2, 2 * max(above)))
+    axes.xaxis.set_major_formatter(plain)
 
 
 def spread(heights: Sequence[float], gap: float, top: float = 100.0) -> list[float]:
@@ -99,6 +114,8 @@ def _numbers(columns: Iterable[str]) -> dict[str, float]:
 
 
 def _quantity(result: TableResult) -> str:
+    if not result.accuracies:
+        return "seconds of training"
     return f"top-{result.table.top} accuracy (%)" if result.table.top > 1 else "accuracy (%)"
 
 
@@ -109,6 +126,13 @@ def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
         return math.nan, math.nan, math.nan
     low, high = (mean - std, mean + std) if len(values) > 1 else metrics.interval(mean, count)
     return 100 * max(0.0, low), 100 * mean, 100 * min(1.0, high)
+
+
+def _times(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return low, middle and high in seconds; of one seed all three are its time."""
+    mean, std = metrics.mean_std(values)
+    std = 0.0 if len(values) == 1 else std
+    return mean - std, mean, mean + std
 
 
 def _axes(figure: Canvas, result: TableResult, height: float, below: str) -> Axes:
@@ -136,6 +160,8 @@ def bands(result: TableResult) -> str:
 def _spread_said(result: TableResult) -> str:
     seeds = len(result.seeds)
     said = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
+    if not result.accuracies:
+        return said if seeds > 1 else "one seed"
     return f"{said}; {result.count} test images"
 
 
@@ -168,7 +194,9 @@ def _name_lines(axes: Axes, names: Sequence[str], heights: Sequence[float], x: f
 def _draw_column(axes: Axes, result: TableResult, column: str, shift: float, number: int) -> Any:
     """Draw one column of an overview: a mark on every row, each with its bar; return the marks."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    ends = [_ends(result.values[row][column], result.count) for row in result.table.rows]
+    found = [result.values[row][column] for row in result.table.rows]
+    timed = result.unit(column) == "s"
+    ends = [_times(values) if timed else _ends(values, result.count) for values in found]
     y = [row + shift for row in range(len(ends))]
     axes.hlines(y, [low for low, _, _ in ends], [high for _, _, high in ends], color=colour, linewidth=1.4, alpha=0.6)
     middles = [middle for _, middle, _ in ends]

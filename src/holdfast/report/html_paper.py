@@ -1,11 +1,11 @@
 """Everything measured as one HTML page that asks nothing of any network, so that it opens anywhere, for years."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from holdfast.experiments.attacked_images import Pictures
-from holdfast.experiments.result import Cell, Result
+from holdfast.experiments.result import Cell, Result, Unit
 from holdfast.metrics import mean_std
 from holdfast.report.figure_svg import caption, drawing
 from holdfast.report.image_grid import gallery
@@ -25,6 +25,7 @@ def page(title: str, results: Sequence[Result], pictures: Sequence[Pictures]) ->
     return rendered(
         "html_paper.html.j2",
         title=title,
+        times=any(each.unit(column) == "s" for each in results for column in each.columns),
         tables=[_values(each) for each in tables],
         figures=[_values(each) for each in figures],
         galleries=[_gallery(each) for each in pictures],
@@ -50,26 +51,28 @@ def _cells(cells: Sequence[TextCell], result: Result, row: str) -> list[Shown]:
     """Return our text, the paper's, and how warm each cell is."""
     measured = (result.cells[row].get(column) for column in result.columns)
     return [
-        {"ours": text.ours, "theirs": text.theirs, "heat": f"{_heat(cell, result.unit):.0f}%"}
-        for text, cell in zip(cells, measured, strict=True)
+        {"ours": text.ours, "theirs": text.theirs, "heat": f"{_heat(cell, result.unit(column)):.0f}%"}
+        for text, cell, column in zip(cells, measured, result.columns, strict=True)
     ]
 
 
-def _heat(cell: Cell | None, unit: str) -> float:
+def _heat(cell: Cell | None, unit: Unit) -> float:
     mean = mean_std(cell.ours)[0] if cell is not None and unit == "%" else 0.0
     return 0.0 if math.isnan(mean) else 100 * mean
 
 
 def _in_words(result: Result, text: TextTable) -> str:
     """Say what a figure shows, for who cannot see it."""
-    if result.unit == "%":
-        return f"{result.title}. Accuracy of {'; '.join(_range(row, cells) for row, cells in result.cells.items())}."
+    shares = [column for column in result.columns if result.unit(column) == "%"]
+    if shares:
+        ranges = [_range(row, [cells[column] for column in shares]) for row, cells in result.cells.items()]
+        return f"{result.title}. Accuracy of {'; '.join(ranges)}."
     rows = [f"{row}: {', '.join(filter(None, map(str, cells)))}" for row, cells in text.rows]
     return f"{text.title}. {'; '.join(rows)}"
 
 
-def _range(row: str, cells: Mapping[str, Cell]) -> str:
-    values = [100 * mean_std(cell.ours)[0] for cell in cells.values()]
+def _range(row: str, cells: Sequence[Cell]) -> str:
+    values = [100 * mean_std(cell.ours)[0] for cell in cells]
     if any(map(math.isnan, values)):
         return f"{row} {DIVERGED}"
     return f"{row} from {min(values):.1f} to {max(values):.1f} %"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast import metrics
-from holdfast.experiments.result import Cell, Result
+from holdfast.experiments.result import Cell, Result, Unit
 from holdfast.storage.signed import signed_json
 
 DIVERGED = "diverged"
@@ -53,7 +53,7 @@ class TextTable:
 def text_table(result: Result) -> TextTable:
     """Return our values, over seeds as mean (std), and the paper's where it printed any."""
     rows = tuple(
-        (row, tuple(_cell(cells.get(column), result.unit) for column in result.columns))
+        (row, tuple(_cell(cells.get(column), result.unit(column)) for column in result.columns))
         for row, cells in result.cells.items()
     )
     return TextTable(titled(result), result.columns, rows, result.how_to_read, result.notes)
@@ -64,11 +64,21 @@ def titled(result: Result) -> str:
     return f"{result.title} ({result.scale})"
 
 
-def _cell(cell: Cell | None, unit: str) -> TextCell:
+def _cell(cell: Cell | None, unit: Unit) -> TextCell:
     if cell is None:
         return TextCell()
+    if unit == "s":
+        return TextCell(_seconds(*metrics.mean_std(cell.ours)), "" if cell.theirs is None else _seconds(*cell.theirs))
     theirs = "" if cell.theirs is None else _printed(cell.theirs)
     return TextCell(_percent(cell.ours) if unit == "%" else f"{cell.ours[0]:.3g}", theirs)
+
+
+def _seconds(mean: float, std: float) -> str:
+    """Return a time with three figures or all that stand before the point."""
+    if math.isnan(mean):
+        return DIVERGED
+    places = max(0, 2 - math.floor(math.log10(max(mean, 0.1))))
+    return f"{mean:.{places}f}" + ("" if math.isnan(std) else f" ({std:.{places}f})") + " s"
 
 
 def _percent(values: Sequence[float]) -> str:

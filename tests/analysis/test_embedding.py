@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from holdfast import Linf, models
-from holdfast.analysis import Embedding
-from holdfast.analysis.embedding import ATTACKED, REFERENCES, TARGETS, apart, purity
+from holdfast.analysis import Embedding, Series
+from holdfast.analysis.embedding import ATTACKED, REFERENCES, TARGETS, apart, on_map, purity
 from holdfast.attacks import FGSM, UniformNoise
 from holdfast.data import made_up_images
+from holdfast.errors import BadValue
+from holdfast.storage.describe import describe
 
 
 @pytest.fixture
@@ -37,6 +39,40 @@ def test_images_that_are_not_moved_are_mixed_with_their_own(network: torch.nn.Mo
     seen = Embedding(FGSM(Linf(0.0)), neighbours=1)(network, made_up_images((1, 8, 8), "test"), 0)
     assert seen.numbers["k-NN purity"] == 1.0
     assert abs(seen.numbers["silhouette"]) < 0.2
+
+
+def test_a_class_can_be_chosen_and_every_class_be_a_cloud(network: torch.nn.Module) -> None:
+    data = made_up_images((1, 8, 8), "test")
+    seen = Embedding(FGSM(Linf(0.1)), target=3, clouds="class", metric="cosine")(network, data, 0)
+    sizes = {name: len(series.x) for name, series in seen.series.items()}
+    of_class = dict(zip(data.classes, data.labels.bincount(minlength=10).tolist(), strict=True))
+    assert sizes == of_class | {f"{data.classes[3]}, attacked": of_class[data.classes[3]]}
+    assert seen.numbers["class"] == 3
+    assert [name for name, series in seen.series.items() if series.marked] == [f"{data.classes[3]}, attacked"]
+    with pytest.raises(BadValue, match="target = 30: no image"):
+        Embedding(target=30)(network, data, 0)
+
+
+def test_a_map_of_some_points_attacks_those_of_the_target_among_them(network: torch.nn.Module) -> None:
+    data, look = made_up_images((1, 8, 8), "test"), Embedding(FGSM(Linf(0.1)), points=40)
+    seen = look(network, data, 0)
+    sizes = {name: len(series.x) for name, series in seen.series.items()}
+    assert sizes[REFERENCES] + sizes[TARGETS] == look.count(data) == 40
+    assert sizes[ATTACKED] == sizes[TARGETS]
+    assert Embedding(points=40).count(data.subset(torch.arange(7))) == 7
+
+
+def test_a_cosine_knows_directions_and_no_lengths() -> None:
+    ways = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat_interleave(30, 0)
+    points = (ways + 0.01 * torch.randn(60, 3)) * torch.logspace(-3, 3, 30).repeat(2)[:, None]
+    place = on_map(points, 5, 0, "cosine")
+    assert apart(place[:30], place[30:]) > 0.4
+    assert apart(points[:30], points[30:]) < 0.3
+
+
+def test_what_came_later_changes_no_name() -> None:
+    assert set(describe(Embedding())) == {"kind", "attack", "layer", "perplexity", "neighbours"}
+    assert set(describe(Series((), ()))) == {"kind", "x", "y", "low", "high", "joined"}
 
 
 def test_purity_counts_the_nearest_clean_points() -> None:

@@ -24,6 +24,8 @@ from holdfast.experiments import Figure, FigureResult, Scale, Study, Workplace, 
 from holdfast.experiments.figure import scaled
 from holdfast.experiments.run_figure import WORDS
 from holdfast.report import page, panels, text_table, to_json
+from holdfast.report.canvas import COLOURS, MARKERS, RED
+from holdfast.report.panel_figure import _looks
 from holdfast.storage.describe import describe, restore
 from holdfast.storage.signed import read_json, write_json, write_text
 from holdfast.training.optimizers import SGD
@@ -58,6 +60,31 @@ def test_a_log_axis_has_numbers_and_no_formulas(result: FigureResult) -> None:
         result, figure=replace(result.figure, x_scale="log"), results={"lines": {"": lines}, "cloud": {"": lines}}
     )
     assert "mathdefault" not in panels(log)
+
+
+def test_what_is_marked_is_a_red_circle_and_nothing_else_is_red(result: FigureResult) -> None:
+    clouds = {f"class {n}": Series((1.0, 2.0), (float(n), 4.0), joined=False) for n in range(10)}
+    attacked = {"class 3, attacked": Series((1.0,), (2.0,), joined=False, marked=True)}
+    marked = replace(result, results={"lines": {"": POINTS}, "cloud": {"": AnalysisResult(clouds | attacked)}})
+    looks = _looks(marked)
+    assert looks["class 3, attacked"] == (RED, "o")
+    assert len({looks[name].colour for name in clouds}) == 10
+    assert not any(look == RED or shape == "o" for name, (look, shape) in looks.items() if name in clouds)
+    assert _looks(result)["_points"] == (COLOURS[2], MARKERS[2])
+    assert RED.lower() in panels(marked)
+
+
+def test_panels_stand_in_rows_of_a_given_length(result: FigureResult) -> None:
+    def size(across: int) -> list[float]:
+        drawn = panels(replace(result, figure=replace(result.figure, across=across)))
+        return [float(number) for number in ElementTree.fromstring(drawn).attrib["viewBox"].split()[2:]]
+
+    (wide, low), (narrow, high) = size(2), size(1)
+    assert wide > narrow
+    assert high > low
+    assert "across" not in to_json(result)
+    with pytest.raises(BadValue, match="across = 0"):
+        replace(result.figure, across=0)
 
 
 def test_a_line_is_called_by_its_study_and_its_own_name(result: FigureResult) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import check_fields
+from holdfast.storage.describe import later
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Series:
     high: tuple[float, ...] = ()
     joined: bool = True
     """Whether the points are joined to a line."""
+    marked: bool = later(False)
+    """Whether the others are there to be compared with it: it lies above them, in red."""
 
     def __post_init__(self) -> None:
         """Refuse coordinates that do not pair up."""

@@ -5,10 +5,11 @@ images mix is also counted, by nearest neighbours, in the layer's own space.
 """
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.analysis.analysis import Analysis, AnalysisResult, Series
@@ -17,9 +18,11 @@ from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
+from holdfast.errors import require
 from holdfast.extras import need
-from holdfast.fields import Count, Positive
-from holdfast.types import Flags
+from holdfast.fields import Count, Interval, Positive
+from holdfast.storage.describe import later
+from holdfast.types import Flags, Images
 
 TARGETS, REFERENCES, ATTACKED = "targets", "references", "attacked targets"
 BATCH = 250
@@ -36,23 +39,34 @@ class Embedding(Analysis):
     perplexity: Positive = 30.0
     """Lower where there are fewer than three times as many points."""
     neighbours: Count = 10
+    target: Annotated[int, Interval(0)] | None = later(None)
+    """The class whose images are attacked; without one the seed draws it."""
+    clouds: Literal["target", "class"] = later("target")
+    """Clean points are of the target or of any other class, or each class is a cloud of its own."""
+    metric: Literal["euclidean", "cosine"] = later("euclidean")
+    """How far apart two features are; for cosine they are first brought to unit length."""
+    points: Count | None = later(None)
+    """Clean images on the map, at most, which the seed draws; attacked are those of the target among them."""
+
+    def count(self, data: ImageSet) -> int:
+        """Return how many of the test images it maps."""
+        return min(self.points or len(data), len(data))
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
-        """Choose a class at random, attack its images, and map all of them."""
+        """Attack the images of one class, and map all of them."""
         need(*self.extras)
-        present = data.labels.bincount().nonzero()[:, 0]
-        chosen = present[int(permutation(len(present), "targets", seed)[0])]
+        if self.count(data) < len(data):
+            data = data.subset(permutation(len(data), "mapped", seed)[: self.points].sort().values)
+        chosen = self._target(data, seed)
         target, attack = data.labels == chosen, with_seed(self.attack, seed)
         own = data.subset(target.nonzero()[:, 0])
         attacked = (attack(model, part.images, part.labels) for part in own.batches(BATCH))
-        clean = torch.cat([features(model, part.images, self.layer) for part in data.batches(BATCH)]).cpu()
-        moved = torch.cat([features(model, images, self.layer) for images in attacked]).cpu()
+        clean = torch.cat([self._features(model, part.images) for part in data.batches(BATCH)])
+        moved = torch.cat([self._features(model, images) for images in attacked])
         target = target.cpu()
-        place = on_map(torch.cat([clean, moved]), self.perplexity, seed)
-        groups = {REFERENCES: place[: len(clean)][~target], TARGETS: place[: len(clean)][target]}
-        groups[ATTACKED] = place[len(clean) :]
+        place = on_map(torch.cat([clean, moved]), self.perplexity, seed, self.metric)
         return AnalysisResult(
-            {name: _cloud(points) for name, points in groups.items()},
+            self._series(data, chosen, place[: len(clean)], place[len(clean) :]),
             {
                 "class": float(chosen),
                 "k-NN purity": purity(moved, clean, target, self.neighbours),
@@ -60,13 +74,35 @@ class Embedding(Analysis):
             },
         )
 
+    def _target(self, data: ImageSet, seed: int) -> int:
+        present = data.labels.bincount().nonzero()[:, 0]
+        if self.target is None:
+            return int(present[int(permutation(len(present), "targets", seed)[0])])
+        require(self.target in present.tolist(), f"target = {self.target}: no image that is mapped is of that class")
+        return self.target
 
-def on_map(points: Tensor, perplexity: float, seed: int) -> Tensor:
+    def _features(self, model: nn.Module, images: Images) -> Tensor:
+        found = features(model, images, self.layer).cpu()
+        return F.normalize(found, dim=1) if self.metric == "cosine" else found
+
+    def _series(self, data: ImageSet, chosen: int, clean: Tensor, moved: Tensor) -> dict[str, Series]:
+        """Return the clouds: the attacked points are the last."""
+        labels = data.labels.cpu()
+        if self.clouds == "target":
+            groups = {REFERENCES: clean[labels != chosen], TARGETS: clean[labels == chosen], ATTACKED: moved}
+            return {name: _cloud(points) for name, points in groups.items()}
+        groups = {name: clean[labels == place] for place, name in enumerate(data.classes) if (labels == place).any()}
+        attacked = {f"{data.classes[chosen]}, attacked": replace(_cloud(moved), marked=True)}
+        return {name: _cloud(points) for name, points in groups.items()} | attacked
+
+
+def on_map(points: Tensor, perplexity: float, seed: int, metric: str = "euclidean") -> Tensor:
     """Return the place of each point on a plane, by t-SNE, shape (n, 2)."""
     from sklearn.manifold import TSNE
 
     fitting = min(perplexity, max(1.0, (len(points) - 1) / 3))
-    return torch.from_numpy(TSNE(2, perplexity=fitting, random_state=seed, init="pca").fit_transform(points.numpy()))
+    mapped = TSNE(2, perplexity=fitting, random_state=seed, init="pca", metric=metric).fit_transform(points.numpy())
+    return torch.from_numpy(mapped)
 
 
 def purity(moved: Tensor, clean: Tensor, target: Flags, neighbours: int) -> float:

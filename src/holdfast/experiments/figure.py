@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from holdfast.analysis import Analysis
+from holdfast.errors import require
 from holdfast.experiments.table import Scale, shortened
+from holdfast.storage.describe import later
 from holdfast.training.run import Run
 
 
@@ -19,7 +21,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels side by side; what the studies of a panel see is drawn into the same axes."""
+    """Panels in a grid, row by row; what the studies of a panel see is drawn into the same axes."""
 
     title: str
     panels: Mapping[str, Mapping[str, Study]]
@@ -36,6 +38,11 @@ class Figure:
     notes: tuple[str, ...] = ()
     scales: Mapping[str, Scale] = field(default_factory=dict)
     """Scales of this figure that stand in for those of its paper."""
+    across: int = later(3)
+    """Panels in a row."""
+
+    def __post_init__(self) -> None:
+        require(self.across >= 1, f"across = {self.across}: a row has 1 or more panels")
 
     @property
     def extras(self) -> set[str]:

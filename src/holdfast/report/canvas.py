@@ -9,6 +9,12 @@ from holdfast.extras import need
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""
+RED = "#D00000"
+"""Of what is marked among others."""
+BESIDE_RED = (
+    "#0072B2", "#009E73", "#E69F00", "#56B4E9", "#000000", "#CC79A7", "#7F7F7F", "#BCBD22", "#7B4FA3", "#8C564B",
+)  # fmt: skip
+"""Ten, as common data sets have classes, of which none is taken for red."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 """Nine: beside seven colours, no pair of colour and marker comes back before the sixty-fourth."""
 LINE = 0.17

@@ -2,40 +2,46 @@
 
 import math
 import textwrap
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from holdfast.analysis import Series
 from holdfast.experiments.figure_result import FigureResult
-from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
+from holdfast.report.canvas import BESIDE_RED, COLOURS, LINE, MARKERS, RED, Axes, canvas, plain, svg_of
 
-ACROSS = 3
-"""Panels in a row."""
 MARKS = 20
 """Markers on a line, at most."""
 WIDE, HIGH = 3.1, 2.7
 """Size of a panel, in inches."""
 
 
+class Look(NamedTuple):
+    """What the points of one name look like in every panel."""
+
+    colour: str
+    marker: str
+
+
 def panels(result: FigureResult) -> str:
-    """Return the SVG: panels side by side, one colour and marker for one name in all of them, and one legend."""
+    """Return the SVG: panels in a grid, one colour and marker for one name in all of them, and one legend."""
     figure, titles = result.figure, list(result.figure.panels)
-    names = list(dict.fromkeys(name for title in titles for name, _ in result.labelled(title)))
-    across = min(ACROSS, len(titles))
+    looks = _looks(result)
+    across = min(figure.across, len(titles))
     down = math.ceil(len(titles) / across)
-    height = max(down * HIGH, LINE * (len(names) + 1)) + 0.9
+    height = max(down * HIGH, LINE * (len(looks) + 1)) + 0.9
     with canvas(across * WIDE + 0.6, height, dpi=200) as drawn:
         drawn.suptitle(textwrap.fill(f"{figure.title} ({result.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
         grid = drawn.subplots(down, across, squeeze=False).flatten()
         marks: dict[str, Any] = {}
         for axes, title in zip(grid, titles, strict=False):
-            marks |= _draw_panel(axes, result, title, names)
+            marks |= _draw_panel(axes, result, title, looks)
         for axes in grid[len(titles) :]:
             axes.set_axis_off()
         drawn.tight_layout(rect=(0, 0, 1, 1 - 0.35 / height))
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
         drawn.legend(
-            [marks[name] for name in names], [textwrap.fill(name, 34) for name in names],
-            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
+            [marks[name] for name in looks], [textwrap.fill(name, 34) for name in looks],
+            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, markerscale=_legend_scale(result),
         )  # fmt: skip
         return svg_of(drawn)
 
@@ -45,7 +51,27 @@ def images_and_seed(result: FigureResult) -> str:
     return f"{result.count} test images, seed {result.figure.seed}"
 
 
-def _draw_panel(axes: Axes, result: FigureResult, title: str, names: list[str]) -> dict[str, Any]:
+def _looks(result: FigureResult) -> dict[str, Look]:
+    """Return the colour and marker of each name; what is marked is a red circle, and then nothing else is red."""
+    found = {name: series.marked for title in result.figure.panels for name, series in result.labelled(title)}
+    plain_names = [name for name, marked in found.items() if not marked]
+    if len(plain_names) == len(found):
+        return {name: Look(COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]) for n, name in enumerate(found)}
+    shapes = MARKERS[2:]  # from triangles on, none like a circle
+    looks = {
+        name: Look(BESIDE_RED[n % len(BESIDE_RED)], shapes[n // len(BESIDE_RED) % len(shapes)])
+        for n, name in enumerate(plain_names)
+    }
+    return {name: looks.get(name, Look(RED, "o")) for name in found}
+
+
+def _legend_scale(result: FigureResult) -> float:
+    """Return how much larger marks are in the legend: those of clouds are too small to tell apart."""
+    every = [series for title in result.figure.panels for _, series in result.labelled(title)]
+    return 1.0 if any(series.joined for series in every) else 2.5
+
+
+def _draw_panel(axes: Axes, result: FigureResult, title: str, looks: Mapping[str, Look]) -> dict[str, Any]:
     """Draw every series of one panel and return its marks by name."""
     figure, drawn = result.figure, dict(result.labelled(title))
     axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(result, title)]), fontsize=8.5)
@@ -59,7 +85,7 @@ def _draw_panel(axes: Axes, result: FigureResult, title: str, names: list[str]) 
     else:
         axes.grid(color="#e4e4e4", linewidth=0.6)
         axes.set_axisbelow(True)
-    return {name: _draw_series(axes, series, names.index(name)) for name, series in drawn.items()}
+    return {name: _draw_series(axes, series, looks[name]) for name, series in drawn.items()}
 
 
 def _numbers(result: FigureResult, title: str) -> list[str]:
@@ -69,13 +95,16 @@ def _numbers(result: FigureResult, title: str) -> list[str]:
     return [", ".join(f"{name} {value:.3g}" for name, value in numbers.items())] if numbers else []
 
 
-def _draw_series(axes: Axes, series: Series, number: int) -> Any:
+def _draw_series(axes: Axes, series: Series, look: Look) -> Any:
     """Draw one line with its band, or one cloud, and return its mark."""
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    colour, marker = look
     if series.low:
         axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
     style: dict[str, Any] = {"linestyle": "none", "markersize": 2}
+    if series.marked:
+        style |= {"markersize": 4, "markerfacecolor": "none", "markeredgewidth": 0.8, "zorder": 3}
     if series.joined:  # many markers would hide the line
-        style = {"linewidth": 1.4, "markersize": 3.5, "markevery": math.ceil(len(series.x) / MARKS) or 1}
+        every = math.ceil(len(series.x) / MARKS) or 1
+        style |= {"linestyle": "-", "linewidth": 1.4, "markersize": 3.5, "markevery": every}
     # Thousands of points are a small picture; as shapes they would be most of the page.
     return axes.plot(series.x, series.y, color=colour, marker=marker, rasterized=not series.joined, **style)[0]

@@ -113,7 +113,7 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
             assert all(0 <= value <= 1 for value in shares)
             assert each.table.title in text
         else:
-            assert all(seen.series for studies in each.results.values() for seen in studies.values())
+            assert all(seen.series or seen.pictures for studies in each.results.values() for seen in studies.values())
             assert each.figure.title in text
 
 

@@ -6,18 +6,22 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from torch import nn
 
 from holdfast import ImageSet, analysis
 from holdfast.analysis import (
     Analysis,
     AnalysisResult,
+    AttentionMaps,
     BallSaturation,
     Embedding,
     PathSaturation,
     Series,
     SoftmaxArguments,
+    Tile,
 )
+from holdfast.analysis.tiles import png
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
 from holdfast.experiments import Figure, FigureResult, Scale, Study, Workplace, fill_figure
@@ -87,6 +91,39 @@ def test_panels_stand_in_rows_of_a_given_length(result: FigureResult) -> None:
         replace(result.figure, across=0)
 
 
+@pytest.fixture
+def pictured(result: FigureResult) -> FigureResult:
+    """A panel of pictures beside one of lines."""
+    tiles = [
+        Tile(row, column, png(torch.full((3, 4, 6), shade)))
+        for shade, row in enumerate((NASTY, "deer, read as frog"))
+        for column in ("attacked", "map")
+    ]
+    found = AnalysisResult({}, {"misread": 0.5}, tuple(tiles))
+    return replace(result, results={"lines": {"AT": LINES}, "cloud": {"": found}})
+
+
+def test_pictures_stand_in_the_place_of_axes(pictured: FigureResult) -> None:
+    drawn = panels(pictured)
+    assert "<image" in drawn
+    assert all(f"<!-- {name} -->" in drawn for name in ("attacked", "map", "frog"))
+    assert panels(pictured) == drawn
+    only = replace(pictured.figure, panels={"cloud": pictured.figure.panels["cloud"]})
+    assert "misread 0.5" in panels(replace(pictured, figure=only))  # without any line, no legend
+
+
+def test_pictures_are_said_in_words_and_come_back_from_disk(pictured: FigureResult, tmp_path: Path) -> None:
+    html = page("Report", [pictured], [])
+    assert "deer, read as frog: attacked; map" in html
+    assert "<script>alert" not in html
+    assert ["cloud", "", "", "", "0.5"] in text_table(pictured).lines
+    write_text(tmp_path / "figure.json", to_json(pictured))
+    assert restore(read_json(tmp_path / "figure.json", ""), {**WORDS, "FigureResult": FigureResult}) == pictured
+    assert "pictures" not in describe(LINES)  # type: ignore[operator]
+    with pytest.raises(BadValue, match="series or pictures"):
+        AnalysisResult(LINES.series, {}, pictured.results["cloud"][""].pictures)
+
+
 def test_a_line_is_called_by_its_study_and_its_own_name(result: FigureResult) -> None:
     assert [name for name, _ in result.labelled("lines")] == [f"AT, {NASTY}", NASTY]
     assert [name for name, _ in result.labelled("cloud")] == ["_points"]
@@ -152,7 +189,7 @@ def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:
     assert scaled(figure, Scale(), (9,)).seed == 9
 
 
-@pytest.mark.parametrize("kind", [BallSaturation, PathSaturation, Embedding])
+@pytest.mark.parametrize("kind", [AttentionMaps, BallSaturation, PathSaturation, Embedding])
 def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[Analysis]) -> None:
     assert kind.__name__ in analysis.__all__
     assert restore(describe(kind()), WORDS) == kind()

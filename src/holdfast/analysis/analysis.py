@@ -1,4 +1,4 @@
-"""What every analysis is, a frozen value that is called, and what it returns: numbers to be drawn."""
+"""What every analysis is, a frozen value that is called, and what it returns: numbers to be drawn, or pictures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -34,11 +34,27 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """One small picture among others in rows and columns."""
+
+    row: str
+    column: str
+    png: str
+    """A PNG file in base64."""
+
+
+@dataclass(frozen=True)
 class AnalysisResult:
-    """What an analysis found in one network: series by name, and single numbers by name."""
+    """What an analysis found in one network: series by name or pictures, and single numbers by name."""
 
     series: Mapping[str, Series]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    pictures: tuple[Tile, ...] = later(())
+    """They stand in the place of axes, so what has pictures has no series."""
+
+    def __post_init__(self) -> None:
+        """Refuse both series and pictures."""
+        require(not (self.series and self.pictures), "a panel shows series or pictures: give one of the two")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,15 @@ from holdfast.models import capture
 from holdfast.types import Images
 
 
-@torch.no_grad()
 def features(model: nn.Module, images: Images, layer: str) -> Tensor:
     """Return the output of a named layer of the network at rest, shape (n, features), float32 on the images' device."""
+    return layer_output(model, images, layer).flatten(1)
+
+
+@torch.no_grad()
+def layer_output(model: nn.Module, images: Images, layer: str) -> Tensor:
+    """Return the output of a named layer of the network at rest, float32 on the images' device."""
     exact = torch.autocast(images.device.type, enabled=False), exact_products(images.device)
     with at_rest(model), capture(model, layer) as caught, exact[0], exact[1]:
         model(images)
-    return caught[layer].flatten(1).float()
+    return caught[layer].float()

@@ -83,6 +83,16 @@ class FigureResult:
         return {name: row for name, row in rows.items() if row}
 
     @property
+    def pictured(self) -> tuple[str, ...]:
+        """The names of the rows and columns of pictures, study by study."""
+        said = []
+        for panel, studies in self.results.items():
+            for study, tiles in ((name, found.pictures) for name, found in studies.items() if found.pictures):
+                rows, columns = (dict.fromkeys(getattr(tile, name) for tile in tiles) for name in ("row", "column"))
+                said.append(_words(panel, study, f"pictures of {'; '.join(rows)}: {'; '.join(columns)}"))
+        return tuple(said)
+
+    @property
     def how_to_read(self) -> tuple[str, ...]:
         """What columns and values are, and how many images and which seed are behind them."""
         axes = [f"columns: {self.figure.x}; values: {self.figure.y}"] if self.figure.x else []

@@ -55,6 +55,10 @@ class Result(Protocol):
         """What was measured."""
 
     @property
+    def pictured(self) -> tuple[str, ...]:
+        """What pictures of it show, in words; nothing where it has none."""
+
+    @property
     def count(self) -> int:
         """Test images behind each value."""
 

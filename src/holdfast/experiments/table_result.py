@@ -83,6 +83,11 @@ class TableResult:
         }
 
     @property
+    def pictured(self) -> tuple[str, ...]:
+        """Nothing: a table has no pictures."""
+        return ()
+
+    @property
     def how_to_read(self) -> tuple[str, ...]:
         """What the accuracies are, and how sure each is; what the times are."""
         seeds = f"mean (std) over {len(self.seeds)} seeds" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"

@@ -68,7 +68,7 @@ def _in_words(result: Result, text: TextTable) -> str:
         ranges = [_range(row, [cells[column] for column in shares]) for row, cells in result.cells.items()]
         return f"{result.title}. Accuracy of {'; '.join(ranges)}."
     rows = [f"{row}: {', '.join(filter(None, map(str, cells)))}" for row, cells in text.rows]
-    return f"{text.title}. {'; '.join(rows)}"
+    return f"{text.title}. {'; '.join([*rows, *result.pictured])}"
 
 
 def _range(row: str, cells: Sequence[Cell]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from holdfast.analysis import Series
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.report.canvas import BESIDE_RED, COLOURS, LINE, MARKERS, RED, Axes, canvas, plain, svg_of
+from holdfast.report.tile_panel import COLUMN_NAMES, draw_tiles, tiles_height
 
 MARKS = 20
 """Markers on a line, at most."""
@@ -28,7 +29,8 @@ def panels(result: FigureResult) -> str:
     looks = _looks(result)
     across = min(figure.across, len(titles))
     down = math.ceil(len(titles) / across)
-    height = max(down * HIGH, LINE * (len(looks) + 1)) + 0.9
+    high = max(HIGH, *(tiles_height(result.results[title]) for title in titles))
+    height = max(down * high, LINE * (len(looks) + 1)) + 0.9
     with canvas(across * WIDE + 0.6, height, dpi=200) as drawn:
         drawn.suptitle(textwrap.fill(f"{figure.title} ({result.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
         grid = drawn.subplots(down, across, squeeze=False).flatten()
@@ -39,8 +41,9 @@ def panels(result: FigureResult) -> str:
             axes.set_axis_off()
         drawn.tight_layout(rect=(0, 0, 1, 1 - 0.35 / height))
         # Marks and names are given apart: matplotlib leaves out labels of its own that begin with "_".
+        names = [name for name in looks if name in marks]
         drawn.legend(
-            [marks[name] for name in looks], [textwrap.fill(name, 34) for name in looks],
+            [marks[name] for name in names], [textwrap.fill(name, 34) for name in names],
             loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, markerscale=_legend_scale(result),
         )  # fmt: skip
         return svg_of(drawn)
@@ -72,9 +75,14 @@ def _legend_scale(result: FigureResult) -> float:
 
 
 def _draw_panel(axes: Axes, result: FigureResult, title: str, looks: Mapping[str, Look]) -> dict[str, Any]:
-    """Draw every series of one panel and return its marks by name."""
+    """Draw every series of one panel and return its marks by name; or its pictures, which have none."""
     figure, drawn = result.figure, dict(result.labelled(title))
-    axes.set_title("\n".join([textwrap.fill(title, 40), *_numbers(result, title)]), fontsize=8.5)
+    pictured = any(found.pictures for found in result.results[title].values())
+    words = "\n".join([textwrap.fill(title, 40), *_numbers(result, title)])
+    axes.set_title(words, fontsize=8.5, pad=COLUMN_NAMES if pictured else None)
+    if pictured:
+        draw_tiles(axes, result.results[title])
+        return {}
     axes.set(xlabel=figure.x, ylabel=figure.y, xscale=figure.x_scale)
     axes.xaxis.set_major_formatter(plain)
     if figure.y_range is not None:

@@ -13,9 +13,11 @@ from holdfast import ImageSet, analysis
 from holdfast.analysis import (
     Analysis,
     AnalysisResult,
+    AnyAnalysis,
     AttentionMaps,
     BallSaturation,
     Embedding,
+    NearestImages,
     PathSaturation,
     Series,
     SoftmaxArguments,
@@ -26,7 +28,9 @@ from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
 from holdfast.experiments import Figure, FigureResult, Scale, Study, Workplace, fill_figure
 from holdfast.experiments.figure import scaled
+from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.run_figure import WORDS
+from holdfast.experiments.trained import loaded_network
 from holdfast.report import page, panels, text_table, to_json
 from holdfast.report.canvas import COLOURS, MARKERS, RED
 from holdfast.report.panel_figure import _looks
@@ -165,6 +169,23 @@ def test_nobody_looks_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         fill_figure("f", figure, "smoke", Workplace(tmp_path))
 
 
+def test_training_images_are_seen_by_who_asks_for_them_and_loaded_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, looking = replace(RUN, held_out=4), NearestImages(BIM(steps=1), images=2)
+    asking = Figure("f", {"": {"": Study(run, looking)}}, test_limit=7)
+    done = fill_figure("f", asking, "smoke", Workplace(tmp_path))
+    train_set, data = training_images_of(run, Workplace(tmp_path)), images_of(run, 7, Workplace(tmp_path))
+    assert len(train_set) == 28
+    network = loaded_network(run, data, Workplace(tmp_path))
+    assert done.results[""][""] == looking(network, data, train_set, 0)
+    assert done.count == 2
+    monkeypatch.setattr("holdfast.experiments.run_figure.training_images_of", None)
+    fill_figure("f", replace(asking, panels={"": {"": Study(run, BallSaturation())}}), "smoke", Workplace(tmp_path))
+    with pytest.raises(TypeError):
+        fill_figure("f", asking, "smoke", Workplace(tmp_path))
+
+
 def test_a_figure_counts_the_images_that_are_looked_at(tmp_path: Path) -> None:
     looking = SoftmaxArguments(eps=(0.0, 1.0), images=5)
     done = fill_figure("f", Figure("f", {"": {"": Study(RUN, looking)}}), "smoke", Workplace(tmp_path))
@@ -189,8 +210,8 @@ def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:
     assert scaled(figure, Scale(), (9,)).seed == 9
 
 
-@pytest.mark.parametrize("kind", [AttentionMaps, BallSaturation, PathSaturation, Embedding])
-def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[Analysis]) -> None:
+@pytest.mark.parametrize("kind", [AttentionMaps, BallSaturation, Embedding, NearestImages, PathSaturation])
+def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[AnyAnalysis]) -> None:
     assert kind.__name__ in analysis.__all__
     assert restore(describe(kind()), WORDS) == kind()
 

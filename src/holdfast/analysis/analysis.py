@@ -58,8 +58,8 @@ class AnalysisResult:
 
 
 @dataclass(frozen=True)
-class Analysis(ABC):
-    """A measurement of one network that is no accuracy."""
+class AnyAnalysis:
+    """What the two kinds of analysis share, which differ in the images that they see."""
 
     extras: ClassVar[tuple[str, ...]] = ()
     """The extras of the distribution that it needs."""
@@ -68,10 +68,24 @@ class Analysis(ABC):
         """Refuse fields of another type than the declared one."""
         check_fields(self)
 
+    def count(self, data: ImageSet) -> int:
+        """Return how many of the test images it uses."""
+        return len(data)
+
+
+@dataclass(frozen=True)
+class Analysis(AnyAnalysis, ABC):
+    """A measurement on test images."""
+
     @abstractmethod
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Analyse the network on these test images; the same seed gives the same result."""
 
-    def count(self, data: ImageSet) -> int:
-        """Return how many of the test images it uses."""
-        return len(data)
+
+@dataclass(frozen=True)
+class TrainingAnalysis(AnyAnalysis, ABC):
+    """A measurement on test images and on those that the network was trained on."""
+
+    @abstractmethod
+    def __call__(self, model: nn.Module, data: ImageSet, train_set: ImageSet, seed: int) -> AnalysisResult:
+        """Analyse the network; training images come as test images do, centered and never augmented."""

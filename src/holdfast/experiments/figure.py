@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from holdfast.analysis import Analysis
+from holdfast.analysis import Analysis, TrainingAnalysis
 from holdfast.errors import require
 from holdfast.experiments.table import Scale, shortened
 from holdfast.storage.describe import later
@@ -16,7 +16,7 @@ class Study:
     """One network, looked at in one way."""
 
     run: Run
-    analysis: Analysis
+    analysis: Analysis | TrainingAnalysis
 
 
 @dataclass(frozen=True)

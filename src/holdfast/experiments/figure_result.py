@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from holdfast.analysis import Analysis, AnalysisResult, Series
+from holdfast.analysis import AnalysisResult, AnyAnalysis, Series
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.result import Cell, Cells, Unit
 from holdfast.training.run import Run
@@ -51,7 +51,7 @@ class FigureResult:
         return {}
 
     @property
-    def ways(self) -> Mapping[str, Analysis]:
+    def ways(self) -> Mapping[str, AnyAnalysis]:
         """What each study looks by."""
         return {name: study.analysis for name, study in self._studies()}
 

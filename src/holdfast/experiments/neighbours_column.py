@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.analysis.features import features
+from holdfast.analysis.features import directions
 from holdfast.data import ImageSet
 from holdfast.evaluation import Cell, Outcomes, computed, read_outcomes, write_outcomes
 from holdfast.experiments.table import Neighbours
@@ -30,15 +30,11 @@ class NearestVote(nn.Module):
         super().__init__()
         self.network, self.layer, self.k = network, layer, min(k, len(bank))
         self.labels, self.classes = bank.labels, len(bank.classes)
-        self.bank = torch.cat([self.directions(part.images) for part in bank.batches(BATCH)])
+        self.bank = torch.cat([directions(network, part.images, layer) for part in bank.batches(BATCH)])
 
     def forward(self, images: Images) -> Logits:
         """Return the votes of each class, shape (n, classes)."""
-        return votes(self.directions(images), self.bank, self.labels, self.k, self.classes)
-
-    def directions(self, images: Images) -> Tensor:
-        """Return the features at unit length; float64, as those of one class differ by little."""
-        return F.normalize(features(self.network, images, self.layer).double(), dim=1)
+        return votes(directions(self.network, images, self.layer), self.bank, self.labels, self.k, self.classes)
 
 
 def votes(points: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Logits:

@@ -1,14 +1,18 @@
 """A figure with the results of its analyses: trains and computes what is missing, and reads the rest."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from torch import nn
+
 from holdfast import analysis
-from holdfast.analysis import AnalysisResult
+from holdfast.analysis import Analysis, AnalysisResult
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
-from holdfast.experiments.images_of_run import images_of
+from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.run_table import conditions
 from holdfast.experiments.trained import trained
@@ -23,6 +27,7 @@ from holdfast.training.registry import KINDS, named
 
 WORDS = {**KINDS, **named(analysis), "Study": Study, "Figure": Figure}
 """What a figure on disk may speak of."""
+Look = Callable[[nn.Module], AnalysisResult]
 
 
 def fill_figure(name: str, figure: Figure, scale: str, place: Workplace, tell: Tell = silent) -> FigureResult:
@@ -46,12 +51,13 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return AnalysisResult({}, {"training diverged": 1.0})
-    name = fingerprint([study.analysis, seed, data.fingerprint, network.identity])
+    see, sets = _look(study, seed, data, place)
+    name = fingerprint([study.analysis, seed, *(each.fingerprint for each in sets), network.identity])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:
         tell(0, 1, short_repr(study.analysis))
-        write_json(path, {"name": name, "seen": study.analysis(network.load(), data, seed)})
+        write_json(path, {"name": name, "seen": see(network.load())})
 
     once(path, make)
     remedy = "delete it; it will be computed again"
@@ -60,3 +66,11 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     result = restore(said["seen"], WORDS)
     assert isinstance(result, AnalysisResult), "nothing else is written there"
     return result
+
+
+def _look(study: Study, seed: int, data: ImageSet, place: Workplace) -> tuple[Look, tuple[ImageSet, ...]]:
+    """Return the analysis as a function of the network, and the images that it sees: training images if it asks."""
+    if isinstance(study.analysis, Analysis):
+        return partial(study.analysis, data=data, seed=seed), (data,)
+    train_set = training_images_of(seeded(study.run, seed), place)
+    return partial(study.analysis, data=data, train_set=train_set, seed=seed), (data, train_set)

@@ -41,6 +41,7 @@ def draw_tiles(axes: Axes, studies: Mapping[str, AnalysisResult]) -> None:
     columns = list(dict.fromkeys(tile.column for tiles in rows.values() for tile in tiles))
     tall = max(_tall(tile) for tiles in rows.values() for tile in tiles)
     axes.set_axis_off()
+    axes.set_anchor("N")
     for y, ((study, row), tiles) in enumerate(rows.items()):
         words = textwrap.fill(": ".join(filter(None, (study, row))), 14)
         axes.text(-GAP, tall * (y + 0.5), words, ha="right", va="center", fontsize=7)

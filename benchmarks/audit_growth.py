@@ -96,6 +96,8 @@ def main() -> None:
     """Measure, print a table, draw a figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=("images", "classes", "size"))
+    parser.add_argument("--efforts", nargs="+", choices=EFFORTS, default=EFFORTS)
+    parser.add_argument("--least", type=int, default=0, help="leave smaller values out")
     parser.add_argument("--most", type=int, default=10_000, help="leave larger values out")
     parser.add_argument("--write", type=Path, help="a file for what was measured")
     parser.add_argument("--figure", type=Path, help="a file for the figure")
@@ -104,7 +106,7 @@ def main() -> None:
     rows = []
     for axis, values in (("images", IMAGES), ("classes", CLASSES), ("size", SIZES)):
         for value in values if axis in chosen.only else ():
-            for effort in EFFORTS if value <= chosen.most else ():
+            for effort in chosen.efforts if chosen.least <= value <= chosen.most else ():
                 rows.append(measured(axis, value, effort))
                 print(json.dumps(rows[-1]), flush=True)
     print(table(rows))

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.attacks import PGD
+from holdfast.attacks.attack import default_step, input_gradient
+from holdfast.attacks.watched import Watched
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import Count, NonNegative, Positive
@@ -20,7 +22,7 @@ from holdfast.methods.mixed_batch import clip_to_eps
 from holdfast.objectives import is_correct, margin, soft_cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
-from holdfast.types import Batch, Images, Labels, Logits, PerImage, Terms
+from holdfast.types import Batch, Images, Labels, Logits, PerImage, Targets, Terms
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,24 @@ class CAT(CraftedMethod):
             loss = soft_cross_entropy(logits, weights)
             return loss if self.form == "ce" else loss / count - radius * held(logits, labels, self.kappa)
 
-        step = PGD(self.threat, steps=1, step_size=self.step_size, random_start=False, objective=worse)
-        x = images
+        inside = WithinRadii(self.threat, self.steps, self.step_size, objective=worse, radius=radius)
+        return inside(model, images, weights)
+
+
+@dataclass(frozen=True)
+class WithinRadii(PGD):
+    """PGD from the images themselves, in which each has a radius of its own, at most that of the threat."""
+
+    radius: Tensor = torch.zeros(0)
+    """One number an image, in units of the threat."""
+
+    def climb(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
+        """Take the steps, each cut back to the image's own radius."""
+        step_size, x = default_step(self.step_size, self.threat, self.steps), images
         for _ in range(self.steps):
-            x = clip_to_eps(step(model, images, weights, x), images, radius)
+            gradient = input_gradient(model, x, targets, self.objective)
+            x = self.threat.project(x + step_size * self.threat.ascent(gradient, x), images)
+            x = clip_to_eps(x, images, self.radius)
         return x
 
 

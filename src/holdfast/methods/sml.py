@@ -87,7 +87,9 @@ class SML(CraftedMethod):
         keys = Stream.of(attacked.repeat_interleave(self.candidates, 0), 0, "SML", "candidates")
         place = torch.arange(len(keys.keys), device=attacked.device)
         drawn = pool.any(Stream.mixed(keys.keys + place))
-        anchors, found = (embed(model, images, self.embedding) for images in (attacked, drawn.images))
+        anchors = embed(model, attacked, self.embedding)
+        # In batches as large as the run's: activations of all candidates at once fall out of the processor's caches.
+        found = torch.cat([embed(model, part, self.embedding) for part in drawn.images.split(len(attacked))])
         return drawn.images[nearest_other(anchors, labels, found, drawn.labels)]
 
 

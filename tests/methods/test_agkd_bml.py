@@ -72,7 +72,7 @@ def test_an_embedding_of_nothing_is_at_a_finite_distance() -> None:
 class Plain(nn.Module):
     """A network with a map of features, a pool and a linear head, so small that its step can be written out."""
 
-    layers: ClassVar[dict[str, str]] = {"features": "tail", "penultimate": "pool"}
+    layers: ClassVar[dict[str, str]] = {"attention": "tail", "penultimate": "pool"}
 
     def __init__(self) -> None:
         super().__init__()

@@ -54,8 +54,8 @@ class AGKDBML(CraftedMethod):
     """Over the channels (of no class), or of a class: Grad-CAM of the true or of the false one, or the mean of all."""
     stretched: bool = True
     """Each map goes from 0 to 1 by its lowest and highest value, as released; the paper does not speak of it."""
-    layer: str = "features"
-    """The layer whose output the attention is of."""
+    layer: str = "attention"
+    """The layer whose output the attention is of: by default the last one that is larger than 1x1."""
     metric_weight: NonNegative = 2.0
     """The paper's lambda_1."""
     margin: NonNegative = 0.03

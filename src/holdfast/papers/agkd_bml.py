@@ -1,0 +1,217 @@
+"""Paper 001: "AGKD-BML: defense against adversarial attack by attention guided knowledge distillation and
+bi-directional metric learning" (Wang et al., 2021).
+
+Tables 1 to 9 and the measured figures; Figure 2 is a drawing. The networks stand in agkd_bml_runs.py, the printed
+numbers in agkd_bml_printed.py, and what the paper leaves open in docs/papers/agkd-bml.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from holdfast.attacks import BIM, CW, MIM, PGD, SPSA
+from holdfast.experiments import Audit, Neighbours, Paper, Table, Transfer
+from holdfast.experiments.table import Column, Seconds
+from holdfast.papers.agkd_bml_figures import FIGURES
+from holdfast.papers.agkd_bml_printed import (
+    DISCUSSION,
+    TABLE_1,
+    TABLE_1_SVHN,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    TABLE_5,
+    TABLE_6,
+    TABLE_7,
+    TABLE_8,
+    TABLE_9,
+    Lines,
+    printed,
+)
+from holdfast.papers.agkd_bml_runs import (
+    CIFAR,
+    SCALES,
+    STEP,
+    SVHN,
+    THREAT,
+    TINY,
+    at_eps_4,
+    by_attention,
+    by_step,
+    early,
+    from_teacher,
+    pgd,
+    rows,
+    suppressed,
+)
+from holdfast.threats import Linf
+from holdfast.training.run import Run
+
+FGSM = pgd(1, THREAT.eps)
+"""One full step from a random start, as the code calls it."""
+
+
+def cw(steps: int) -> CW:
+    """Return steps on the margin."""
+    return CW(THREAT, steps=steps, step_size=STEP)
+
+
+def bim(steps: int) -> BIM:
+    """Return steps from the image itself."""
+    return BIM(THREAT, steps=steps, step_size=STEP)
+
+
+ATTACKS: Mapping[str, Column] = {
+    "clean": None,
+    "FGSM": FGSM,
+    "BIM-7": bim(7),
+    "PGD-20": pgd(20),
+    "PGD-100": pgd(100),
+    "CW-20": cw(20),
+    "CW-100": cw(100),
+    "AA": Audit(THREAT, "autoattack", limit=500),
+}
+ON_SVHN: Mapping[str, Column] = {
+    **{name: column for name, column in ATTACKS.items() if name not in ("BIM-7", "AA")},
+    "MIM-40": MIM(THREAT, steps=40, step_size=STEP),
+}
+ON_SVHN = {"clean": None, "FGSM": FGSM, "BIM-10": bim(10), **ON_SVHN}
+ON_TINY: Mapping[str, Column] = {
+    "clean": None,
+    "FGSM": FGSM,
+    "BIM-10": bim(10),
+    "PGD-10": pgd(10),
+    "PGD-20": pgd(20),
+    "CW-10": cw(10),
+    "CW-20": cw(20),
+    "MIM-40": MIM(THREAT, steps=40, step_size=STEP),
+}
+AUDIT: Mapping[str, Column] = {"audit": Audit(THREAT, limit=500)}
+ABLATION: Mapping[str, Column] = {"FGSM": FGSM, "PGD-20": pgd(20), "CW-20": cw(20)}
+NEIGHBOURS: Mapping[str, Column] = {
+    "k-NN, clean": Neighbours(50),
+    "clean": None,
+    "k-NN, PGD-20": Neighbours(50, pgd(20)),
+    "PGD-20": pgd(20),
+}
+ROWS_DIFFER = ("model", "start", "epochs", "schedule", "options")
+NOTES = (
+    "FGSM is one full step from a random start, and PGD, CW and MIM take steps of 2/255: the paper prints neither, and "
+    "the released code has these",
+    "the paper's AA of AT-7 and Bilateral is that of other networks than their other columns",
+)
+
+BASELINES = ("UM", "Bilateral", "FS", "AGKD-BML", "AT-7", "SML-7")
+ON_MADRY = {
+    f"{name}, Madry's network": replace(run, model="madry-wrn-34-10", options=())
+    for name, run in rows(CIFAR, "Bilateral", "SML-7").items()
+}
+"""The network that the paper's rows of Bilateral and SML really are of."""
+CIFAR_ROWS = {
+    **rows(CIFAR, *BASELINES),
+    **suppressed(CIFAR),
+    "AGKD-BML-7": early(CIFAR, 7, 150),
+    **rows(CIFAR, "AGKD-BML, as printed"),
+    "AGKD-BML, from its teacher": from_teacher(CIFAR),
+    **ON_MADRY,
+}
+ABLATION_ROWS = rows(
+    CIFAR, "UM", "AT-7", "SML-7", "BML", "AGKD", "AGKD-BML", "TRADES", "MART", "FS", "Bilateral", "CAT-CE", "CAT-MIX"
+)
+TWICE = rows(CIFAR, "AT-7", "AGKD", "AGKD-BML")
+CUSTOMIZED = {**rows(CIFAR, "CAT-CE", "CAT-MIX"), "AGKD-BML, eps 4": at_eps_4(CIFAR)}
+UM = CIFAR_ROWS["UM"]
+BLACK_BOX: Mapping[str, Column] = {"black box, PGD-20": Transfer(UM, pgd(20))}
+LAST: Mapping[str, Column] = {
+    "clean": None,
+    "PGD": pgd(20),
+    "CW": cw(20),
+    "black box, VGG-16": Transfer(replace(UM, model="vgg-16"), pgd(20)),
+    "black box, WRN": Transfer(UM, pgd(20)),
+    "PGD, eps 4": PGD(Linf(4 / 255), steps=20, step_size=1 / 255),
+    **AUDIT,
+}
+DISCUSSED: Mapping[str, Column] = {
+    "FGSM": FGSM,
+    "PGD-20": pgd(20),
+    "SPSA": SPSA(THREAT),
+    **BLACK_BOX,
+}
+NETWORKS = {"WRN-28-10": "wrn-28-10", "WRN-34-10": "wrn-34-10"}
+TEN_STEPS = {
+    f"{name}, decay {decay}": early(CIFAR, 10, decay, model) for name, model in NETWORKS.items() for decay in (100, 150)
+}
+
+
+def table(title: str, chosen: Mapping[str, Run], columns: Mapping[str, Column], lines: Lines | None = None) -> Table:
+    """Return one of the paper's tables; without printed lines it is ours."""
+    return Table(
+        title,
+        chosen,
+        columns,
+        seeds=(0,),
+        published=printed({row: line for row, line in (lines or {}).items() if row in chosen}, columns),
+        varied=ROWS_DIFFER,
+        notes=NOTES,
+    )
+
+
+TIMED = rows(CIFAR, "Bilateral", "FS", "AT-7", "SML-7", "AGKD-BML", "FS-2", "Bilateral-4")
+TIMES: Mapping[str, Column] = {"s an epoch": Seconds("epoch"), "PGD-20": pgd(20), "s in all": Seconds("run")}
+
+
+def by_steps() -> dict[str, Column]:
+    """Return PGD with ever more steps (Figure 5, left)."""
+    return {f"{steps}": pgd(steps) for steps in (1, 2, 5, 10, 20, 50, 100)}
+
+
+def by_eps() -> dict[str, Column]:
+    """Return twenty steps of PGD in ever larger balls (Figure 5, right)."""
+    return {f"{eps}": pgd(20, threat=Linf(eps / 255)) for eps in (2, 4, 8, 12, 16, 20)}
+
+
+def curve(title: str, columns: Mapping[str, Column], axis: str) -> Table:
+    """Return accuracies over the strength of an attack."""
+    return replace(table(title, rows(CIFAR, "AGKD-BML", "FS", "AT-7"), columns), shown_as="curve", axis=axis)
+
+
+PAPER = Paper(
+    name="agkd-bml",
+    title="AGKD-BML: defense against adversarial attack by attention guided knowledge distillation and bi-directional "
+    "metric learning",
+    scales=SCALES,
+    tables={
+        "1": table("Table 1: CIFAR-10, L-inf 8/255", CIFAR_ROWS, {**ATTACKS, **AUDIT}, TABLE_1),
+        "1-svhn": table(
+            "Table 1: SVHN, L-inf 8/255", {**rows(SVHN, *BASELINES), **suppressed(SVHN)}, ON_SVHN, TABLE_1_SVHN
+        ),
+        "2": table("Table 2: the ablation, and other methods beside it, on CIFAR-10", ABLATION_ROWS,
+                   {**ABLATION, "clean": None, "k-NN, PGD-20": Neighbours(50, pgd(20)), **AUDIT}, TABLE_2),
+        "2-seeds": replace(table("Table 2, our rows: three methods over seeds", TWICE,
+                                 {**ABLATION, "clean": None, **AUDIT}, TABLE_2), seeds=(0, 1),
+                           scales={**SCALES, "short": replace(SCALES["short"], seeds=(0, 1))}),
+        "3": table("Table 3: images made against an undefended network, on CIFAR-10",
+                   rows(CIFAR, "AT-7", "FS", "Bilateral", "SML-7", "AGKD-BML"), BLACK_BOX, TABLE_3),
+        "4": table("Table 4: Tiny ImageNet, L-inf 8/255",
+                   rows(TINY, "UM", "Bilateral", "FS", "AT-7", "ALP", "SML-7", "AGKD-BML"), ON_TINY, TABLE_4),
+        "5": table("Table 5: AGKD-BML-10 by depth and decay, on CIFAR-10", TEN_STEPS,
+                   {"AA": ATTACKS["AA"], "clean": None, "PGD-20": pgd(20)}, TABLE_5),
+        "6": table("Table 6: attention of a class and of none, on CIFAR-10", by_attention(CIFAR),
+                   {"PGD-20": pgd(20), "clean": None, **AUDIT}, TABLE_6),
+        "7": table("Table 7: training time, on one V100 in the paper", TIMED, TIMES, TABLE_7),
+        "8": table("Table 8: customized adversarial training, on CIFAR-10", CUSTOMIZED, LAST, TABLE_8),
+        "9": table("Table 9: nearest neighbours and softmax, CIFAR-10",
+                   rows(CIFAR, "AT-7", "ALP", "SML-7", "AGKD-BML"), NEIGHBOURS, TABLE_9["cifar"]),
+        "9-svhn": table("Table 9: nearest neighbours and softmax, SVHN",
+                        rows(SVHN, "AT-7", "ALP", "SML-7", "AGKD-BML"), NEIGHBOURS, TABLE_9["svhn"]),
+        "9-tiny": table("Table 9: nearest neighbours and softmax, Tiny ImageNet",
+                        rows(TINY, "AT-7", "ALP", "SML-7", "AGKD-BML"), NEIGHBOURS, TABLE_9["tiny"]),
+        "4.5": table("Section 4.5: is it gradient obfuscation?", rows(CIFAR, "AGKD-BML"), DISCUSSED, DISCUSSION),
+        "step": table("Our rows: the size of the two steps, in 255ths", by_step(CIFAR),
+                      {"clean": None, "PGD-20": pgd(20), **AUDIT}),
+    },
+    figures={
+        **FIGURES,
+        "5-steps": curve("Figure 5, left: steps of PGD", by_steps(), "steps at L-inf 8/255"),
+        "5-eps": curve("Figure 5, right: the size of the ball", by_eps(), "L-inf eps, in 255ths, 20 steps of 2/255"),
+    },
+)  # fmt: skip

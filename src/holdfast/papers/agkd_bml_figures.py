@@ -1,0 +1,41 @@
+"""The figures of paper 001 that are no accuracies: where networks look, and where attacked images lie."""
+
+from holdfast.analysis import AttentionMaps, Embedding
+from holdfast.experiments import Figure, Study
+from holdfast.papers.agkd_bml_runs import CIFAR, pgd, rows
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def maps(title: str, steps: int, *classes: int) -> Figure:
+    """Return t-SNE of each class's images under PGD among the clean ones: a row a class, a column a network."""
+    networks = rows(CIFAR, "UM", "SML-7", "BML", "AGKD-BML")
+    panels = {
+        f"{name}, {CLASSES[target]}": {"": Study(run, mapped(steps, target))}
+        for target in classes
+        for name, run in networks.items()
+    }
+    attacked = ", ".join(CLASSES[target] for target in classes)
+    return Figure(f"{title}: {attacked} under PGD-{steps} among clean images", panels, across=len(networks))
+
+
+def mapped(steps: int, target: int) -> Embedding:
+    """Return the map of one class, with the perplexity and the distance of SML's released code."""
+    return Embedding(pgd(steps), perplexity=15.0, target=target, clouds="class", metric="cosine", points=1_000)
+
+
+def attention(title: str, *names: str) -> Figure:
+    """Return where networks look, in clean and in attacked images."""
+    panels = {name: {"": Study(run, AttentionMaps(pgd(20), images=6))} for name, run in rows(CIFAR, *names).items()}
+    return Figure(title, panels, across=len(panels))
+
+
+FIGURES = {
+    "1": attention("Figure 1: where an undefended network looks, on CIFAR-10", "UM"),
+    "3": maps("Figure 3", 20, 4, 6),
+    "4": attention("Figure 4: where AGKD-BML and AT look", "AGKD-BML", "AT-7"),
+    "6": maps("Figure 6", 20, *range(5)),
+    "7": maps("Figure 7", 20, *range(5, 10)),
+    "8": maps("Figure 8", 100, *range(5)),
+    "9": maps("Figure 9", 100, *range(5, 10)),
+}

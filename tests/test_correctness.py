@@ -1,6 +1,7 @@
 """One definition of a right answer, and everything that counts right answers follows it: a tie is wrong."""
 
 import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +58,7 @@ FAST = FGSM(Linf(0.1))
 
 def exported(tmp_path: Path) -> float:
     said = export(Tied(), Tied(), FAST, DATA, tmp_path / "x.npz", 8, lambda done, total, words: None)
-    return float(said.split("images: ")[1].partition("%")[0])
+    return float(re.findall(r"([0-9.]+)%", said)[0])
 
 
 def watched(tmp_path: Path) -> float:

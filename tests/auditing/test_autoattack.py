@@ -275,7 +275,7 @@ def test_a_stronger_random_search_is_a_doubt(labelled: tuple[Tensor, Tensor], mo
             return answers.detach() + 0 * images.flatten(1).sum(1, keepdim=True)
 
     budget = {name: short(attack) for name, attack in published(Linf(0.1)).items()}
-    monkeypatch.setattr(sys.modules["holdfast.auditing.schedule"], "published", lambda threat: budget)
+    monkeypatch.setattr(sys.modules["holdfast.auditing.schedule_norms"], "published", lambda threat: budget)
     network = Stairs()
     images = labelled[0]
     labels = network(images).argmax(1).detach()

@@ -233,7 +233,7 @@ class Viewing(nn.Module):
 def test_a_network_that_wants_its_channels_first_keeps_them_first() -> None:
     model, images = trained(Viewing()), torch.rand(4, 3, 8, 8)
     found = fast_copy(model, images)
-    assert "1 of 1 batch norms folded; weights as they lay" in found.words
+    assert "1 of 1 batch norms folded; default memory format" in found.words
     assert_same(found.network, model, images)
 
 
@@ -272,7 +272,7 @@ class TestBfloat16:
         found = fast_copy(model, images, "bfloat16")
         assert not isinstance(found.network, InBfloat16)
         assert isinstance(found.early, InBfloat16)
-        assert found.words.endswith("the early climbs in bfloat16")
+        assert found.words.endswith("in bfloat16")
 
     def test_images_and_answers_stay_float32(self) -> None:
         model, images = trained(Small()).eval(), torch.rand(16, 1, 8, 8)
@@ -297,4 +297,4 @@ class TestBfloat16:
         model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), Strict())
         found = fast_copy(model, torch.rand(4, 1, 8, 8), "bfloat16")
         assert found.early is None
-        assert found.words.endswith("float32 throughout, as it raises in bfloat16")
+        assert "float32 throughout" in found.words

@@ -59,7 +59,8 @@ def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
     assert 0 <= row["audit"][0] <= 1
     assert result.count == 30
     notes = " ".join(text_table(result).below)
-    assert "effort fast, on the first 20 of these images" in notes
+    assert "fast" in notes
+    assert "first 20" in notes
     doubted = replace(result, doubts={"Vanilla": ("zero gradients",)})
     assert "the audits doubt: Vanilla (zero gradients)" in text_table(doubted).notes
 

@@ -183,7 +183,7 @@ def test_a_network_that_is_not_trained_is_named(tmp_path: Path) -> None:
     update = Updates({"model": model}, {"model": torch.optim.SGD(model.parameters(), 0.1)})
     with pytest.raises(BadValue, match="trains no 'generator', only model"):
         update(torch.zeros((), requires_grad=True), "generator")
-    with pytest.raises(BadValue, match="all are frozen"):
+    with pytest.raises(BadValue, match="'model' are frozen"):
         update(torch.zeros((), requires_grad=True))
 
 

@@ -159,8 +159,8 @@ class SmoothedCrossEntropy:
 def summed_margin(logits: Logits, labels: Labels) -> PerImage:
     """Return each image's share of -max(sum of the true logits less sum of the best others, 0), the sums over a batch.
 
-    The "CW" of CAS (Bai et al., 2021). It is weak, and here to repeat their numbers alone: once the mean margin of the
-    batch is lost, the gradient of every image is zero, also of those that still hold.
+    The "CW" of CAS (Bai et al., 2021). It is weak, and is here only to repeat their numbers: once the mean margin of
+    the batch is lost, the gradient of every image is zero, also of those that still hold.
     """
     lead = -margin(logits.float(), labels).sum()
     return (-lead.clamp_min(0) / len(logits)).expand(len(logits))

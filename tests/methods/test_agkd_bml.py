@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from holdfast import CropFlip, Linf, Run, Start, models, train
 from holdfast.attacks import PGD
 from holdfast.data import made_up_images
-from holdfast.errors import BadValue
-from holdfast.methods import AGKDBML, Borrowed, Memory, Pool, Standard
+from holdfast.errors import BadValue, UnknownName
+from holdfast.methods import AGKDBML, Borrowed, Memory, Origin, Pool, Standard
 from holdfast.methods.attention import cam_average, channel_mean, channel_sum, grad_cam, min_max
 from holdfast.methods.triplets import angular, sizes_of, triplet
 from holdfast.models import capture
@@ -165,6 +165,66 @@ def test_one_pass_and_three_differ_by_what_batch_norm_sees_alone() -> None:
     )
 
 
+class Normed(Plain):
+    """The same with batch norm, which shows what passed together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tail = nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Tanh())
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_batch_norm_sees_the_parts_at_once_or_one_by_one(passes: int) -> None:
+    model, train_set = Normed().train(), made_up_images((1, 8, 8), "train", classes=4)
+    batch = Batch(train_set.take(torch.arange(6)), train_set.labels[:6], torch.arange(6))
+    method, memory = AGKDBML(attention_weight=0, passes=passes), Memory(pool=Pool(train_set))  # type: ignore[arg-type]
+    crafted = method.craft(model, batch, memory)
+    first, second = crafted[0].chunk(2)
+    found = method.weigh(model, batch, memory, crafted)["norms"]
+    parts = [first, batch.images, second]
+    shown = [torch.cat(parts)] if passes == 1 else parts
+    embedded = torch.cat([model.pool(model.tail(part)) for part in shown]).chunk(3)
+    wanted = 0.002 * sum(float(part.detach().square().mean()) for part in embedded)
+    assert math.isclose(float(found.detach()), wanted, rel_tol=1e-5)
+
+
+class Lent:
+    """A stand-in for the finished runs that a run names."""
+
+    def __init__(self, network: nn.Module, augment: CropFlip | None) -> None:
+        self.lent, self.augment = network, augment
+
+    def network(self, origin: Origin) -> nn.Module:
+        return self.lent
+
+    def folder(self, origin: Origin) -> Path:
+        raise NotImplementedError
+
+    def seen(self, origin: Origin, images: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+def test_the_memory_holds_the_network_of_the_run_and_draws_as_the_run_augments() -> None:
+    lent, augment = Plain(), CropFlip(pad=1)
+    train_set = made_up_images((1, 8, 8), "train", classes=4)
+    memory = AGKDBML(teacher=BASE).remember(Plain(), train_set, Lent(lent, augment))
+    assert memory.teacher.network is lent
+    assert memory.pool.augment == augment
+
+
+def test_a_layer_that_the_network_does_not_have_is_refused_before_training() -> None:
+    train_set = made_up_images((1, 8, 8), "train", classes=4)
+    with pytest.raises(UnknownName, match="blocks"):
+        AGKDBML(layer="blocks").remember(Plain(), train_set, Lent(Plain(), None))
+    AGKDBML(layer="blocks", attention_weight=0).remember(Plain(), train_set, Lent(Plain(), None))
+
+
+def test_labels_that_say_nothing_are_refused() -> None:
+    train_set = made_up_images((1, 8, 8), "train", classes=2)
+    with pytest.raises(BadValue, match=r"smoothing = 0\.5"):
+        AGKDBML().remember(Plain(), train_set, Lent(Plain(), None))
+
+
 def test_ablations_leave_their_terms_out() -> None:
     model, train_set = Plain(), made_up_images((1, 8, 8), "train", classes=4)
     batch = Batch(train_set.take(torch.arange(6)), train_set.labels[:6], torch.arange(6))
@@ -184,6 +244,12 @@ def test_the_equations_as_printed_weigh_the_norm_by_itself() -> None:
     with capture(model, "penultimate") as seen:
         lengths = [(model(images), seen["penultimate"].norm(dim=1).mean())[1] for images in (*attacked, batch.images)]
     assert math.isclose(float(found["norms"].detach()), 0.001 * float(sum(lengths).detach()), abs_tol=1e-6)
+    x2 = memory.pool.draw(
+        model(batch.images).scatter(1, batch.labels[:, None], -1e4).argmax(1), Stream.of(batch.images, 0, "AGKDBML")
+    ).images
+    pairs = zip(attacked, (batch.images, x2), strict=True)
+    gaps = [(model.tail(a).mean(1) - memory.teacher.tail(c).mean(1)).abs().mean() for a, c in pairs]
+    assert math.isclose(float(found["attention"].detach()), float(sum(gaps).detach()), abs_tol=1e-6)
 
 
 def test_the_attack_must_go_to_a_class() -> None:

@@ -1,5 +1,6 @@
 """The methods that paper 001 compares with: closed forms of their parts, and laws of their batches."""
 
+import copy
 import math
 from dataclasses import replace
 
@@ -31,8 +32,16 @@ from holdfast.methods.bilateral import attacked_labels, most_confusing, random_o
 from holdfast.methods.cat import dirichlet, grown, held, short_of, smoothed
 from holdfast.methods.mart import boost, weighted_divergence
 from holdfast.methods.sml import nearest_other
-from holdfast.models import WithAuxiliary
-from holdfast.objectives import SmoothedCrossEntropy, cross_entropy, divergence, soft_cross_entropy
+from holdfast.models import WithAuxiliary, labelled
+from holdfast.objectives import (
+    Joint,
+    SmoothedCrossEntropy,
+    Towards,
+    cross_entropy,
+    divergence,
+    margin,
+    soft_cross_entropy,
+)
 from holdfast.rng import Stream, fresh
 from holdfast.training.dependencies import Lineage
 from holdfast.training.state import Updates
@@ -125,7 +134,7 @@ def test_soft_labels_of_one_class_are_that_class() -> None:
     assert torch.allclose(soft_cross_entropy(logits, soft), cross_entropy(logits, labels))
 
 
-def test_a_radius_grows_where_the_network_holds_and_shrinks_where_it_does_not() -> None:
+def test_a_radius_grows_where_the_network_holds_and_stays_where_it_does_not() -> None:
     radius = torch.tensor([0.005, 0.02, 0.031])
     lost = torch.tensor([True, False, False])
     assert grown(radius, lost, 0.005, 0.03).tolist() == pytest.approx([0.0, 0.02, 0.03])
@@ -154,7 +163,7 @@ def test_each_image_of_cat_stays_in_its_own_radius(form: str) -> None:
     data = made_up_images((1, 8, 8), "train").subset(torch.arange(16))
     model = models.build("digits-net", (1, 8, 8), 10)
     method = CAT(Linf(0.05), form=form)  # type: ignore[arg-type]
-    memory = Memory(radius=torch.linspace(0, 0.05, 16))
+    memory = Memory(radius=torch.linspace(0, 0.05, 16), classes=torch.tensor(10))
     batch = Batch(data.take(torch.arange(16)), data.labels, torch.arange(16))
     attacked, weights, radius = method.craft(model, batch, memory)
     change = (attacked - batch.images).abs().flatten(1).amax(1)
@@ -285,3 +294,70 @@ def test_cas_refuses_a_network_without_heads() -> None:
     data = made_up_images((1, 8, 8), "train")
     with pytest.raises(UsageError, match="auxiliary"):
         CAS().remember(models.build("digits-net", (1, 8, 8), 10), data, Lineage({}, (1, 8, 8), 10, torch.device("cpu")))
+
+
+def test_sml_pulls_to_positives_and_pushes_from_negatives_as_worked_out_by_hand() -> None:
+    anchor, negative, positive = (as_images((row,)) for row in ((1.0, 0.0, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, 1.0)))
+    batch = Batch(anchor, torch.tensor([0]), torch.arange(1))
+    found = SML(positives=("class",)).weigh(AsLogits(), batch, Memory(), (anchor, negative, positive))
+    # d(anchor, positive) = 1, d(anchor, negative) = 0.4; the embedding is half of the logits.
+    assert math.isclose(float(found["triplets"]), 2 * (1 - 0.4 + 0.03), abs_tol=1e-6)
+    assert math.isclose(float(found["norms"]), 2 * 0.001 * (3 * 0.25 / 3), abs_tol=1e-7)
+    assert math.isclose(
+        float(found["attacked"]), float(cross_entropy(2 * anchor.flatten(1), batch.labels)), abs_tol=1e-6
+    )
+
+
+def test_the_noise_of_sml_is_as_large_as_the_ball_and_on_bytes() -> None:
+    batch, method = a_batch(), SML(attack=PGD(Linf(8 / 255), steps=1))
+    near = method.positive("noise", batch, Pool(made_up_images((1, 8, 8), "train")))
+    change = 255 * (near - batch.images)
+    assert float(change.abs().max()) <= 8 + 1e-3
+    assert float(change.abs().max()) > 6
+    assert torch.allclose(change, change.round(), atol=1e-3)
+
+
+def test_bilateral_attacks_towards_the_most_confusing_class() -> None:
+    model, batch = models.build("digits-net", (1, 8, 8), 10).eval(), a_batch()
+    attacked, moved = Bilateral(PGD(Linf(0.1), 1, 0.1, objective=Towards(cross_entropy))).craft(model, batch, Memory())
+    wanted = most_confusing(model(batch.images), batch.labels)
+    with torch.no_grad():
+        before, after = (cross_entropy(model(x), wanted).mean() for x in (batch.images, attacked))
+    assert float(after) < float(before)
+    assert torch.equal(moved.argmax(1), batch.labels)
+
+
+def test_cas_attacks_all_heads_and_trains_with_the_true_labels_as_masks() -> None:
+    model, batch = models.build("wrn-10-1-cas", (1, 8, 8), 10), a_batch(8)
+    step = PGD(Linf(0.1), steps=2, step_size=0.05)
+    (attacked,) = CAS("AT", step).craft(model, batch, Memory())
+    joint = replace(step, objective=Joint(cross_entropy, 2.0))
+    assert torch.equal(attacked, joint(WithAuxiliary(model), batch.images, batch.labels))
+    model.train()
+    found = CAS("AT", step).weigh(copy.deepcopy(model), batch, Memory(), (attacked,))["attacked"].detach()
+    told, wrong = (
+        heads_told(copy.deepcopy(model), attacked, labels) for labels in (batch.labels, batch.labels.roll(1))
+    )
+    wanted, other = (Joint(cross_entropy, 2.0)(answer, batch.labels).mean() for answer in (told, wrong))
+    assert math.isclose(float(found), float(wanted), abs_tol=1e-5)
+    assert abs(float(found) - float(other)) > 1e-4
+
+
+@torch.no_grad()
+def heads_told(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the answers of a network in training whose parts are told these labels."""
+    with labelled(model, labels):
+        answers: torch.Tensor = WithAuxiliary(model)(images)
+    return answers
+
+
+def test_cat_mix_weighs_the_margin_by_the_radius_and_attacks_it() -> None:
+    images = as_images(((1.5, 1.0, 0.5), (0.5, 1.0, 0.0)))
+    batch, radius = Batch(images, torch.tensor([0, 1]), torch.arange(2)), torch.tensor([0.01, 0.03])
+    weights = torch.eye(3)[:2]
+    found = CAT(form="mix", kappa=1.0).weigh(AsLogits(), batch, Memory(), (images, weights, radius))
+    assert math.isclose(float(found["margin"]), 0.01 * (1.0 - 0.5) + 0.03 * (1.0 - 0.5), abs_tol=1e-6)
+    method = CAT(Linf(0.1), steps=3, step_size=0.02, form="mix", smoothing=0.0)
+    memory = Memory(radius=torch.full((2,), 0.05), classes=torch.tensor(3))
+    attacked = method.craft(AsLogits(), batch, memory)[0]
+    assert bool((margin(2 * attacked.flatten(1), batch.labels) > margin(2 * images.flatten(1), batch.labels)).all())

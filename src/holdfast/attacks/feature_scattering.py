@@ -77,7 +77,7 @@ def transport(C: Tensor) -> Tensor:
         before = u
         u = u + LAMBDA * (mu.log() - (plan(C, u, v).sum(1) + FLOOR).log())
         v = v + LAMBDA * (mu.log() - (plan(C, u, v).sum(0) + FLOOR).log())
-        # One or two iterations are usual: to ask costs less than to run, and to differentiate, all hundred.
+        # One or two iterations usually suffice: looking costs less than running all hundred.
         if float((u - before).detach().abs().sum()) < TOLERANCE:
             break
     return plan(C, u, v)

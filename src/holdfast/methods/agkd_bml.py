@@ -44,11 +44,12 @@ class AGKDBML(CraftedMethod):
     """
 
     teacher: Origin | None = None
-    """The run whose network says where to look; where none is given, the network as this run begins."""
+    """The run whose network says where to look. Without one it is the network as this run begins: give one, or begin at
+    one, as fresh weights teach nothing."""
     attack: Attack = PGD(Linf(8 / 255), steps=2, step_size=4 / 255, objective=Towards(cross_entropy))
     """Towards a class, for both directions; the paper does not print the size of its two steps."""
     smoothing: Annotated[float, Interval(0, 1, "[)")] = 0.5
-    """What a label gives away to the other classes in equal parts."""
+    """What a label gives away to the other classes in equal parts; of two classes less than half."""
     attention_weight: NonNegative = 1.0
     attention: Attention = "sum"
     """Over the channels (of no class), or of a class: Grad-CAM of the true or of the false one, or the mean of all."""
@@ -78,7 +79,13 @@ class AGKDBML(CraftedMethod):
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the training images at hand, and the teacher where attention counts."""
+        with capture(model, *self.layers()):
+            pass  # a layer that the network does not have is refused before anything is trained
+        classes, most = len(train_set.classes), 1 - 1 / len(train_set.classes)
+        words = f"AGKDBML: smoothing = {self.smoothing}: with {classes} classes a label has to keep the largest part"
+        require(self.smoothing < most, words)
         pool = Pool(train_set, finished.augment)
+        pool.check_classes()
         if self.attention_weight == 0:
             return Memory(pool=pool)
         if self.teacher is None:
@@ -112,6 +119,8 @@ class AGKDBML(CraftedMethod):
         maps, E, logits = self.shown(model, (x1_mc, x1, x2_back), (c1, c1, c2))
         terms = {"attacked": SmoothedCrossEntropy(self.smoothing)(logits[0], y1).mean()}
         if self.attention_weight:
+            sizes = f"{tuple(guides[0].shape[1:])} of the teacher and {tuple(maps[0].shape[1:])} of the student"
+            require(maps[0].shape == guides[0].shape, f"AGKDBML: attention maps are {sizes}: both have one size")
             gap = (maps[0] - guides[0]).abs().mean() + (maps[2] - guides[1]).abs().mean()
             terms["attention"] = self.attention_weight * gap
         if self.metric_weight:
@@ -123,9 +132,14 @@ class AGKDBML(CraftedMethod):
             terms["robust"] = self.mart * weighted_divergence(logits[0], logits[1], y1).mean()
         return terms
 
+    def layers(self) -> tuple[str, ...]:
+        """Return the layers whose outputs count."""
+        return *((self.layer,) if self.attention_weight else ()), *((self.embedding,) if self.metric_weight else ())
+
     def classes(self, model: nn.Module, attacked: Images, labels: Labels) -> Labels:
         """Return the class that the attention of each attacked image is of: its own, or the one it is taken for."""
-        return predict(model, attacked).argmax(1) if self.attention == "grad-cam false" else labels
+        asked = self.attention == "grad-cam false" and self.attention_weight > 0
+        return predict(model, attacked).argmax(1) if asked else labels
 
     def shown(self, model: nn.Module, parts: Sequence[Images], classes: Sequence[Labels]) -> tuple[Parts, Parts, Parts]:
         """Return maps, embeddings and logits of each part."""
@@ -139,11 +153,11 @@ class AGKDBML(CraftedMethod):
 
     def seen(self, model: nn.Module, images: Images, classes: Labels) -> tuple[Tensor, Outputs, Logits]:
         """Return maps, embeddings and logits of images, with gradients."""
-        with capture(model, self.layer, self.embedding) as caught:
+        with capture(model, *self.layers()) as caught:
             logits = model(images)
-        features = caught[self.layer]
-        maps = self.map(features, logits, classes) if self.attention_weight else features.new_zeros(len(images))
-        return maps, caught[self.embedding], logits
+        nothing = logits.new_zeros(len(images))
+        maps = self.map(caught[self.layer], logits, classes) if self.attention_weight else nothing
+        return maps, caught.get(self.embedding, nothing), logits
 
     def guide(self, teacher: nn.Module, images: Images, classes: Labels) -> Tensor:
         """Return the teacher's maps of clean images, as constants."""

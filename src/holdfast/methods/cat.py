@@ -1,7 +1,7 @@
 """Customized adversarial training (Cheng et al.: "CAT: customized adversarial training for improved robustness", 2020).
 
 Each training image has a radius of its own, which grows while the network holds there. The released repository changed
-its rule several times; here the radius follows the paper: it grows by eta, and shrinks by eta where the attack wins.
+its rule several times; here the radius follows the paper: it grows by eta, and stays as it was where the attack wins.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from holdfast.types import Batch, Images, Labels, Logits, PerImage, Targets, Ter
 
 @dataclass(frozen=True)
 class CAT(CraftedMethod):
-    """Images attacked inside a radius of each one's own, with labels that are smoothed as much as that radius is large.
+    """Images attacked each inside its own radius, with labels that are smoothed as much as that radius is large.
 
     "ce" is the paper's CAT-CE. "mix" is CAT-MIX: attack and loss also hold a margin, summed over the batch and weighted
     by each image's radius, as in the released code.
@@ -38,7 +38,7 @@ class CAT(CraftedMethod):
     steps: Count = 10
     step_size: Positive = 2 / 255
     eta: NonNegative = 0.005
-    """By how much a radius grows or shrinks at each visit."""
+    """By how much a radius grows at each visit at which the network holds."""
     smoothing: float = 10.0
     """The paper's c: a label gives away c times its image's radius."""
     kappa: float = 10.0
@@ -54,14 +54,15 @@ class CAT(CraftedMethod):
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the radius of each training image."""
-        return Memory(radius=torch.zeros(len(train_set), device=train_set.device))
+        radius = torch.zeros(len(train_set), device=train_set.device)
+        return Memory(radius=radius, classes=torch.tensor(len(train_set.classes)))
 
     def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
-        """Let the radii grow, attack inside them, and let those shrink where the attack won."""
-        labels, classes = batch.labels, predict(model, batch.images).shape[1]
-        drawn = dirichlet(Stream.of(batch.images, 0, "CAT"), classes)
-        radius = memory.radius[batch.index] + self.eta
-        attacked = self.attacked(model, batch.images, labels, drawn, radius)
+        """Let the radii grow, attack inside them, and take the growth back where the attack won."""
+        labels, before = batch.labels, memory.radius[batch.index]
+        drawn = dirichlet(Stream.of(batch.images, 0, "CAT"), int(memory.classes))
+        radius = before + self.eta
+        attacked = self.attacked(model, batch, smoothed(labels, drawn, self.smoothing * before), radius)
         lost = ~is_correct(predict(model, attacked), labels)
         radius = grown(radius, lost, self.eta, self.threat.eps)
         memory.radius[batch.index] = radius
@@ -76,17 +77,16 @@ class CAT(CraftedMethod):
             terms["margin"] = (radius * short_of(logits, batch.labels, self.kappa)).sum()
         return terms
 
-    def attacked(self, model: nn.Module, images: Images, labels: Labels, drawn: Tensor, radius: PerImage) -> Images:
+    def attacked(self, model: nn.Module, batch: Batch, weights: Tensor, radius: PerImage) -> Images:
         """Take steps from each image, each cut back to its own radius."""
-        weights = smoothed(labels, drawn, self.smoothing * radius.clamp_max(self.threat.eps))
-        count = len(images)
+        labels, count = batch.labels, len(batch.images)
 
         def worse(logits: Logits, weights: Tensor) -> PerImage:
             loss = soft_cross_entropy(logits, weights)
             return loss if self.form == "ce" else loss / count - radius * held(logits, labels, self.kappa)
 
         inside = WithinRadii(self.threat, self.steps, self.step_size, objective=worse, radius=radius)
-        return inside(model, images, weights)
+        return inside(model, batch.images, weights)
 
 
 @dataclass(frozen=True)

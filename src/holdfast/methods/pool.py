@@ -3,6 +3,7 @@
 An image that is drawn is seen through a crop and flip of its own, as the run augments, however often it is drawn.
 """
 
+import torch
 from torch import nn
 
 from holdfast.data import CropFlip, ImageSet
@@ -20,6 +21,14 @@ class Pool(nn.Module):
     def __init__(self, train_set: ImageSet, augment: CropFlip | None = None) -> None:
         super().__init__()
         self.train_set, self.augment = train_set, augment
+
+    def check_classes(self) -> None:
+        """Refuse a set in which a class has no image to be drawn.
+
+        Raises:
+            BadLabels: a class has none.
+        """
+        self.train_set.one_of_each(torch.arange(len(self.train_set.classes), device=self.train_set.device), 0)
 
     def draw(self, labels: Labels, stream: Stream) -> Batch:
         """Return, for each label, an image of that class, drawn evenly and with replacement.

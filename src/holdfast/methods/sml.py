@@ -15,7 +15,7 @@ from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import Count, NonNegative
-from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, check_linf
 from holdfast.methods.pool import Pool
 from holdfast.methods.triplets import sizes_of, triplet
 from holdfast.models import capture
@@ -47,8 +47,9 @@ class SML(CraftedMethod):
     """Of the attacked images."""
 
     def __post_init__(self) -> None:
-        """Refuse no positive at all."""
+        """Refuse no positive at all, and another norm than the one that the noise has."""
         super().__post_init__()
+        check_linf(self.attack.threat, "SML")
         require(len(self.positives) >= 1, "SML: positives = (), not one or more of noise, class")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
@@ -85,7 +86,7 @@ class SML(CraftedMethod):
     def negatives(self, model: nn.Module, attacked: Images, labels: Labels, pool: Pool) -> Images:
         """Return, for each attacked image, the candidate of another class that the network at rest puts nearest."""
         keys = Stream.of(attacked.repeat_interleave(self.candidates, 0), 0, "SML", "candidates")
-        place = torch.arange(len(keys.keys), device=attacked.device)
+        place = torch.arange(len(keys.keys), device=attacked.device) % self.candidates
         drawn = pool.any(Stream.mixed(keys.keys + place))
         anchors = embed(model, attacked, self.embedding)
         # In batches as large as the run's: activations of all candidates at once fall out of the processor's caches.
@@ -102,8 +103,12 @@ def embed(model: nn.Module, images: Images, layer: str) -> Outputs:
 
 
 def nearest_other(anchors: Tensor, labels: Tensor, found: Tensor, classes: Tensor) -> Tensor:
-    """Return, for each anchor, the row of another class with the highest cosine; those of its own class count as 0."""
+    """Return, for each anchor, the row of another class with the highest cosine.
+
+    As released, rows of its own class count as 0, so one of these is returned where no other has a cosine above 0.
+    """
     unit, others = (rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12) for rows in (anchors, found))
-    cosine = (unit @ others.T).masked_fill(labels[:, None] == classes[None], 0)
+    with torch.autocast(anchors.device.type, enabled=False):  # cosines near 1 are told apart in float32 alone
+        cosine = (unit @ others.T).masked_fill(labels[:, None] == classes[None], 0)
     rows: Tensor = cosine.argmax(1)
     return rows

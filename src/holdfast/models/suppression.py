@@ -53,12 +53,12 @@ def _labels_of(part: nn.Module, count: int) -> Labels:
 
 @contextmanager
 def labelled(model: nn.Module, labels: Labels) -> Iterator[None]:
-    """Tell all parts of a network that suppress activations what the batch shows; of other networks it is no matter.
+    """Tell all parts of a network that suppress activations what the batch shows; other networks ignore it.
 
         with labelled(model, labels):
             logits = model(images)
 
-    Afterwards, and in other threads, what was said before holds again.
+    Afterwards the former labels hold again; other threads never see these.
     """
     parts = [part for part in model.modules() if isinstance(part, Suppression)]
     if parts and len(labels):

@@ -32,6 +32,7 @@ from holdfast.papers.agkd_bml_runs import (
     SCALES,
     STEP,
     SVHN,
+    SYMMETRIC,
     THREAT,
     TINY,
     at_eps_4,
@@ -95,17 +96,18 @@ NEIGHBOURS: Mapping[str, Column] = {
 }
 ROWS_DIFFER = ("model", "start", "epochs", "schedule", "options")
 NOTES = (
-    "FGSM is one full step from a random start, and PGD, CW and MIM take steps of 2/255: the paper prints neither, and "
-    "the released code has these",
-    "the paper's AA of AT-7 and Bilateral is that of other networks than their other columns",
+    "FGSM is one full step from a random start, as in the code that the released one comes from; PGD and CW take the "
+    "released code's steps of 2/255; so do BIM and MIM, which is our choice",
+    "the paper's AA of AT-7 and Bilateral was measured on other networks than the rest of the row, and its CW of the "
+    "CAS rows is that of CAS's own code, which sums the margin over a batch",
 )
 
 BASELINES = ("UM", "Bilateral", "FS", "AGKD-BML", "AT-7", "SML-7")
 ON_MADRY = {
-    f"{name}, Madry's network": replace(run, model="madry-wrn-34-10", options=())
-    for name, run in rows(CIFAR, "Bilateral", "SML-7").items()
+    f"{name}, Madry's network": replace(run, model="madry-wrn-34-10", options=options)
+    for (name, run), options in zip(rows(CIFAR, "Bilateral", "SML-7").items(), (SYMMETRIC, ()), strict=True)
 }
-"""The network that the paper's rows of Bilateral and SML really are of."""
+"""The network that the paper's rows of Bilateral and SML really are of; SML standardises each image."""
 CIFAR_ROWS = {
     **rows(CIFAR, *BASELINES),
     **suppressed(CIFAR),

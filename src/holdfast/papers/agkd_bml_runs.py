@@ -1,7 +1,7 @@
-"""The networks of paper 001 (agkd_bml.py): each method with the numbers of its own paper or released code.
+"""The networks of paper 001 (agkd_bml.py).
 
-All methods of a table train the same network for as long, from fresh weights; what the paper's rows differ in beside
-their method (Madry's network, its own epochs) stands in docs/papers/agkd-bml.md.
+All methods of a table train the same network for as long, from fresh weights, whatever their own papers do; the
+differences stand in docs/papers/agkd-bml.md.
 """
 
 from collections.abc import Mapping
@@ -126,7 +126,7 @@ def by_attention(base: Run) -> dict[str, Run]:
 
 
 def by_step(base: Run) -> dict[str, Run]:
-    """Return AGKD-BML with the three sizes that its two steps, which the paper does not print, may have."""
+    """Return AGKD-BML with three sizes of its two steps, as the paper prints none."""
     return {f"{size}": replace(base, method=agkd_bml(base, 2, size / 255)) for size in (2, 4, 8)}
 
 
@@ -145,7 +145,7 @@ SMALLER = {
 }
 """What a processor trains in the place of each network."""
 SCALES = {
-    "short": Scale(share=0.03, model=SMALLER, limit=10_000, test_limit=1_000, seeds=(0,), effort="standard"),
+    "short": Scale(share=0.03, model=SMALLER, limit=10_000, test_limit=1_000, seeds=(0,)),
     "smoke": Scale(model=SMALLER, epochs=1, limit=32, test_limit=4, seeds=(0,), train_steps=1, test_steps=1, batch=16,
                    data="made-up:3x8x8", effort="fast"),
     "full": Scale(),

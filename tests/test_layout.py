@@ -11,7 +11,7 @@ import holdfast
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("types", "errors"),
-    ("fields", "rng", "passes", "devices", "extras"),
+    ("fields", "rng", "passes", "devices"),
     ("threats", "objectives", "storage"),
     ("models", "data"),
     ("attacks",),

@@ -1,12 +1,16 @@
-"""The device that computes: by its name, with its random state apart, in exact float32, and in words."""
+"""The device that computes: by its name, with its random state apart, in exact float32, and in words.
+
+And which optional packages are installed beside it: `holdfast-robust[report]`.
+"""
 
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import torch
 
-from holdfast.errors import BadValue, shown
+from holdfast.errors import BadValue, MissingExtra, shown
 
 
 def conditions(device: str | torch.device) -> dict[str, str]:
@@ -76,3 +80,33 @@ def exact_products(device: torch.device) -> Iterator[None]:
     finally:
         for kernel, precision in zip(kernels, before, strict=True):
             kernel.fp32_precision = precision
+
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "report": ("matplotlib", "jinja2"),
+    "analysis": ("sklearn",),
+    "timm": ("timm",),
+}
+"""The packages of each extra, by the names that they are imported by."""
+
+
+def need(*extras: str) -> None:
+    """Refuse to begin what needs these extras where one of them is not installed.
+
+    Raises:
+        MissingExtra: its line is the command that installs it.
+    """
+    for extra in extras:
+        missing = [package for package in EXTRAS[extra] if find_spec(package) is None]
+        if missing:
+            raise MissingExtra(f"the extra '{extra}' ({', '.join(missing)}) is not installed: {remedy(extra)}")
+
+
+def have(extra: str) -> bool:
+    """Say whether an extra is installed."""
+    return all(find_spec(package) is not None for package in EXTRAS[extra])
+
+
+def remedy(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f"pip install 'holdfast-robust[{extra}]'"

@@ -18,8 +18,8 @@ from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.data import ImageSet
 from holdfast.data.order import permutation
+from holdfast.devices import need
 from holdfast.errors import require
-from holdfast.extras import need
 from holdfast.fields import Count, Interval, Positive
 from holdfast.storage.describe import later
 from holdfast.types import Flags, Images

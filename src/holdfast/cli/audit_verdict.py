@@ -10,9 +10,8 @@ from holdfast.auditing.launched import is_main
 from holdfast.auditing.report_json import as_json, comparison_as_json
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.seeds import on_average
-from holdfast.devices import on_which
+from holdfast.devices import have, on_which, remedy
 from holdfast.errors import printable
-from holdfast.extras import have, remedy
 from holdfast.metrics import mean_std
 from holdfast.report.html_audit import Audited, apart, audit_page
 from holdfast.storage.signed import write_text

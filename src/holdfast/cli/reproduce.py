@@ -11,10 +11,9 @@ from holdfast.cli.config import with_config
 from holdfast.cli.papers import known_papers, paper_called
 from holdfast.cli.parse import Config, Flat, first_word, parse
 from holdfast.cli.progress import Teller
-from holdfast.devices import conditions, on_which
+from holdfast.devices import conditions, need, on_which
 from holdfast.errors import UsageError
 from holdfast.experiments import Figure, Wanted, Workplace, read_results, reproduce
-from holdfast.extras import need
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
 from holdfast.report.formats import Format, render

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from holdfast.devices import need
 from holdfast.errors import MissingData, UnknownName, UsageError, reason, require
-from holdfast.extras import need
 from holdfast.models.normalized import Normalized, Statistics
 from holdfast.models.pretrained import FAULTS, timm_file, torchvision_weights
 from holdfast.types import Images, Outputs

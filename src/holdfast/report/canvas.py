@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
-from holdfast.extras import need
+from holdfast.devices import need
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """Seven that colour-blind eyes tell apart (Okabe and Ito, 2008); their yellow is too pale for lines on white."""

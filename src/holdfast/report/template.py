@@ -3,7 +3,7 @@
 import base64
 from importlib import resources
 
-from holdfast.extras import need
+from holdfast.devices import need
 
 
 def rendered(name: str, **shown: object) -> str:

@@ -10,9 +10,9 @@ import torch
 from holdfast import models
 from holdfast.analysis import Embedding
 from holdfast.data import made_up_images
+from holdfast.devices import EXTRAS, need
 from holdfast.errors import MissingExtra
 from holdfast.experiments import run_figure, run_table
-from holdfast.extras import EXTRAS, need
 from tests.cli.saying import said
 
 ROOT = Path(__file__).parent.parent

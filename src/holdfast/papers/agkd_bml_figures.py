@@ -1,9 +1,13 @@
 """The figures of paper 001 that are no accuracies: where networks look, and where attacked images lie."""
 
+from dataclasses import replace
+
 from holdfast.analysis import AttentionMaps, Embedding
 from holdfast.experiments import Figure, Study
-from holdfast.papers.agkd_bml_runs import CIFAR, pgd, rows
+from holdfast.papers.agkd_bml_runs import CIFAR, SCALES, pgd, rows
 
+ALL_CLASSES = {**SCALES, "smoke": replace(SCALES["smoke"], test_limit=64)}
+"""At smoke scale, too, an image of every class is mapped."""
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -16,7 +20,9 @@ def maps(title: str, steps: int, *classes: int) -> Figure:
         for name, run in networks.items()
     }
     attacked = ", ".join(CLASSES[target] for target in classes)
-    return Figure(f"{title}: {attacked} under PGD-{steps} among clean images", panels, across=len(networks))
+    return Figure(
+        f"{title}: {attacked} under PGD-{steps} among clean images", panels, across=len(networks), scales=ALL_CLASSES
+    )
 
 
 def mapped(steps: int, target: int) -> Embedding:

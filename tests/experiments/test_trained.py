@@ -12,7 +12,7 @@ from torch import nn
 from holdfast import Linf, Run, models
 from holdfast.analysis import SoftmaxArguments
 from holdfast.attacks import FGSM
-from holdfast.data import made_up_images
+from holdfast.data import load, made_up_images
 from holdfast.errors import BadRecord
 from holdfast.experiments import (
     Audit,
@@ -35,6 +35,7 @@ from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import name_of_fields
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.folder import RunFolder
+from tests.training.test_made_of import with_data
 
 RUN = Run(data="made-up:1x8x8", epochs=1, limit=64, batch=16)
 SOURCE, FAST = replace(RUN, seed=1), FGSM(Linf(0.05))
@@ -114,11 +115,24 @@ def test_the_code_of_others_is_always_asked(tmp_path: Path) -> None:
     run = replace(RUN, model=f"{file}:net")
     before = trained(run, DATA, place)
     file.write_text(CODE.format(sign="-"))
+    with pytest.raises(BadRecord, match="changed since the run"):
+        trained(run, DATA, place)
+    (run_folder(run, place) / "made_of.json").unlink()  # which versions before it did not write
     after = trained(run, DATA, place)
     assert before.identity != after.identity == network_fingerprint(after.load())
     images = DATA.take(torch.arange(8))
     assert torch.equal(before.load()(images), -after.load()(images))
     assert not list(tmp_path.glob("identities/*"))
+
+
+def test_images_that_were_edited_are_noticed_though_all_is_on_disk(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    run = with_data(tmp_path, "7")
+    data = load(run.data, "test")
+    assert trained(run, data, place).identity == trained(run, data, place).identity
+    with_data(tmp_path, "8")
+    with pytest.raises(BadRecord, match="the images of data 'npz:"):
+        trained(run, data, place)
 
 
 def test_an_architecture_of_ones_own_is_always_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

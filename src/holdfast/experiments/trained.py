@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.data import ImageSet
+from holdfast.data import ImageSet, data_root
+from holdfast.data.stamp import loaded, stamp
 from holdfast.errors import BadRecord, require
 from holdfast.experiments.workplace import Workplace
 from holdfast.models.memory_format import use_channels_last
@@ -41,6 +42,7 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
     """Return the network of a run that is shown images like these; the run is carried out first if it is not finished.
 
     Raises:
+        BadRecord: the run was made of other code or images than there are now.
         TrainingDiverged: it has none.
     """
     load = functools.cache(lambda: loaded_network(run, data, place, tell))
@@ -48,6 +50,9 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
     folder.check()
     if not folder.finished:
         load()
+    elif stamp(run.data):  # files of one's own, which may have been edited since
+        images = loaded(run.data, "train", data_root(place.data_root), place.download, run.limit)
+        folder.check_made_of(images.fingerprint)
     name = _name(folder, data)
     path = place.folder / "identities" / f"{name}.json"
     if not path.exists():

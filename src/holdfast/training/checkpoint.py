@@ -23,6 +23,8 @@ def resume(place: RunFolder, state: State) -> None:
     require(saved.get("run") == place.fingerprint, f"{edited}: choose another folder", BadRecord)
     other = f"{path} was made from other images than {place.run.data} holds now: choose another folder"
     require(saved.get("data") == state.data, other, BadRecord)
+    rewritten = f"the file of '{place.run.model}' changed since {folder} started: restore it, or choose another folder"
+    require(saved.get("file", state.file) == state.file, rewritten, BadRecord)
     retrained = f"a run that {folder} depends on was retrained since {folder} started; delete {folder} to start over"
     require(saved.get("origins", {}) == state.origins, retrained, BadRecord)
     try:

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from holdfast.errors import BadRecord, HoldfastError, TrainingDiverged, require
+from holdfast.models.from_file import text_name
 from holdfast.models.weights import load_weights
 from holdfast.storage import locks
 from holdfast.storage.describe import Described, describe, differences, restore
 from holdfast.storage.fingerprint import fingerprint, name_of_described, name_of_fields
-from holdfast.storage.signed import read_any_json, read_json, read_tensors
+from holdfast.storage.signed import read_any_json, read_json, read_tensors, write_json
 from holdfast.training.registry import KINDS
 from holdfast.training.run import Run, build
 
@@ -82,6 +83,30 @@ class RunFolder:
         there = read_any_json(path, "delete the folder to train again, or restore the file")
         return "; ".join(differences(there, self.described)[:3])
 
+    def write_made_of(self, data: str, file: str) -> None:
+        """Write down what the run was made of: its own code, and images and a network's file by their names."""
+        said = {"run": self.name, "code": self.fingerprint, "data": data, "model": file}
+        write_json(self.path / "made_of.json", said)
+
+    def check_made_of(self, data: str | None = None) -> None:
+        """Refuse a finished run whose network's file has changed since; with the name of its images, they and its code.
+
+        What an older version finished says nothing of it, and is taken as it is.
+        """
+        path, remedy = self.path / "made_of.json", "delete it to take the weights as they are, or train again elsewhere"
+        if not os.path.lexists(path):
+            return
+        said, file = read_json(path, remedy), text_name(self.run.model)
+        require(said.get("run") == self.name, f"{path} is of another run: {remedy}", BadRecord)
+        since = f"since the run in {self.path} was trained"
+        other = f"the file of '{self.run.model}' changed {since}, or is another of that name: restore it, or {OTHER}"
+        require(file in ("", said.get("model")), other, BadRecord)
+        if data is not None:
+            code = f"the code of your own that the run names changed {since}: {OTHER}"
+            require(said.get("code") == self.fingerprint, code, BadRecord)
+            images = f"the images of data '{self.run.data}' changed {since}: {OTHER}"
+            require(said.get("data") == data, images, BadRecord)
+
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the weights and statistics of the finished run; those written for another run are refused."""
         remedy = "delete it and train again; the run goes on from last.pt"
@@ -91,6 +116,7 @@ class RunFolder:
         """Return the network of the finished run, at rest."""
         unfinished = f"the run in {self.path} is not finished: train it again, it goes on where it stopped"
         require(self.finished, unfinished, BadRecord)
+        self.check_made_of()
         model = build(self.run, shape, classes)
         load_weights(model, self.weights(), str(self.path / "model.safetensors"))
         return model.eval()

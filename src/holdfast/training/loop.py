@@ -1,9 +1,9 @@
 """The loop that carries out a run.
 
 A run's folder holds `run.json` (the run in words), `last.pt` (networks, optimizers, memory, position and the lines of
-the epochs), `metrics.jsonl` (these lines) and, in the end, `model.safetensors`. Everything random is keyed by (seed,
-epoch, step), so a run that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on
-one device.
+the epochs), `metrics.jsonl` (these lines) and, in the end, `made_of.json` (names of the images, of one's own code and
+of the file of one's own network) and `model.safetensors`. Everything random is keyed by (seed, epoch, step), so a run
+that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on one device.
 """
 
 import math
@@ -61,7 +61,7 @@ def train(
     already, else those that their fingerprints name. Where another process carries out the same run, it is waited for.
 
     Raises:
-        BadRecord: the folder holds another run, or a file in it is damaged.
+        BadRecord: the folder holds another run or one that was made of other code or images, or a file is damaged.
         BadValue: this machine has no such device.
         TrainingDiverged: the loss became NaN or infinite, now or when it was tried before; `last.pt` holds the last
             state before it.
@@ -73,7 +73,7 @@ def train(
     place.check()
     whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
     if place.finished:
-        return place.network(whole_set.shape, len(whole_set.classes)).to(device)
+        return finished(place, whole_set).to(device)
     earlier: dict[Origin, RunFolder] = {origin: found_beside(origin, place.path.parent) for origin in origins(run)}
     for there in earlier.values():
         train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
@@ -89,7 +89,7 @@ def finish(place: RunFolder, whole_set: ImageSet, lineage: Lineage, tell: Tell) 
     with alone(place.path, place.wait):
         place.check()
         if place.finished:
-            return place.network(lineage.shape, lineage.classes).to(lineage.device)
+            return finished(place, whole_set).to(lineage.device)
         write_json(place.path / "run.json", place.run)
         resume(place, state)
         try:
@@ -99,8 +99,16 @@ def finish(place: RunFolder, whole_set: ImageSet, lineage: Lineage, tell: Tell) 
             write_json(place.path / "diverged.json", {"run": place.name, "words": words})
             raise TrainingDiverged(words) from error
         model = state.trained()
+        # First, so that a run that was stopped between the two is not finished yet.
+        place.write_made_of(whole_set.fingerprint, state.file)
         write_tensors(place.path / "model.safetensors", model.state_dict(), run=place.name)
     return model
+
+
+def finished(place: RunFolder, whole_set: ImageSet) -> nn.Module:
+    """Return the network of a finished run, as long as what it was made of is still the same."""
+    place.check_made_of(whole_set.fingerprint)
+    return place.network(whole_set.shape, len(whole_set.classes))
 
 
 def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:

@@ -5,6 +5,7 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.devices import reseed
 from holdfast.errors import require
+from holdfast.models.from_file import text_name
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
 from holdfast.training.dependencies import Lineage
@@ -15,7 +16,7 @@ from holdfast.training.state import State
 
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     """Return the state before the first step."""
-    device = lineage.device
+    device, file = lineage.device, text_name(run.model)
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
     use_channels_last(model, seen_shape(run, train_set.shape))
@@ -30,7 +31,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
         if network is not model:  # it lives in the memory, which froze it
             network.requires_grad_(True)
     optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
-    state = State(model, memory, networks, optimizers, train_set.fingerprint, lineage.names())
+    state = State(model, memory, networks, optimizers, train_set.fingerprint, file, lineage.names())
     take_place(run, state, lineage)
     total = run.steps_on(len(train_set))
     words = f"the run continues at step {state.first} of another run and ends at step {total}"

@@ -21,6 +21,8 @@ class State:
     optimizers: dict[str, torch.optim.Optimizer]
     data: str = ""
     """The name of the images that it trains on, made of their pixels."""
+    file: str = ""
+    """The name of the file of a network of one's own, made of its text."""
     origins: dict[str, str] = field(default_factory=dict)
     """The names of the runs that it needs, each with one made of its weights."""
     step: int = 0
@@ -43,6 +45,7 @@ class State:
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "memory": self.memory.state_dict(),
             "data": self.data,
+            "file": self.file,
             "origins": self.origins,
             "step": self.step,
             "lines": self.lines,

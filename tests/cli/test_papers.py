@@ -46,6 +46,36 @@ def test_a_paper_in_a_file_is_reproduced(file: Path, tmp_path: Path, capsys: pyt
     assert "A paper of my own" in (tmp_path / "runs" / "report.html").read_text()
 
 
+OWN = """
+from dataclasses import dataclass
+
+from holdfast.methods import Standard
+
+
+@dataclass(frozen=True)
+class Soft(Standard):
+    pass
+"""
+
+
+def test_a_table_of_ones_own_classes_hides_no_other(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = file.with_name("own_paper.py")
+    own.write_text(OWN + CODE.replace("Run(Standard())", "Run(Soft())").replace('"mine", ', '"soft", '))
+    for paper in (file, own):
+        assert said(capsys, "reproduce", f"{paper}:MINE", "--folder", tmp_path / "runs", "--json")[0] == 0
+    status, out, err = said(capsys, "report", tmp_path / "runs", "--format", "json")
+    assert (status, list(json.loads(out))) == (2, ["mine table 1"])
+    assert err.count("\n") == 1
+    for word in ("soft-smoke-table-1", "'Soft'", "run holdfast reproduce FILE.py:PAPER again; it prints this table"):
+        assert word in err
+    for path in (tmp_path / "runs" / "tables").glob("mine-*"):
+        path.unlink()
+    status, out, err = said(capsys, "report", tmp_path / "runs", "--out", tmp_path / "out.txt")
+    assert (status, out, err.count("\n"), (tmp_path / "out.txt").exists()) == (2, "", 1, False)
+
+
 @pytest.mark.usefixtures("installed")
 def test_an_installed_paper_is_listed_and_reproduced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = said(capsys, "list", "papers")

@@ -62,7 +62,7 @@ def test_a_table_holds_attacks_and_audits(tmp_path: Path) -> None:
     assert "fast" in notes
     assert "first 20" in notes
     doubted = replace(result, doubts={"Vanilla": ("zero gradients",)})
-    assert "the audits doubt: Vanilla (zero gradients)" in text_table(doubted).notes
+    assert "doubts of the audits: Vanilla (zero gradients)" in text_table(doubted).notes
 
 
 def test_no_audit_leaves_more_than_its_first_attack(tmp_path: Path) -> None:

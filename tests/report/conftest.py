@@ -37,7 +37,8 @@ def result() -> TableResult:
 def drawn(result: TableResult) -> TableResult:
     """The same rows as a curve of one seed."""
     columns = {name: PGD(Linf(float(name) / 255)) for name in ("8", "0", "2.5")}
-    table = replace(result.table, columns=columns, seeds=(0,), worst=(), shown_as="curve", axis="eps (1/255)")
-    table = replace(table, published={"AT": {"8": (41.0, 0.5)}})
+    printed = {"AT": {"8": (41.0, 0.5)}}
+    table = replace(result.table, columns=columns, seeds=(0,), worst=(), published=printed)
+    table = replace(table, shown_as="curve", axis="eps (1/255)")
     values = {row: {"8": (0.4,), "0": (1.0 - place / 50,), "2.5": (0.6,)} for place, row in enumerate(table.rows)}
     return replace(result, table=table, values=values)

@@ -47,7 +47,7 @@ def test_columns_are_drawn_in_the_order_of_their_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["clean", "inf", "nan"])
 def test_a_column_that_is_no_number_is_named(drawn: TableResult, name: str) -> None:
-    table = replace(drawn.table, columns={"1": None, name: None})
+    table = replace(drawn.table, columns={"1": None, name: None}, published={})
     with pytest.raises(BadValue, match=name):
         curve(replace(drawn, table=table, values={row: {"1": (0.5,), name: (0.5,)} for row in table.rows}))
 

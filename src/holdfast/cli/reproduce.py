@@ -1,5 +1,6 @@
 """holdfast reproduce PAPER, and holdfast report FOLDER: a paper's tables and figures."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from holdfast.cli.papers import known_papers, paper_called
 from holdfast.cli.parse import Config, Flat, first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.devices import conditions, need, on_which
-from holdfast.errors import UsageError
-from holdfast.experiments import Figure, Wanted, Workplace, read_results, reproduce
+from holdfast.errors import UsageError, printable
+from holdfast.experiments import Figure, Result, Wanted, Workplace, reproduce
+from holdfast.experiments.stored_results import readable_results
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
 from holdfast.report.formats import Format, render
@@ -61,7 +63,7 @@ def run_reproduce(args: Sequence[str]) -> int:
 
 
 def run_report(args: Sequence[str]) -> int:
-    """holdfast report FOLDER [options]."""
+    """holdfast report FOLDER [options]: status 2 where a table cannot be read; the others are printed."""
     if args and args[0] in ("-h", "--help"):
         parse(Report, "report FOLDER", args, Report())
     if not args or args[0].startswith("-"):
@@ -69,7 +71,16 @@ def run_report(args: Sequence[str]) -> int:
     options = parse(Report, "report FOLDER", args[1:], Report())
     if options.form == "html" or options.figures is not None:
         need("report")
-    measured = read_results(Path(args[0]))
+    measured, faults = readable_results(Path(args[0]))
+    if measured:
+        show(measured, options)
+    for fault in faults:
+        print(f"holdfast: {printable(str(fault))}", file=sys.stderr)
+    return 2 if faults else 0
+
+
+def show(measured: Sequence[Result], options: Report) -> None:
+    """Print tables and figures, or write them where the options say."""
     if options.figures is not None:
         for name, svg in drawings(measured).items():
             write_text(options.figures / name, svg)
@@ -78,4 +89,3 @@ def run_report(args: Sequence[str]) -> int:
         print(text)
     else:
         write_text(options.out, text + "\n")
-    return 0

@@ -14,8 +14,8 @@ from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
-from holdfast.experiments.table import Audit, Neighbours, Seconds, Table, Transfer
-from holdfast.experiments.table_result import WORST, TableResult
+from holdfast.experiments.table import WORST, Audit, Neighbours, Seconds, Table, Transfer
+from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import short_repr

@@ -1,20 +1,59 @@
 """Results on disk: one signed JSON file each, in the folder `tables` of a workplace."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from holdfast.errors import BadRecord, MissingData, require
+from holdfast.errors import BadRecord, HoldfastError, MissingData, require
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
-from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, Table, Transfer
+from holdfast.experiments.table import (
+    WORST,
+    Audit,
+    Column,
+    Neighbours,
+    Published,
+    Scale,
+    Seconds,
+    Table,
+    Transfer,
+)
 from holdfast.experiments.table_result import TableResult
 from holdfast.storage.describe import restore
 from holdfast.storage.signed import read_json, signed_json, write_text
+from holdfast.training.run import Run
+
+
+def stored_table(
+    rows: Mapping[str, Run],
+    columns: Mapping[str, Column],
+    published: Published | None = None,
+    worst: tuple[str, ...] = (),
+    **more: Any,
+) -> Table:
+    """Return the table that a file speaks of.
+
+    Names that its rows and columns do not have, which earlier versions took, are left out, as they were in print.
+    """
+    worst = tuple(name for name in worst if name in columns)
+    names = {*columns, WORST} if worst else {*columns}
+    printed = {
+        row: {name: value for name, value in values.items() if name in names}
+        for row, values in (published or {}).items()
+        if row in rows
+    }
+    return Table(rows=rows, columns=columns, published=printed, worst=worst, **more)
+
 
 RESULTS = {kind.__name__: kind for kind in (TableResult, FigureResult)}
 """What a file may hold."""
-KNOWN = {**WORDS, **RESULTS, **{kind.__name__: kind for kind in (Table, Scale, Transfer, Audit, Neighbours, Seconds)}}
+KNOWN = {
+    **WORDS,
+    **RESULTS,
+    **{kind.__name__: kind for kind in (Scale, Transfer, Audit, Neighbours, Seconds)},
+    "Table": stored_table,
+}
 """What a result on disk may speak of."""
 
 
@@ -30,10 +69,28 @@ def read_results(folder: Path) -> list[Result]:
         MissingData: it holds none.
         BadRecord: a file is damaged, or no result.
     """
+    results, faults = readable_results(folder)
+    for fault in faults:
+        raise fault
+    return results
+
+
+def readable_results(folder: Path) -> tuple[list[Result], list[BadRecord]]:
+    """Return the results of a folder that can be read, and what the others lack.
+
+    Raises:
+        MissingData: it holds none.
+    """
+    results: list[Result] = []
+    faults: list[BadRecord] = []
     found = sorted((folder / "tables").glob("*.json"))
-    if not found:
-        raise MissingData(f"{folder} holds no tables: give the folder that holdfast reproduce wrote to")
-    return [_read(path) for path in found]
+    require(bool(found), f"{folder} holds no tables: give the folder that holdfast reproduce wrote to", MissingData)
+    for path in found:
+        try:
+            results.append(_read(path))
+        except BadRecord as fault:
+            faults.append(fault)
+    return results, faults
 
 
 def _read(path: Path) -> Result:
@@ -41,7 +98,10 @@ def _read(path: Path) -> Result:
     described = read_json(path, remedy)
     try:
         result = restore(described, KNOWN)
-    except (BadRecord, TypeError) as error:
+    except BadRecord as error:
+        own = "run holdfast reproduce FILE.py:PAPER again; it prints this table"
+        raise BadRecord(f"{path} is of your own code or of another version ({error}): {own}") from error
+    except (HoldfastError, TypeError) as error:
         raise BadRecord(f"{path} was written by another version ({error}): {remedy}") from error
     require(isinstance(result, tuple(RESULTS.values())), f"{path} holds no table: {remedy}", BadRecord)
     return cast("Result", result)

@@ -4,11 +4,13 @@ A recipe says a table once, at the paper's own size. A scale says how a smaller 
 and every column shrinks alike, so that methods stay comparable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
+from holdfast.errors import BadValue
 from holdfast.fields import Count, check_fields
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
@@ -18,6 +20,10 @@ from holdfast.training.schedules import Levels, Schedule, Steps
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
 """row -> column -> (mean, standard deviation), in percent as the paper prints them, or in seconds."""
+
+
+WORST = "worst case"
+"""The last column of a table, where it is wanted."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,20 @@ class Table:
     scales: Mapping[str, "Scale"] = field(default_factory=dict)
     """Scales of this table that stand in for those of its paper."""
 
+    def __post_init__(self) -> None:
+        """Refuse names of rows and columns that the table does not have.
+
+        Raises:
+            BadValue: a printed number or the worst case names one.
+        """
+        with_worst = [*self.columns, *([WORST] if self.worst else [])]
+        for name in self.worst:
+            _check_name("the worst case", "column", name, self.columns)
+        for row, printed in self.published.items():
+            _check_name("a printed number", "row", row, self.rows)
+            for name in printed:
+                _check_name(f"the printed numbers of '{row}'", "column", name, with_worst)
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -157,6 +177,15 @@ class Scale:
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,
         )
+
+
+def _check_name(where: str, kind: str, name: object, known: Iterable[str]) -> None:
+    """Refuse what is not known, with the name that is near it."""
+    names = list(known)
+    if name not in names:
+        near = get_close_matches(str(name), names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(names)}"
+        raise BadValue(f"{where}: the table has no {kind} '{name}'; {hint}")
 
 
 def shortened(value: Any, steps: int | None) -> Any:

@@ -6,10 +6,8 @@ from typing import Literal
 
 from holdfast import metrics
 from holdfast.experiments.result import Cell, Cells, Unit
-from holdfast.experiments.table import Audit, Column, Neighbours, Seconds, Table
+from holdfast.experiments.table import WORST, Audit, Column, Neighbours, Seconds, Table
 from holdfast.training.run import Run
-
-WORST = "worst case"
 
 
 @dataclass(frozen=True)

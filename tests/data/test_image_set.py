@@ -1,5 +1,9 @@
 """Laws of a set of images: what a seed fixes, what batches hold, what is refused."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +52,26 @@ def test_batches_hold_every_image_once_in_order(size: int) -> None:
     assert torch.equal(torch.cat([batch.labels for batch in batches]), found.labels)
     assert torch.equal(torch.cat([batch.index for batch in batches]), torch.arange(30))
     assert all(batch.view is None for batch in batches)
+
+
+@pytest.mark.parametrize("index", [[2, 0], (2, 0), np.array([2, 0])], ids=["list", "tuple", "array"])
+@pytest.mark.usefixtures("unchecked")
+def test_positions_may_be_a_row_of_numbers(index: Sequence[int]) -> None:
+    data = made_up_images((1, 8, 8), "test")
+    assert torch.equal(data.take(index), data.take(torch.tensor([2, 0])))
+    assert torch.equal(data.subset(index).labels, data.labels[[2, 0]])
+    assert data.take([]).shape == (0, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "index", [3, slice(3), [0.5], [[1]], ["a"], [True], [64], [-1], None, {1}, torch.tensor(3), torch.tensor([0.5])]
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_position_is_refused_in_one_line(index: Any) -> None:
+    data = made_up_images((1, 8, 8), "test")
+    for taken in (data.take, data.subset):
+        with pytest.raises(BadValue, match=r"^index = .*: give a row of positions, whole numbers from 0 to 63$"):
+            taken(index)
 
 
 def test_batches_follow_an_order() -> None:

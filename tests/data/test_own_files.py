@@ -223,3 +223,16 @@ def test_a_label_written_without_its_sign_is_refused(tmp_path: Path) -> None:
     np.savez(path, test_images=np.zeros((3, 1, 8, 8), np.uint8), test_labels=labels)
     with pytest.raises(BadLabels, match="4294967295"):
         load(f"npz:{path}", "test")
+
+
+def test_training_labels_that_begin_at_1_are_refused(tmp_path: Path) -> None:
+    images, labels = np.zeros((4, 1, 8, 8), "uint8"), np.arange(1, 5)
+    arrays = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
+    np.savez(tmp_path / "one.npz", **arrays)
+    for split in ("train", "test"):
+        with pytest.raises(BadLabels, match=r"one\.npz: train_labels begin at 1, .*: subtract 1 .*called classes$"):
+            load(f"npz:{tmp_path}/one.npz", split)
+    np.savez(tmp_path / "named.npz", **arrays, classes=np.array(["none", "a", "b", "c", "d"]))
+    assert load(f"npz:{tmp_path}/named.npz", "test").labels.tolist() == [1, 2, 3, 4]
+    np.savez(tmp_path / "test.npz", test_images=images, test_labels=labels)  # a part may lack any class
+    assert len(load(f"npz:{tmp_path}/test.npz", "test").classes) == 5

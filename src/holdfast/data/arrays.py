@@ -3,11 +3,11 @@ them, images and labels, which are to be judged: a test split.
 
 Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1]. An array called classes
 names the classes; without it they are numbered as far as the labels go, so a file that does not show every class that
-a network knows must name them.
+a network knows must name them, and so must one whose training labels begin at 1.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,8 @@ def _labels(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy((array[:, 0] if one_column else array).astype(np.int64))
 
 
-def _classes(path: Path, labels: Iterable[NDArray[Any]]) -> tuple[str, ...]:
-    """Return the names of the classes, or numbers as far as the labels of all splits go."""
+def _classes(path: Path, labels: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """Return the names of the classes, or numbers as far as the labels of all splits go; `labels` by their arrays."""
     try:
         named = _arrays(path, ("classes",))
     except BadImages as fault:
@@ -76,7 +76,11 @@ def _classes(path: Path, labels: Iterable[NDArray[Any]]) -> tuple[str, ...]:
         shape = named["classes"].shape
         require(len(shape) == 1, f"{path}: classes have shape {shape}; expected a row of names", BadLabels)
         return tuple(map(_text, named["classes"].tolist()))
-    highest = max((int(each.max(initial=0)) for each in labels), default=0)
+    shown = labels.get("train_labels", np.zeros(0))
+    remedy = "subtract 1 from all labels, or name the classes, class 0 too, in an array called classes"
+    from_one = f"{path}: train_labels begin at 1, but classes count from 0: {remedy}"
+    require(not (shown.size and shown.min() == 1), from_one, BadLabels)
+    highest = max((int(each.max(initial=0)) for each in labels.values()), default=0)
     require(highest < MOST_CLASSES, f"{path} has a label {highest}: classes count from 0", BadLabels)
     return tuple(str(label) for label in range(highest + 1))
 
@@ -100,5 +104,5 @@ def read(request: Request) -> ImageSet:
     images = _images(found[wanted[0]])
     if found[wanted[0]].ndim == 4 and wanted != WRITTEN:
         images = _channels_second(images)
-    classes = _classes(path, (found[name] for name in labels))
+    classes = _classes(path, {name: found[name] for name in labels})
     return ImageSet(torch.from_numpy(np.ascontiguousarray(images)), labels[wanted[1]], classes)

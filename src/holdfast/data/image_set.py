@@ -1,7 +1,8 @@
 """Labelled images held in memory, on one device: the only form in which holdfast trains and judges on data."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from holdfast.data.augment import CropFlip
 from holdfast.data.order import permutation
-from holdfast.errors import BadImages, BadLabels, MissingData, require
+from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
 from holdfast.rng import Stream
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.types import Batch, Images, Index, Labels
@@ -50,6 +51,19 @@ def _check_labels(labels: Tensor, images: Tensor, classes: tuple[str, ...]) -> N
         f"labels are in [{low}, {high}]; {len(classes)} classes are numbered 0 to {len(classes) - 1}",
         BadLabels,
     )
+
+
+def _positions(index: Index | Sequence[int], count: int, device: torch.device) -> Tensor:
+    """Return positions in a set of so many images as a tensor on its device; what is no row of them is refused."""
+    with suppress(TypeError, ValueError, RuntimeError):
+        found = torch.as_tensor(index)
+        found = found if found.numel() else found.long()
+        whole = found.ndim == 1 and not found.is_floating_point() and not found.is_complex()
+        if whole and isinstance(index, Tensor):  # looking at its numbers would wait for the device
+            return found.to(device)
+        if whole and found.dtype != torch.bool and bool(((found >= 0) & (found < count)).all()):
+            return found.long().to(device)
+    raise BadValue(f"index = {shown(index)}: give a row of positions, whole numbers from 0 to {count - 1}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +110,18 @@ class ImageSet:
             return self
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
-    def take(self, index: Index) -> Images:
+    def take(self, index: Index | Sequence[int]) -> Images:
         """Return the images at these positions as float32 in [0, 1]."""
-        images = self.images[index.to(self.device)]
+        images = self.images[_positions(index, len(self), self.device)]
         if images.dtype == torch.float32:
             return images
         # A tensor, not a number: a GPU multiplies by 1/255 for a number, and pixels would differ from the CPU's.
         return images.float() / torch.full((), 255.0, device=self.device)
 
-    def subset(self, index: Index) -> "ImageSet":
+    def subset(self, index: Index | Sequence[int]) -> "ImageSet":
         """Return the set of the images at these positions, in that order."""
-        index = index.to(self.device)
-        return replace(self, images=self.images[index], labels=self.labels[index])
+        found = _positions(index, len(self), self.device)
+        return replace(self, images=self.images[found], labels=self.labels[found])
 
     def split(self, held_out: int, seed: int) -> tuple["ImageSet", "ImageSet"]:
         """Return (the rest, `held_out` images): a random division that only the seed decides."""

@@ -39,6 +39,14 @@ def test_help_of_a_verb_names_what_it_takes(verb: str, capsys: pytest.CaptureFix
     assert f"usage: holdfast {verb}" in capsys.readouterr().out
 
 
+def test_the_help_of_a_run_says_what_networks_and_data_sets_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "AT", "--help"])
+    out = capsys.readouterr().out
+    assert "FILE.py:FUNCTION" in out
+    assert "npz:PATH" in out
+
+
 @pytest.mark.parametrize("words", [("train", "AT"), ("attack", "PGD"), ("audit",)], ids=" ".join)
 def test_help_lists_what_a_part_may_be(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -92,7 +92,7 @@ def measured(case: Case, who: str, chosen: argparse.Namespace) -> dict[str, Any]
 
 def table(rows: list[tuple[Case, str, dict[str, Any]]]) -> str:
     """Return a line for each network and judge, as Markdown; the processor's own seconds leave other work out."""
-    heads = ("network", "images", "judge", "stand", "seconds", "x less", "processor, s", "x less", "forwards",
+    heads = ("network", "images", "judge", "robust accuracy", "seconds", "x less", "processor, s", "x less", "forwards",
              "backwards", "broken by both", "ours only", "theirs only", "doubts")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     judge = {case.name: found for case, who, found in rows if who == "judge"}

@@ -36,7 +36,7 @@ wheel: .venv/ready ## install the wheel with nothing but its base dependencies, 
 		--require 0.5 --folder dist/audit
 	rm -rf dist
 
-coverage: .venv/ready ## the tests again, and which lines they leave out; a third slower than the tests alone
+coverage: .venv/ready ## the tests again, the lines they leave out, and a floor under their share; a third slower than the tests alone
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/coverage combine --quiet

@@ -1,52 +1,42 @@
 """The methods that paper 001 compares with: closed forms of their parts, and laws of their batches."""
 
-import copy
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from holdfast import Linf, models
 from holdfast.attacks import PGD
-from holdfast.data import CropFlip, ImageSet, made_up_images
-from holdfast.errors import BadLabels, BadValue, UsageError
+from holdfast.data import made_up_images
+from holdfast.errors import BadValue
 from holdfast.methods import (
     ALP,
     AT,
-    AWP,
-    CAS,
     CAT,
     MART,
     SML,
-    TRADES,
     Bilateral,
-    CraftedMethod,
     LossMethod,
     Memory,
     Pool,
 )
-from holdfast.methods.awp import moved
 from holdfast.methods.bilateral import attacked_labels, most_confusing, random_other
 from holdfast.methods.cat import dirichlet, grown, held, short_of, smoothed
 from holdfast.methods.mart import boost, weighted_divergence
 from holdfast.methods.sml import nearest_other
-from holdfast.models import WithAuxiliary, labelled
 from holdfast.objectives import (
-    Joint,
     SmoothedCrossEntropy,
     Towards,
     cross_entropy,
-    divergence,
     margin,
     soft_cross_entropy,
 )
-from holdfast.rng import Stream, fresh
-from holdfast.training.dependencies import Lineage
-from holdfast.training.state import Updates
+from holdfast.rng import Stream
 from holdfast.types import Batch
 from tests.conftest import AsLogits, Given, as_images
+
+from .batches import a_batch
 
 CLEAN = ((2.0, 1.0, 0.0), (0.0, 1.0, 0.5))
 ATTACKED = ((1.0, 1.5, 0.0), (0.2, 0.8, 0.9))
@@ -182,118 +172,10 @@ def test_the_negative_of_sml_is_the_nearest_of_another_class() -> None:
     assert rows.tolist() == [1, 2]
 
 
-def test_a_pool_draws_of_the_class_with_a_view_of_each_draw_and_afresh_at_each_step() -> None:
-    data = made_up_images((1, 8, 8), "train")
-    pool, wanted = Pool(data, CropFlip(pad=2)), torch.zeros(400, dtype=torch.int64)
-    keys = Stream.at(torch.arange(400), 0)
-    drawn = pool.draw(wanted, keys)
-    assert torch.equal(drawn.labels, wanted)
-    same = drawn.index == drawn.index[0]
-    assert drawn.view is not None
-    assert len(drawn.view.top[same].unique()) > 1
-    again = pool.draw(wanted, Stream.at(torch.arange(400), 0))
-    assert torch.equal(again.images, drawn.images)
-    with fresh(0, 1):
-        assert not torch.equal(pool.draw(wanted, Stream.at(torch.arange(400), 0)).index, drawn.index)
-    assert len(pool.any(keys).labels.unique()) == 10
-
-
-def test_a_pool_without_augmentation_gives_the_images_themselves() -> None:
-    data = made_up_images((1, 8, 8), "train")
-    drawn = Pool(data).any(Stream.at(torch.arange(9), 0))
-    assert torch.equal(drawn.images, data.take(drawn.index))
-    few = ImageSet(data.images[:9], data.labels[:9], data.classes)
-    with pytest.raises(BadLabels, match="class 9"):
-        Pool(few).draw(torch.tensor([9]), Stream.at(torch.arange(1), 0))
-
-
-def a_batch(count: int = 16) -> Batch:
-    data = made_up_images((1, 8, 8), "train").subset(torch.arange(count))
-    return Batch(data.take(torch.arange(count)), data.labels, torch.arange(count))
-
-
-def stepped(method: AWP | CraftedMethod, start: nn.Module) -> dict[str, torch.Tensor]:
-    model = models.build("digits-net", (1, 8, 8), 10)
-    model.load_state_dict(start.state_dict())
-    update = Updates({"model": model}, {"model": torch.optim.SGD(model.parameters(), lr=0.1)})
-    model.train()
-    method.step(model, a_batch(), Memory(), update)
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def test_without_a_perturbation_awp_is_the_method_itself() -> None:
-    start, method = models.build("digits-net", (1, 8, 8), 10), AT(PGD(Linf(0.1), steps=2))
-    plain, wrapped = stepped(method, start), stepped(AWP(method, gamma=0.0), start)
-    assert all(torch.equal(plain[name], wrapped[name]) for name in plain)
-
-
-def test_awp_steps_along_the_gradient_at_the_moved_weights_from_where_they_were() -> None:
-    start, method = models.build("digits-net", (1, 8, 8), 10), AT(PGD(Linf(0.1), steps=2))
-    model = models.build("digits-net", (1, 8, 8), 10)
-    model.load_state_dict(start.state_dict())
-    model.train()
-    batch = a_batch()
-    (attacked,) = method.craft(model, batch, Memory())
-    weights = list(model.parameters())
-    before = [weight.detach().clone() for weight in weights]
-    for weight, slope in zip(
-        weights, torch.autograd.grad(cross_entropy(model(attacked), batch.labels).mean(), weights), strict=True
-    ):
-        if weight.ndim > 1:
-            weight.data += 0.01 * weight.data.norm() / slope.norm() * slope
-    there = torch.autograd.grad(cross_entropy(model(attacked), batch.labels).mean(), weights)
-    found = stepped(AWP(method, gamma=0.01), start)
-    for (name, _), old, slope in zip(model.named_parameters(), before, there, strict=True):
-        assert torch.allclose(found[name], old - 0.1 * slope, atol=1e-6), name
-
-
-def test_moved_weights_are_as_far_as_gamma_and_come_back_after_an_error() -> None:
-    model = nn.Linear(4, 3)
-    before = model.weight.detach().clone()
-    model(torch.randn(5, 4)).square().sum().backward()  # type: ignore[no-untyped-call]
-    with moved(model, 0.2):
-        assert math.isclose(float((model.weight.detach() - before).norm()), 0.2 * float(before.norm()), rel_tol=1e-5)
-    assert torch.equal(model.weight, before)
-    with pytest.raises(KeyError), moved(model, 0.2):
-        raise KeyError
-    assert torch.equal(model.weight, before)
-
-
 def test_sml_asks_for_one_positive_at_least() -> None:
     with pytest.raises(BadValue, match="positives"):
         SML(positives=())
     assert replace(SML(), positives=("class",)).positives == ("class",)
-
-
-@pytest.mark.parametrize("form", ["AT", "TRADES", "MART"])
-def test_cas_without_weight_on_its_heads_is_the_form_itself(form: str) -> None:
-    torch.manual_seed(3)
-    model = models.build("wrn-10-1-cas", (1, 8, 8), 10).eval()
-    step = PGD(Linf(0.1), steps=2, step_size=0.05)
-    cas = CAS(form, step, weight=0.0, beta=6.0)  # type: ignore[arg-type]
-    plain = {"AT": AT(step), "TRADES": TRADES(replace(step, objective=divergence)), "MART": MART(step)}[form]
-    batch, memory = a_batch(8), Memory()
-    crafted = plain.craft(model, batch, memory)
-    found, wanted = (method.weigh(model, batch, memory, crafted) for method in (cas, plain))
-    assert {name: float(term.detach()) for name, term in found.items()} == pytest.approx(
-        {name: float(term.detach()) for name, term in wanted.items()}, abs=1e-6
-    )
-
-
-def test_cas_adds_the_mean_over_its_heads() -> None:
-    model = models.build("wrn-10-1-cas", (1, 8, 8), 10).eval()
-    batch, cas = a_batch(8), CAS("AT", weight=2.0)
-    with torch.no_grad():
-        main, *heads = WithAuxiliary(model)(batch.images).unbind(1)
-        found = cas.weigh(model, batch, Memory(), (batch.images,))["attacked"]
-    losses = [cross_entropy(answer, batch.labels).mean() for answer in (main, *heads)]
-    assert math.isclose(float(found), float(losses[0] + 2 * torch.stack(losses[1:]).mean()), abs_tol=1e-5)
-
-
-def test_cas_refuses_a_network_without_heads() -> None:
-    data = made_up_images((1, 8, 8), "train")
-    with pytest.raises(UsageError, match="auxiliary"):
-        CAS().remember(models.build("digits-net", (1, 8, 8), 10), data, Lineage({}, (1, 8, 8), 10, torch.device("cpu")))
 
 
 def test_sml_pulls_to_positives_and_pushes_from_negatives_as_worked_out_by_hand() -> None:
@@ -325,30 +207,6 @@ def test_bilateral_attacks_towards_the_most_confusing_class() -> None:
         before, after = (cross_entropy(model(x), wanted).mean() for x in (batch.images, attacked))
     assert float(after) < float(before)
     assert torch.equal(moved.argmax(1), batch.labels)
-
-
-def test_cas_attacks_all_heads_and_trains_with_the_true_labels_as_masks() -> None:
-    model, batch = models.build("wrn-10-1-cas", (1, 8, 8), 10), a_batch(8)
-    step = PGD(Linf(0.1), steps=2, step_size=0.05)
-    (attacked,) = CAS("AT", step).craft(model, batch, Memory())
-    joint = replace(step, objective=Joint(cross_entropy, 2.0))
-    assert torch.equal(attacked, joint(WithAuxiliary(model), batch.images, batch.labels))
-    model.train()
-    found = CAS("AT", step).weigh(copy.deepcopy(model), batch, Memory(), (attacked,))["attacked"].detach()
-    told, wrong = (
-        heads_told(copy.deepcopy(model), attacked, labels) for labels in (batch.labels, batch.labels.roll(1))
-    )
-    wanted, other = (Joint(cross_entropy, 2.0)(answer, batch.labels).mean() for answer in (told, wrong))
-    assert math.isclose(float(found), float(wanted), abs_tol=1e-5)
-    assert abs(float(found) - float(other)) > 1e-4
-
-
-@torch.no_grad()
-def heads_told(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the answers of a network in training whose parts are told these labels."""
-    with labelled(model, labels):
-        answers: torch.Tensor = WithAuxiliary(model)(images)
-    return answers
 
 
 def test_cat_mix_weighs_the_margin_by_the_radius_and_attacks_it() -> None:

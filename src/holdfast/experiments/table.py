@@ -4,13 +4,12 @@ A recipe says a table once, at the paper's own size. A scale says how a smaller 
 and every column shrinks alike, so that methods stay comparable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
-from holdfast.errors import BadValue
+from holdfast.errors import UnknownName
 from holdfast.fields import Count, check_fields
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
@@ -104,15 +103,18 @@ class Table:
         """Refuse names of rows and columns that the table does not have.
 
         Raises:
-            BadValue: a printed number or the worst case names one.
+            UnknownName: a printed number or the worst case names one.
         """
+        printed = {name for columns in self.published.values() for name in columns}
         with_worst = [*self.columns, *([WORST] if self.worst else [])]
-        for name in self.worst:
-            _check_name("the worst case", "column", name, self.columns)
-        for row, printed in self.published.items():
-            _check_name("a printed number", "row", row, self.rows)
-            for name in printed:
-                _check_name(f"the printed numbers of '{row}'", "column", name, with_worst)
+        for kind, names, known in (
+            ("column of a table's worst case", self.worst, self.columns),
+            ("row of a table's printed numbers", self.published, self.rows),
+            ("column of a table's printed numbers", printed, with_worst),
+        ):
+            for name in names:
+                if name not in known:
+                    raise UnknownName(kind, name, known)
 
 
 @dataclass(frozen=True)
@@ -177,15 +179,6 @@ class Scale:
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,
         )
-
-
-def _check_name(where: str, kind: str, name: object, known: Iterable[str]) -> None:
-    """Refuse what is not known, with the name that is near it."""
-    names = list(known)
-    if name not in names:
-        near = get_close_matches(str(name), names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(names)}"
-        raise BadValue(f"{where}: the table has no {kind} '{name}'; {hint}")
 
 
 def shortened(value: Any, steps: int | None) -> Any:

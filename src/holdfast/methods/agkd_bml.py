@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks import PGD, Attack
+from holdfast.attacks.attack import objective_of
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.fields import Interval, NonNegative
@@ -75,7 +76,7 @@ class AGKDBML(CraftedMethod):
         """Refuse an attack that does not go to a class."""
         super().__post_init__()
         wanted = f"AGKDBML: the attack goes towards a class: give it objective=Towards(...), not {self.attack}"
-        require(isinstance(getattr(self.attack, "objective", None), Towards), wanted)
+        require(isinstance(objective_of(self.attack), Towards), wanted)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the training images at hand, and the teacher where attention counts."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.attacks import PGD, Attack
+from holdfast.attacks.attack import objective_of
 from holdfast.errors import require
 from holdfast.fields import Positive
 from holdfast.methods.method import Crafted, CraftedMethod, Memory, predict
@@ -38,7 +39,7 @@ class Bilateral(CraftedMethod):
         """Refuse an attack that does not go to a class."""
         super().__post_init__()
         wanted = f"Bilateral: the attack goes towards a class: give it objective=Towards(...), not {self.attack}"
-        require(isinstance(getattr(self.attack, "objective", None), Towards), wanted)
+        require(isinstance(objective_of(self.attack), Towards), wanted)
 
     def craft(self, model: nn.Module, batch: Batch, memory: Memory) -> Crafted:
         """Attack images and labels by the clean answers of the network at rest."""

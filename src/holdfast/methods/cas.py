@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
+from holdfast.attacks.attack import objective_of
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import NonNegative
@@ -45,7 +46,7 @@ class CAS(CraftedMethod):
     def __post_init__(self) -> None:
         """Refuse an attack without an objective to put in the place of its own."""
         super().__post_init__()
-        require(hasattr(self.attack, "objective"), f"CAS: {self.attack} has no objective: give PGD, say")
+        require(objective_of(self.attack) is not None, f"CAS: {self.attack} has no objective: give PGD, say")
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep nothing; refuse a network without auxiliary heads."""

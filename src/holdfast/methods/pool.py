@@ -14,8 +14,10 @@ from holdfast.types import Batch, Index, Labels
 class Pool(nn.Module):
     """The training images, kept in a memory between batches on the run's device, and left out of all that is saved.
 
-    memory = Memory(pool=Pool(train_set, finished.augment))
-    partners = memory.pool.draw(wanted_classes, Stream.of(batch.images, 0, "partners"))
+    A method keeps it in `remember`, and draws from it for each batch:
+
+        memory = Memory(pool=Pool(train_set, finished.augment))
+        partners = memory.pool.draw(wanted_classes, Stream.of(batch.images, 0, "partners"))
     """
 
     def __init__(self, train_set: ImageSet, augment: CropFlip | None = None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
+from holdfast.attacks.attack import objective_of
 from holdfast.errors import require
 from holdfast.methods.method import Crafted, CraftedMethod, Memory, predict
 from holdfast.objectives import cross_entropy, divergence
@@ -32,7 +33,7 @@ class TRADES(CraftedMethod):
         super().__post_init__()
         require(self.beta >= 0, f"beta = {self.beta}, not 0 or more")
         require(
-            getattr(self.attack, "objective", None) is divergence,
+            objective_of(self.attack) is divergence,
             "TRADES' inner attack maximises the divergence: give it objective=divergence",
         )
 

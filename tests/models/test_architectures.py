@@ -1,4 +1,4 @@
-"""What every architecture keeps to: enrolled by being listed in ARCHITECTURES."""
+"""What every architecture of classifiers keeps to: enrolled by being listed in ARCHITECTURES."""
 
 import pytest
 import torch
@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from holdfast import models
 from holdfast.models import ARCHITECTURES, build, capture, labelled, layer_names
+from tests.classifiers import CLASSIFIERS
 
 COUNTED_ONLY = {"cifar-resnet-110", "madry-wrn-34-10", "vgg-19", "wrn-28-10", "wrn-34-10", "wrn-34-10-cas"}
 """Too large to run here; a small relative stands for each."""
-RUN = sorted({*ARCHITECTURES, "madry-wrn-16-2", "wrn-16-2", "wrn-16-2-cas"} - COUNTED_ONLY)
+RUN = sorted({*CLASSIFIERS, "madry-wrn-16-2", "wrn-16-2", "wrn-16-2-cas"} - COUNTED_ONLY)
 
 CLASSES = 7
 
@@ -104,7 +105,7 @@ def test_the_same_seed_gives_the_same_network(name: str) -> None:
     assert torch.equal(*weights)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_grey_image_and_any_number_of_classes(name: str) -> None:
     side = max(28, size(name))
     with torch.device("meta"):

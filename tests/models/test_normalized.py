@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from holdfast.errors import BadValue
 from holdfast.models import ARCHITECTURES, ImageNetResNet, Normalized, Standardized, build
 from holdfast.models.normalized import CIFAR10_MEAN, CIFAR10_STD
+from tests.classifiers import CLASSIFIERS
 
 
 @pytest.fixture
@@ -142,8 +143,8 @@ def test_each_image_is_standardised_alone_in_either_layout_and_in_an_empty_batch
     assert layer(images[:0]).shape == (0, 3, 4, 5)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_normalisation_is_chosen_for_every_architecture(name: str) -> None:
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_normalisation_is_chosen_for_every_classifier(name: str) -> None:
     side = max(8, getattr(ARCHITECTURES[name].network, "smallest", 1))
     with torch.device("meta"):
         chosen = [build(name, (3, side, side), 4, normalize=each) for each in ("none", "symmetric", "per-image")]

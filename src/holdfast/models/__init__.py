@@ -1,4 +1,4 @@
-"""Networks from images in [0, 1] to logits, by class and by name.
+"""Networks from images in [0, 1] to logits, or to images again, by class and by name.
 
 To add one: its file, and its lines here. Tests enrol what `ARCHITECTURES` lists.
 """
@@ -10,7 +10,7 @@ from torch import nn
 
 from holdfast.errors import UnknownName, require
 from holdfast.models.adapt import Adapted, adapt, from_timm, from_torchvision
-from holdfast.models.architecture import Architecture, Shape, check_answer, check_options
+from holdfast.models.architecture import Answers, Architecture, Shape, check_answer, check_options
 from holdfast.models.cas import suppressed
 from holdfast.models.cifar_resnet import CifarResNet
 from holdfast.models.digits_net import DigitsNet
@@ -20,18 +20,22 @@ from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
 from holdfast.models.madry_resnet import MadryResNet
+from holdfast.models.magnet_autoencoder import MagNetAutoencoder
 from holdfast.models.normalized import Normalized, Standardized
+from holdfast.models.nrp import NRP, ResidualNRP
 from holdfast.models.preact_resnet import PreActResNet
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
 from holdfast.models.suppression import Suppression, WithAuxiliary, labelled
+from holdfast.models.unet import UNetA, UNetB
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet
 
 __all__ = [
     "ARCHITECTURES",
+    "NRP",
     "VGG",
     "Adapted",
     "Architecture",
@@ -40,16 +44,21 @@ __all__ = [
     "ImageNetResNet",
     "LeNet",
     "MadryResNet",
+    "MagNetAutoencoder",
     "Normalized",
     "PreActResNet",
     "ResNet",
+    "ResidualNRP",
     "SMLResNet",
     "SmallCNN",
     "Standardized",
     "Suppression",
+    "UNetA",
+    "UNetB",
     "WideResNet",
     "WithAuxiliary",
     "adapt",
+    "answers_of",
     "build",
     "capture",
     "expectation",
@@ -68,11 +77,16 @@ ARCHITECTURES: dict[str, Architecture] = {
     "imagenet-resnet-18": Architecture(ImageNetResNet),
     "lenet": Architecture(LeNet),
     "madry-wrn-34-10": Architecture(MadryResNet, {"depth": 34, "width": 10}),
+    "magnet-autoencoder": Architecture(MagNetAutoencoder, answers="images"),
+    "nrp": Architecture(NRP, answers="images"),
+    "nrp-resg": Architecture(ResidualNRP, answers="images"),
     "preact-resnet-18": Architecture(PreActResNet),
     "resnet-18": Architecture(ResNet),
     "resnet-18-cas": Architecture(ResNet, rebuild=suppressed),
     "small-cnn": Architecture(SmallCNN),
     "sml-resnet": Architecture(SMLResNet),
+    "unet-a": Architecture(UNetA, answers="images"),
+    "unet-b": Architecture(UNetB, answers="images"),
     "vgg-16": Architecture(VGG, {"depth": 16}),
     "vgg-16-cas": Architecture(VGG, {"depth": 16}, suppressed),
     "vgg-19": Architecture(VGG, {"depth": 19}),
@@ -96,7 +110,7 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
     Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME,
     torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of
-    the class or function behind the name; for architectures of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
+    the class or function behind the name; for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
     "per-image" in place of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
@@ -109,8 +123,13 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
         model = _LIBRARIES[library](inside, classes, **options)  # type: ignore[arg-type]
     else:
         model = _architecture(name).build(name, shape, classes, **options)
-    check_answer(model, name, shape, classes)
+    check_answer(model, name, shape, classes, answers_of(name))
     return model
+
+
+def answers_of(name: str) -> Answers:
+    """Return what the network of a name answers: of those that are not listed, logits."""
+    return ARCHITECTURES[name].answers if name in ARCHITECTURES else "logits"
 
 
 def _architecture(name: str) -> Architecture:

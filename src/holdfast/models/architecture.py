@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import nn
@@ -13,6 +14,8 @@ from holdfast.models.normalized import normalization
 
 Shape = tuple[int, int, int]
 """Channels, rows and columns of an image."""
+Answers = Literal["logits", "images"]
+"""What a network answers: one row of logits an image, as a classifier does, or an image of the same shape in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Architecture:
     fixed: Mapping[str, int] = field(default_factory=dict)
     rebuild: Callable[[nn.Module, int], nn.Module] | None = None
     """What makes another network of it, for this number of classes."""
+    answers: Answers = "logits"
 
     @property
     def summary(self) -> str:
@@ -36,7 +40,8 @@ class Architecture:
     def options(self) -> tuple[str, ...]:
         """Name what may be chosen besides the shape of an image and the number of classes."""
         given = {"channels", "classes", "image_size", *self.fixed}
-        return *(word for word in inspect.signature(self.network).parameters if word not in given), "normalize"
+        own = tuple(word for word in inspect.signature(self.network).parameters if word not in given)
+        return (*own, "normalize") if self.answers == "logits" else own
 
     def build(self, name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
         """Return a network with fresh weights, drawn from torch's global generator.
@@ -50,10 +55,10 @@ class Architecture:
             f"'{name}' needs images of at least {smallest}x{smallest}, not {rows}x{columns}",
         )
         check_options(name, options, self.options)
-        sized = "image_size" in inspect.signature(self.network).parameters
-        size = {"image_size": (rows, columns)} if sized else {}
+        asked = inspect.signature(self.network).parameters
+        known = {"channels": channels, "classes": classes, "image_size": (rows, columns)}
         normalize = options.pop("normalize", None)
-        model = self.network(channels=channels, classes=classes, **size, **self.fixed, **options)
+        model = self.network(**{word: known[word] for word in known if word in asked}, **self.fixed, **options)
         if self.rebuild is not None:
             model = self.rebuild(model, classes)
         if normalize is not None:
@@ -71,18 +76,21 @@ def check_options(name: str, options: Mapping[str, object], known: tuple[str, ..
             raise UnknownName(f"option of '{name}'", word, known)
 
 
-def check_answer(model: nn.Module, name: str, shape: Shape, classes: int) -> None:
-    """Refuse a network that does not answer two images of this shape with this many logits each."""
+def check_answer(model: nn.Module, name: str, shape: Shape, classes: int, answers: Answers = "logits") -> None:
+    """Refuse a network that does not answer two images of this shape with this many logits each, or with two images."""
     modes = [(part, part.training) for part in model.modules()]
     weight = next(model.parameters(), torch.zeros(0))
     try:
         with torch.no_grad():
             pixels = torch.linspace(0, 1, 2 * math.prod(shape), device=weight.device)
-            logits = model.eval()(pixels.reshape(2, *shape))
+            answer = model.eval()(pixels.reshape(2, *shape))
     except Exception as fault:
         raise BadValue(f"'{name}' cannot take images of shape {tuple(shape)}: {reason(fault)}") from fault
     finally:
         for part, mode in modes:
             part.training = mode
-    answer = tuple(getattr(logits, "shape", ()))
-    require(answer == (2, classes), f"'{name}' answers two images with shape {answer}, not (2, {classes}), a row each")
+    found, wanted = tuple(getattr(answer, "shape", ())), (2, *shape) if answers == "images" else (2, classes)
+    each = "an image each" if answers == "images" else "a row each"
+    require(found == wanted, f"'{name}' answers two images with shape {found}, not {wanted}, {each}")
+    if answers == "images" and not answer.is_meta:
+        require(bool(((answer >= 0) & (answer <= 1)).all()), f"'{name}' answers images with pixels outside [0, 1]")

@@ -7,7 +7,7 @@ from torch import nn
 
 from holdfast import models
 from holdfast.errors import BadRecord, UsageError, require
-from holdfast.models import from_timm, from_torchvision
+from holdfast.models import answers_of, from_timm, from_torchvision
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage.signed import read_any_tensors
@@ -61,10 +61,13 @@ def network(
         UsageError,
     )
     if path.is_dir():
-        return RunFolder(read_run(path), path).network(shape, classes)
+        run = read_run(path)
+        check_classifies(name, run.model)
+        return RunFolder(run, path).network(shape, classes)
     if weights_alone(name):
         if architecture is None:
             raise UsageError(f"{path} holds only weights: say of which network with --model")
+        check_classifies(name, architecture)
         model = models.build(architecture, shape, classes)
         weights = read_any_tensors(path, "give the path of a safetensors file")
         model = put(model, weights, str(path), normalisation).eval()
@@ -81,3 +84,9 @@ def network(
     model = LIBRARIES[library](inside, None, True, download).eval()
     check_answer(model, name, shape, classes)
     return model
+
+
+def check_classifies(name: str, architecture: str) -> None:
+    """Refuse a purifier where a classifier is needed."""
+    words = f"{name} holds a purifier: '{architecture}' answers images, and a classifier is needed here"
+    require(answers_of(architecture) == "logits", words, UsageError)

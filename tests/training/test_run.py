@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from holdfast import Linf, Run, attacks, methods, train
 from holdfast.data import CropFlip, load
@@ -63,6 +63,51 @@ def test_selection_keeps_the_best_epoch_on_images_held_out(tmp_path: Path) -> No
     held_out = load(run.data, "train", limit=64).split(16, run.seed)[1]
     attacked = attacks.FGSM(Linf(0.1))(model, held_out.take(torch.arange(16)), held_out.labels)
     assert float((model(attacked).argmax(1) == held_out.labels).float().mean()) == max(scores)
+
+
+@dataclass(frozen=True)
+class Darkest(Twice):
+    """A method that is measured by its own number: the weight that a step left, whatever is right."""
+
+    def measure(
+        self, model: nn.Module, images: Tensor, labels: Tensor, memory: Memory, attack: attacks.Attack | None
+    ) -> dict[str, Tensor]:
+        assert not model.training
+        size = next(model.parameters()).detach().abs().mean()
+        return {"size": size.expand(len(images)), **({} if attack is None else {"robust": size.expand(len(images))})}
+
+
+def test_a_method_says_what_is_measured_and_its_robust_chooses(tmp_path: Path) -> None:
+    run = replace(BASE, method=Darkest(), epochs=4, held_out=16, select=attacks.FGSM(), optimizer=SGD(0.3, 0, 0.5))
+    model = train(run, tmp_path)
+    told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert all("held_out_clean" not in line for line in told)
+    best = max(line["held_out_robust"] for line in told)
+    assert float(next(model.parameters()).detach().abs().mean()) == pytest.approx(best)
+
+
+class Unjudged(Darkest):
+    """One that measures nothing under an attack."""
+
+    def measure(
+        self, model: nn.Module, images: Tensor, labels: Tensor, memory: Memory, attack: attacks.Attack | None
+    ) -> dict[str, Tensor]:
+        return {"size": torch.ones(len(images))}
+
+
+def test_an_attack_cannot_choose_where_a_method_measures_nothing_under_it(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="Unjudged measures no 'robust'"):
+        train(replace(BASE, method=Unjudged(), held_out=16, select=attacks.FGSM()), tmp_path)
+
+
+def test_adam_takes_its_means_and_without_them_a_run_keeps_its_name(tmp_path: Path) -> None:
+    weight = [nn.Parameter(torch.zeros(1))]
+    assert Adam(betas=(0.5, 0.999)).of(weight).param_groups[0]["betas"] == (0.5, 0.999)
+    assert "betas" not in str(describe(Run(optimizer=Adam())))
+    train(replace(BASE, optimizer=Adam(betas=(0.5, 0.9)), epochs=1), tmp_path)
+    assert read_run(tmp_path).optimizer == Adam(betas=(0.5, 0.9))
+    with pytest.raises(BadValue, match=r"betas = \(0.5, 1.0\): each is in \[0, 1\)"):
+        Adam(betas=(0.5, 1.0))
 
 
 def test_images_held_out_are_never_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from holdfast.attacks.attack import at_rest
+from holdfast.attacks.attack import Attack, at_rest
 from holdfast.data import CropFlip, ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.fields import check_fields
+from holdfast.objectives import is_correct
 from holdfast.threats import Linf, Threat
-from holdfast.types import Batch, Images, Outputs, Terms
+from holdfast.types import Batch, Images, Labels, Outputs, PerImage, Terms
 
 
 class Memory(nn.Module):
@@ -152,6 +153,16 @@ class Method(ABC):
     @abstractmethod
     def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
         """Train on one batch and return the terms of the loss, for the record."""
+
+    def measure(
+        self, model: nn.Module, images: Images, labels: Labels, memory: Memory, attack: Attack | None
+    ) -> dict[str, PerImage]:
+        """Return named numbers of images held out, the network at rest; "robust", under `attack`, chooses the epoch.
+
+        They are whether each image is right, clean and attacked, unless a method measures something else.
+        """
+        shown = {"clean": images} if attack is None else {"clean": images, "robust": attack(model, images, labels)}
+        return {name: is_correct(predict(model, each), labels).float() for name, each in shown.items()}
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,9 @@
 
 import json
 
-import torch
-
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
-from holdfast.objectives import is_correct
+from holdfast.errors import require
 from holdfast.training.run import Run
 from holdfast.training.state import State
 
@@ -32,16 +30,15 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
 
 
 def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
-    """Return the accuracy on the images held out, clean and under the attack that selects."""
-    clean = robust = 0
+    """Return the means of what the method measures on the images held out."""
+    sums: dict[str, float] = {}
     with at_rest(state.model):
         for batch in held_out.batches(run.batch):
             images = run.augment.center(batch.images) if run.augment else batch.images
-            with torch.no_grad():
-                clean += int(is_correct(state.model(images), batch.labels).sum())
-            if run.select is not None:
-                attacked = run.select(state.model, images, batch.labels)
-                with torch.no_grad():
-                    robust += int(is_correct(state.model(attacked), batch.labels).sum())
-    accuracy = {"held_out_clean": clean / len(held_out)}
-    return accuracy | ({"held_out_robust": robust / len(held_out)} if run.select is not None else {})
+            for name, values in run.method.measure(state.model, images, batch.labels, state.memory, run.select).items():
+                sums[name] = sums.get(name, 0.0) + float(values.detach().double().sum())
+    measured = {f"held_out_{name}": total / len(held_out) for name, total in sums.items()}
+    kind = type(run.method).__name__
+    words = f"{kind} measures no 'robust', by which select chooses: leave select out"
+    require(run.select is None or "held_out_robust" in measured, words)
+    return measured

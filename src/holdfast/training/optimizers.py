@@ -57,10 +57,17 @@ class Adam(Optimizer):
 
     lr: float = 1e-3
     weight_decay: float = 0.0
+    betas: tuple[float, float] = later((0.9, 0.999))
+    """How much of the mean of the gradients, and of that of their squares, is kept at a step."""
+
+    def __post_init__(self) -> None:
+        """Refuse means that would keep everything."""
+        super().__post_init__()
+        require(all(0 <= beta < 1 for beta in self.betas), f"betas = {self.betas}: each is in [0, 1)")
 
     def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return torch's Adam."""
-        return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)
+        return torch.optim.Adam(parameters, self.lr, self.betas, weight_decay=self.weight_decay)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a run chooses: images, networks, optimizers, schedules, precision, and which epoch is kept."""
 
+import copy
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import Linf, Run, attacks, methods, train
-from holdfast.data import CropFlip, load
+from holdfast.data import CropFlip, ImageSet, load
 from holdfast.devices import isolated
 from holdfast.errors import BadValue, MissingData, UnknownName
-from holdfast.methods import Memory, Method, Update
+from holdfast.methods import Finished, Memory, Method, Update
 from holdfast.objectives import cross_entropy
 from holdfast.storage.describe import describe, short_repr
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.signed import read_state
 from holdfast.training.folder import read_run
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
@@ -84,6 +86,49 @@ def test_a_method_says_what_is_measured_and_its_robust_chooses(tmp_path: Path) -
     assert all("held_out_clean" not in line for line in told)
     best = max(line["held_out_robust"] for line in told)
     assert float(next(model.parameters()).detach().abs().mean()) == pytest.approx(best)
+
+
+@dataclass(frozen=True)
+class Paired(Method):
+    """A method that trains a second network beside the first, by the same loss."""
+
+    def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
+        return Memory(other=copy.deepcopy(model))
+
+    def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
+        return {"model": model, "other": memory.other}
+
+    def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
+        losses = {}
+        for name, network in self.trained(model, memory).items():
+            losses[name] = cross_entropy(network(batch.images), batch.labels).mean()
+            update(losses[name], name)
+        return losses
+
+
+def test_each_network_has_the_optimizer_that_names_it(tmp_path: Path) -> None:
+    run = replace(BASE, method=Paired(), epochs=2, schedule=Steps((1,), 0.5))
+    own = replace(run, optimizers=(("other", Adam(lr=0.01, betas=(0.5, 0.999))),))
+    assert "optimizers" not in str(describe(run))
+    assert fingerprint(own) != fingerprint(run)
+    train(own, tmp_path)
+    groups = {
+        name: kept["param_groups"][0] for name, kept in read_state(tmp_path / "last.pt", "")["optimizers"].items()
+    }
+    assert groups["model"]["lr"] == pytest.approx(BASE.optimizer.lr * 0.5)
+    assert groups["model"]["momentum"] == 0.9
+    assert groups["other"]["lr"] == pytest.approx(0.005)
+    assert tuple(groups["other"]["betas"]) == (0.5, 0.999)
+
+
+def test_optimizers_of_no_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="optimizers names 'critic', and Paired trains only model, other"):
+        train(replace(BASE, method=Paired(), optimizers=(("critic", SGD()),)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(BadValue, match="optimizers names 'model'"):
+        replace(BASE, optimizers=(("model", SGD()),))
+    with pytest.raises(BadValue, match="optimizers names a network twice: other, other"):
+        replace(BASE, optimizers=(("other", SGD()), ("other", Adam())))
 
 
 class Unjudged(Darkest):

@@ -66,6 +66,8 @@ class Run(Origin):
     """Another run to begin from; fresh or public weights without it."""
     options: tuple[tuple[str, int | float | str], ...] = later(())
     """Arguments of the architecture, by name: normalize symmetric, say, for images in [-1, 1]."""
+    optimizers: tuple[tuple[str, Optimizer], ...] = later(())
+    """The optimizers of other networks that the method trains, by name; `optimizer` is that of all others."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -87,7 +89,14 @@ class Run(Origin):
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.limit is None or self.limit >= 1, f"limit = {self.limit}, not 1 or more")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")
+        others = [name for name, _ in self.optimizers]
+        require("model" not in others, "optimizers names 'model', whose optimizer is `optimizer`")
+        require(len(others) == len(set(others)), f"optimizers names a network twice: {', '.join(others)}")
         require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
+
+    def optimizer_of(self, network: str) -> Optimizer:
+        """Return the optimizer of one of the networks that the method trains."""
+        return dict(self.optimizers).get(network, self.optimizer)
 
     def batches_of(self, images: int) -> int:
         """Return how many batches a pass over so many images takes."""

@@ -30,7 +30,10 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     for network in networks.values():
         if network is not model:  # it lives in the memory, which froze it
             network.requires_grad_(True)
-    optimizers = {name: run.optimizer.of(network.parameters()) for name, network in networks.items()}
+    for name, _ in run.optimizers:
+        words = f"optimizers names '{name}', and {type(run.method).__name__} trains only {', '.join(networks)}"
+        require(name in networks, words)
+    optimizers = {name: run.optimizer_of(name).of(network.parameters()) for name, network in networks.items()}
     state = State(model, memory, networks, optimizers, train_set.fingerprint, file, lineage.names())
     take_place(run, state, lineage)
     total = run.steps_on(len(train_set))

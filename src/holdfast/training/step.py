@@ -13,9 +13,10 @@ from holdfast.types import Batch, Terms
 
 def set_rate(run: Run, state: State, moment: float) -> None:
     """Set the learning rate for this moment, in epochs or in batches, as the run is measured."""
-    for optimizer in state.optimizers.values():
+    factor = run.schedule.factor(moment, run.steps or run.epochs or 0)
+    for name, optimizer in state.optimizers.items():
         for group in optimizer.param_groups:
-            group["lr"] = run.optimizer.lr * run.schedule.factor(moment, run.steps or run.epochs or 0)
+            group["lr"] = run.optimizer_of(name).lr * factor
 
 
 def one_step(run: Run, state: State, batch: Batch, update: Updates) -> Terms:

@@ -13,12 +13,12 @@ from holdfast.models import ARCHITECTURES, answers_of, build, layer_names
 from holdfast.models.architecture import check_answer
 from holdfast.models.nrp_critic import NRPCritic
 from holdfast.models.patch_gan import DISCRIMINATORS
-from holdfast.models.pixels import bordered, cropped
+from holdfast.models.pixels import RANGES, bordered, cropped
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.networks import network
 
 SMALL: dict[str, dict[str, Any]] = {
-    "magnet-autoencoder": {"pooled": 1},
+    "magnet-autoencoder": {"pool": 2},
     "nrp": {"blocks": 1, "width": 4, "growth": 2},
     "nrp-resg": {"blocks": 1, "width": 4},
     "unet-a": {"width": 2},
@@ -71,14 +71,17 @@ def test_a_gradient_reaches_every_pixel_and_every_weight(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["unet-a", "unet-b"])
-def test_a_u_net_has_as_many_levels_and_the_range_that_are_asked_for(name: str) -> None:
+def test_a_u_net_has_the_levels_and_the_output_that_are_asked_for(name: str) -> None:
     deep, flat = (build(name, (3, 32, 32), 10, width=2, levels=levels).eval() for levels in (5, 2))
     assert count(flat) < count(deep)
-    images = torch.rand(2, 3, 32, 32)
-    tanh, sigmoid = (build(name, (3, 32, 32), 10, width=2, output=output).eval() for output in ("tanh", "sigmoid"))
-    sigmoid.load_state_dict(tanh.state_dict())
-    # tanh(z) is 2 sigmoid(2 z) - 1, so the same weights see another input and answer in the same range.
-    assert not torch.equal(tanh(images), sigmoid(images))
+    assert {build(name, (3, 32, 32), 10, width=2, output=output).output for output in RANGES} == {"tanh", "sigmoid"}
+
+
+def test_the_two_ranges_are_one_function_at_twice_the_slope() -> None:
+    (into_tanh, from_tanh), (into_sigmoid, from_sigmoid) = RANGES["tanh"], RANGES["sigmoid"]
+    logits, images = 4 * torch.randn(100), torch.rand(100)
+    torch.testing.assert_close(from_tanh(logits), from_sigmoid(2 * logits))  # tanh(z) = 2 sigmoid(2 z) - 1
+    torch.testing.assert_close(into_tanh(images), 2 * into_sigmoid(images) - 1)
 
 
 def test_the_released_purifiers_clamp_at_rest_alone() -> None:

@@ -131,6 +131,12 @@ def test_optimizers_of_no_network_are_refused(tmp_path: Path) -> None:
         replace(BASE, optimizers=(("other", SGD()), ("other", Adam())))
 
 
+def test_a_classifiers_method_is_refused_for_a_network_that_answers_images(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="AT trains networks that answer logits, and 'unet-b' answers images"):
+        train(replace(BASE, method=methods.AT(), model="unet-b"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 class Unjudged(Darkest):
     """One that measures nothing under an attack."""
 

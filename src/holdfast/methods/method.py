@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, final, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -127,6 +127,8 @@ class Finished(Protocol):
 class Method(ABC):
     """A way to train a network; a field anywhere in it may hold a run that has to be finished first."""
 
+    trains: ClassVar[Literal["logits", "images"]] = "logits"
+    """What the networks that it trains answer: logits, as classifiers do, or images, as purifiers do."""
     example_network: ClassVar[str] = "digits-net"
     """A small network that the method can train: not every method can train every network."""
 

@@ -128,7 +128,7 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
 
 def answers_of(name: str) -> Answers:
-    """Return what the network of a name answers: of those that are not listed, logits."""
+    """Return what the network of a name answers; every name that is not listed is a classifier's."""
     return ARCHITECTURES[name].answers if name in ARCHITECTURES else "logits"
 
 

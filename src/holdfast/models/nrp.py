@@ -57,8 +57,8 @@ class DenseBlocks(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape."""
-        sum_: Tensor = features + 0.2 * self.blocks(features)
-        return sum_
+        added: Tensor = features + 0.2 * self.blocks(features)
+        return added
 
 
 class DenseBlock(nn.Module):
@@ -77,8 +77,8 @@ class DenseBlock(nn.Module):
         seen = [features]
         for convolution in self.convolutions[:-1]:
             seen.append(self.relu(convolution(torch.cat(seen, 1))))
-        sum_: Tensor = features + 0.2 * self.convolutions[-1](torch.cat(seen, 1))
-        return sum_
+        added: Tensor = features + 0.2 * self.convolutions[-1](torch.cat(seen, 1))
+        return added
 
 
 class Residual(nn.Module):
@@ -91,8 +91,8 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape."""
-        sum_: Tensor = features + self.convolutions(features)
-        return sum_
+        added: Tensor = features + self.convolutions(features)
+        return added
 
 
 def _small(convolution: nn.Conv2d) -> nn.Conv2d:

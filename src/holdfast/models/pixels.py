@@ -46,6 +46,12 @@ def cropped(images: Images, rows: int, columns: int) -> Tensor:
     return images[:, :, top : top + rows, left : left + columns]
 
 
+def divisible(images: Images, multiple: int) -> Tensor:
+    """Return the images with the borders that make both sides a multiple of this number."""
+    rows, columns = images.shape[2:]
+    return bordered(images, whole(rows, multiple), whole(columns, multiple))
+
+
 def whole(size: int, multiple: int) -> int:
     """Return the next multiple that is not smaller."""
     return -(-size // multiple) * multiple

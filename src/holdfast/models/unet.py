@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import require
-from holdfast.models.pixels import RANGES, bordered, check_range, cropped, draw_weights, whole
+from holdfast.models.pixels import RANGES, check_range, cropped, divisible, draw_weights
 from holdfast.types import Images
 
 
@@ -43,8 +43,7 @@ class UNetA(nn.Module):
         """Return images of the same size, in [0, 1]."""
         into, back = RANGES[self.output]
         rows, columns = images.shape[2:]
-        multiple = 2**self.levels
-        skips: list[Tensor] = [self.first(into(bordered(images, whole(rows, multiple), whole(columns, multiple))))]
+        skips: list[Tensor] = [self.first(into(divisible(images, 2**self.levels)))]
         for level in self.encoder:
             skips.append(level(skips[-1]))
         x: Tensor = self.bottleneck(skips[-1])
@@ -85,8 +84,7 @@ class UNetB(nn.Module):
         """Return images of the same size, in [0, 1]."""
         into, back = RANGES[self.output]
         rows, columns = images.shape[2:]
-        multiple = 2**self.levels
-        skips: list[Tensor] = [self.stem(into(bordered(images, whole(rows, multiple), whole(columns, multiple))))]
+        skips: list[Tensor] = [self.stem(into(divisible(images, 2**self.levels)))]
         for level in self.encoder:
             skips.append(level(skips[-1]))
         x: Tensor = self.bottleneck(skips.pop())

@@ -58,10 +58,10 @@ class Adam(Optimizer):
     lr: float = 1e-3
     weight_decay: float = 0.0
     betas: tuple[float, float] = later((0.9, 0.999))
-    """How much of the mean of the gradients, and of that of their squares, is kept at a step."""
+    """The decay rates of the running means of the gradient and of its square."""
 
     def __post_init__(self) -> None:
-        """Refuse means that would keep everything."""
+        """Refuse decay rates outside [0, 1)."""
         super().__post_init__()
         require(all(0 <= beta < 1 for beta in self.betas), f"betas = {self.betas}: each is in [0, 1)")
 

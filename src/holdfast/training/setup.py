@@ -5,6 +5,7 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.devices import reseed
 from holdfast.errors import require
+from holdfast.models import answers_of
 from holdfast.models.from_file import text_name
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
@@ -17,6 +18,7 @@ from holdfast.training.state import State
 def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     """Return the state before the first step."""
     device, file = lineage.device, text_name(run.model)
+    check_fits(run)
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
     use_channels_last(model, seen_shape(run, train_set.shape))
@@ -40,6 +42,13 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     words = f"the run continues at step {state.first} of another run and ends at step {total}"
     require(state.first == 0 or state.first < total, f"{words}: give more than {state.first} steps")
     return state
+
+
+def check_fits(run: Run) -> None:
+    """Refuse a network that answers something else than what the method trains."""
+    wanted, found = run.method.trains, answers_of(run.model)
+    words = f"{type(run.method).__name__} trains networks that answer {wanted}, and '{run.model}' answers {found}"
+    require(found == wanted, words)
 
 
 def check_last_batch(run: Run, model: nn.Module, count: int) -> None:

@@ -16,7 +16,7 @@ LEVELS = (
     ("models", "data"),
     ("attacks",),
     ("evaluation",),
-    ("metrics", "methods"),
+    ("metrics", "methods", "defences"),
     ("training",),
     ("auditing", "analysis"),
     ("experiments",),
@@ -63,7 +63,9 @@ def test_files_are_two_deep_short_and_explained(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".attacks", ".methods", ".models", ".data", ".report"], ids=lambda name: name or "holdfast"
+    "name",
+    ["", ".attacks", ".defences", ".methods", ".models", ".data", ".report"],
+    ids=lambda name: name or "holdfast",
 )
 def test_published_names_exist_and_are_sorted(name: str) -> None:
     module = importlib.import_module(f"holdfast{name}")

@@ -1,8 +1,9 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
-from holdfast import attacks, data, methods, metrics, models, objectives
+from holdfast import attacks, data, defences, methods, metrics, models, objectives
 from holdfast.auditing import AutoAttack, Comparison, Doubt, Report, audit, compare
 from holdfast.data import CropFlip, ImageSet, load
+from holdfast.defences import defend
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
@@ -45,6 +46,8 @@ __all__ = [
     "capture",
     "compare",
     "data",
+    "defences",
+    "defend",
     "expectation",
     "load",
     "methods",

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast import attacks, methods, objectives, threats
 from holdfast.data import CropFlip
+from holdfast.defences import DEFENCES
 from holdfast.training import optimizers, schedules
 from holdfast.training.run import Run, Start
 
@@ -25,6 +26,7 @@ KINDS: Mapping[str, Any] = {
     **named(schedules),
     **named(attacks),
     **named(methods),
+    **DEFENCES,
     "CropFlip": CropFlip,
     "Run": Run,
     "Start": Start,

@@ -1,0 +1,13 @@
+"""Defences at test time, each with the adaptive attack that it has to stand.
+
+To add one: its file, and its lines here. The contract in tests/defences enrols what `DEFENCES` lists.
+"""
+
+from holdfast.defences.bit_depth import BitDepth
+from holdfast.defences.defence import Defence, Purifier, Step, defend
+from holdfast.defences.views import is_random, steps_of, views
+
+__all__ = ["DEFENCES", "BitDepth", "Defence", "Purifier", "Step", "defend", "is_random", "steps_of", "views"]
+
+DEFENCES: dict[str, type[Defence]] = {"BitDepth": BitDepth}
+"""What `holdfast list` shows and `--defence` takes."""

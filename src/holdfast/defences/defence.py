@@ -1,0 +1,103 @@
+"""What a defence at test time is: a frozen value that changes the images, or the network, before an answer is given.
+
+A defended network is a torch module like any other. What a defence does in it is a `Step`, so that whoever attacks the
+network can find every step and put something else in its place (views.py).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from holdfast.fields import check_fields
+from holdfast.types import Images
+
+
+@dataclass(frozen=True)
+class Defence(ABC):
+    """A change of the images, in [0, 1], before the classifier sees them; it draws from torch's global generator.
+
+    The audit uses what it declares: `differentiable`, that its own gradient leads somewhere; `random`, that two calls
+    may differ; `stand_in`, what is differentiated in its place.
+    """
+
+    differentiable: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type or range than the declared one."""
+        check_fields(self)
+
+    @abstractmethod
+    def __call__(self, images: Images) -> Images:
+        """Return what the classifier sees instead of the images."""
+
+    def stand_in(self, images: Images) -> Images:
+        """Return something near what the classifier sees, whose gradient leads somewhere: the images themselves."""
+        return images
+
+    def around(self, classifier: nn.Module) -> nn.Module:
+        """Return the classifier with this defence."""
+        return nn.Sequential(Step(self), classifier)
+
+
+class Step(nn.Module):
+    """What a defence does inside a network."""
+
+    removable = True
+    """Whether the network works without it."""
+
+    def __init__(self, defence: Defence) -> None:
+        super().__init__()
+        self.defence = defence
+        self.differentiable = defence.differentiable
+        self.random = defence.random
+
+    def forward(self, images: Images) -> Images:
+        """Return what follows sees."""
+        return self.defence(images)
+
+    def stand_in(self, images: Images) -> Images:
+        """Return what is differentiated in its place."""
+        return self.defence.stand_in(images)
+
+    def extra_repr(self) -> str:
+        """Return the defence."""
+        return repr(self.defence)
+
+
+class Purifier(nn.Module):
+    """A network from images to images as a step in front of a classifier."""
+
+    removable = True
+    differentiable = True
+    random = False
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Images) -> Images:
+        """Return the purified images."""
+        purified: Images = self.network(images)
+        return purified
+
+    def stand_in(self, images: Images) -> Images:
+        """Return the images: a purifier that does its work returns nearly these."""
+        return images
+
+
+def defend(classifier: nn.Module, *defences: Defence | nn.Module) -> nn.Module:
+    """Return a classifier behind defences, the first of which sees the images first; a network among them purifies.
+
+    The classifier's weights are shared, not copied. The result is at rest where the classifier is.
+
+        defended = defend(classifier, JPEG(75), purifier)
+        audit(defended, images, labels, Linf(8 / 255))      # by the adaptive attacks that the defences declare
+    """
+    defended = classifier
+    for each in reversed(defences):
+        step = nn.Sequential(Purifier(each), defended) if isinstance(each, nn.Module) else each.around(defended)
+        defended = step.train(classifier.training)
+    return defended

@@ -1,0 +1,72 @@
+"""How an attacker may see a defended network: the ways of attacking it, from knowing nothing of the defence to all.
+
+Tramèr et al.: "On adaptive attacks to adversarial example defenses" (2020); Athalye et al.: "Obfuscated gradients give
+a false sense of security" (2018): backward pass differentiable approximation, and expectation over transformation.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from holdfast.defences.defence import Purifier, Step
+from holdfast.models import expectation, straight_through
+from holdfast.types import Network
+
+DRAWS = 20
+"""How many answers of a random network are averaged."""
+BARE, PLAIN, STRAIGHT, AVERAGED = "bare classifier", "plain gradients", "straight through", "averaged"
+Exchange = Callable[[Any], nn.Module]
+
+
+def steps_of(model: Network) -> tuple[Step | Purifier, ...]:
+    """Return the steps of defences inside a network; none where it is a plain function or is not defended."""
+    if not isinstance(model, nn.Module):
+        return ()
+    return tuple(part for part in model.modules() if isinstance(part, Step | Purifier))
+
+
+def is_random(model: Network) -> bool:
+    """Say whether a defence inside a network draws at random."""
+    return any(step.random for step in steps_of(model))
+
+
+def views(model: Network, draws: int = DRAWS) -> dict[str, Network]:
+    """Return how a defended network may be seen, by name; all share its weights. An undefended one is seen as it is.
+
+    "bare classifier" knows nothing of the defence (grey box); "plain gradients" differentiates all that is there;
+    "straight through" differentiates each step's stand-in; "averaged", where a step is random, follows the mean of
+    `draws` answers, through stand-ins where a step has no gradient of its own.
+    """
+    steps = steps_of(model)
+    if not steps or not isinstance(model, nn.Module):
+        return {PLAIN: model}
+    seen: dict[str, Network] = {}
+    if all(step.removable for step in steps):
+        seen[BARE] = exchanged(model, lambda step: nn.Identity())
+    seen[PLAIN] = model
+    seen[STRAIGHT] = exchanged(model, lambda step: straight_through(step, step.stand_in))
+    if is_random(model):
+        seen[AVERAGED] = expectation(exchanged(model, smooth), draws)
+    return seen
+
+
+def smooth(step: Any) -> nn.Module:
+    """Return the step, differentiated as its stand-in where it has no gradient of its own."""
+    kept: nn.Module = step if step.differentiable else straight_through(step, step.stand_in)
+    return kept
+
+
+def exchanged(model: nn.Module, exchange: Exchange) -> nn.Module:
+    """Return the network with something else in the place of each step; weights and buffers are the same tensors."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return _put(copy.deepcopy(model, shared), exchange)
+
+
+def _put(module: nn.Module, exchange: Exchange) -> nn.Module:
+    if isinstance(module, Step | Purifier):
+        return exchange(module)
+    for name, part in module.named_children():
+        setattr(module, name, _put(part, exchange))
+    return module

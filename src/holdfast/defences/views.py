@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from holdfast.defences.defence import Purifier, Step
-from holdfast.models import expectation, straight_through
+from holdfast.models.expectation import expectation
+from holdfast.models.straight_through import straight_through
 from holdfast.types import Network
 
 DRAWS = 20

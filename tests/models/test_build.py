@@ -7,7 +7,18 @@ import torch
 from torch import nn
 
 from holdfast.errors import BadValue, UnknownName, UsageError
-from holdfast.models import ARCHITECTURES, CifarResNet, LeNet, MadryResNet, WideResNet, build
+from holdfast.models import (
+    ARCHITECTURES,
+    NRP,
+    VGG,
+    CifarResNet,
+    LeNet,
+    MadryResNet,
+    ResidualNRP,
+    WideResNet,
+    answers_of,
+    build,
+)
 
 COLOUR = (3, 32, 32)
 
@@ -22,6 +33,14 @@ def test_depth_and_width_are_read_from_the_name() -> None:
     thin = build("cifar-resnet-14", COLOUR, 5)
     assert isinstance(thin, CifarResNet)
     assert len(thin.block3) == 2
+    narrow = build("vgg-19-8", COLOUR, 5)
+    assert isinstance(narrow, VGG)
+    assert (len(narrow.block5), narrow.linear.in_features) == (13, 64)
+    for name, kind in (("nrp-2", NRP), ("nrp-resg-2", ResidualNRP)):
+        purifier = build(name, COLOUR, 5)
+        assert type(purifier) is kind
+        assert len(purifier.trunk) == 2
+        assert answers_of(name) == "images"
 
 
 def test_options_reach_the_network() -> None:

@@ -101,6 +101,9 @@ _FAMILIES = {
     r"wrn-(?P<depth>\d+)-(?P<width>\d+)-cas": Architecture(WideResNet, rebuild=suppressed),
     r"madry-wrn-(?P<depth>\d+)-(?P<width>\d+)": Architecture(MadryResNet),
     r"cifar-resnet-(?P<depth>\d+)(-average-(?P<average>\d+))?": Architecture(CifarResNet),
+    r"vgg-(?P<depth>\d+)-(?P<width>\d+)": Architecture(VGG),
+    r"nrp-(?P<blocks>\d+)": Architecture(NRP, answers="images"),
+    r"nrp-resg-(?P<blocks>\d+)": Architecture(ResidualNRP, answers="images"),
 }
 _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 
@@ -108,9 +111,10 @@ _LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
-    Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, timm:NAME,
-    torchvision:NAME, and FILE.py:FUNCTION. Weights are drawn from torch's global generator. `options` are arguments of
-    the class or function behind the name; for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
+    Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, vgg-D-W
+    (W channels in the first block), nrp-N and nrp-resg-N (N blocks), timm:NAME, torchvision:NAME, and FILE.py:FUNCTION.
+    Weights are drawn from torch's global generator. `options` are arguments of the class or function behind the name;
+    for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
     "per-image" in place of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
@@ -128,16 +132,22 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
 
 def answers_of(name: str) -> Answers:
-    """Return what the network of a name answers; every name that is not listed is a classifier's."""
-    return ARCHITECTURES[name].answers if name in ARCHITECTURES else "logits"
+    """Return what the network of a name answers; every network that is not ours is a classifier."""
+    known = _known(name)
+    return "logits" if known is None else known.answers
 
 
 def _architecture(name: str) -> Architecture:
     """Look a name up, or read the depth and width in it."""
+    known = _known(name)
+    if known is None:
+        raise UnknownName("model", name, ARCHITECTURES)
+    return known
+
+
+def _known(name: str) -> Architecture | None:
     for pattern, family in _FAMILIES.items():
         if found := re.fullmatch(pattern, name):
             said = {word: int(value) for word, value in found.groupdict().items() if value is not None}
             return replace(family, fixed=said)
-    if name not in ARCHITECTURES:
-        raise UnknownName("model", name, ARCHITECTURES)
-    return ARCHITECTURES[name]
+    return ARCHITECTURES.get(name)

@@ -38,18 +38,21 @@ class VGG(nn.Module):
         mean: Statistics | None = None,
         std: Statistics | None = None,
         depth: int = 16,
+        width: int = 64,
     ) -> None:
+        """`width` is the number of channels of the first block; the paper's networks have 64."""
         super().__init__()
         require(depth in _COUNTS, f"depth = {depth}: a VGG has 16 or 19 layers", BadValue)
+        require(width >= 1, f"width = {width}, not 1 or more", BadValue)
         self.normalized = cifar_normalized(channels, mean, std)
         counts = _COUNTS[depth]
-        self.block1 = _block(channels, 64, counts[0])
-        self.block2 = _block(64, 128, counts[1])
-        self.block3 = _block(128, 256, counts[2])
-        self.block4 = _block(256, 512, counts[3])
-        self.block5 = _block(512, 512, counts[4])
+        self.block1 = _block(channels, width, counts[0])
+        self.block2 = _block(width, 2 * width, counts[1])
+        self.block3 = _block(2 * width, 4 * width, counts[2])
+        self.block4 = _block(4 * width, 8 * width, counts[3])
+        self.block5 = _block(8 * width, 8 * width, counts[4])
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.linear = nn.Linear(512, classes)
+        self.linear = nn.Linear(8 * width, classes)
 
     def forward(self, images: Images) -> Logits:
         """Return the logits."""

@@ -3,12 +3,27 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from holdfast.defences import DEFENCES, Defence, defend, steps_of, views
+from holdfast.errors import BadValue
 from holdfast.models import build
+from holdfast.storage.describe import describe, restore
+from holdfast.storage.fingerprint import fingerprint
+from holdfast.training.registry import KINDS
+from tests.unchecked import refusals
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 every_defence = pytest.mark.parametrize("kind", DEFENCES.values(), ids=list(DEFENCES))
+OF_IMAGES = {name: kind for name, kind in DEFENCES.items() if kind.around is Defence.around}
+"""Those that stand in front of a classifier; others work inside it."""
+every_defence_of_images = pytest.mark.parametrize("kind", OF_IMAGES.values(), ids=list(OF_IMAGES))
+REFUSED = [
+    ("BitDepth(bits=0)", "BitDepth: bits = 0, not 1 or more"),
+    ("Median(size=1)", "Median: size = 1, not 2 or more"),
+    ("Noise(std=0)", "Noise: std = 0, not above 0"),
+    ("Noise(largest=-0.1)", "Noise: largest = -0.1, not above 0"),
+]
 
 
 def classifier() -> nn.Module:
@@ -64,3 +79,82 @@ def test_the_straight_through_view_answers_exactly_as_the_network(kind: type[Def
     exact = defended(IMAGES)
     torch.manual_seed(2)
     assert torch.equal(views(defended)["straight through"](IMAGES), exact)
+
+
+@every_defence_of_images
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (2, 1, 7, 9), (0, 3, 8, 8), (1, 3, 33, 5)], ids=str)
+def test_what_the_classifier_sees_are_images_of_the_same_shape(kind: type[Defence], shape: tuple[int, ...]) -> None:
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(3))
+    before = images.clone()
+    for seen in (kind()(images), kind().stand_in(images)):
+        assert seen.shape == images.shape
+        assert seen.dtype == torch.float32
+        assert ((seen >= 0) & (seen <= 1)).all()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.manual_seed(4)
+        seen = kind()(images)
+    torch.manual_seed(4)
+    assert torch.equal(seen, kind()(images))
+    assert torch.equal(images, before)
+
+
+@every_defence_of_images
+def test_an_image_alone_is_seen_as_in_its_batch(kind: type[Defence]) -> None:
+    torch.testing.assert_close(kind().stand_in(IMAGES)[2:3], kind().stand_in(IMAGES[2:3]))
+    if not kind.random:
+        torch.testing.assert_close(kind()(IMAGES)[2:3], kind()(IMAGES[2:3]))
+
+
+@every_defence_of_images
+def test_the_stand_in_can_be_differentiated(kind: type[Defence]) -> None:
+    x = IMAGES.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(kind().stand_in(x).square().sum(), x)
+    assert gradient.flatten(1).abs().amax(1).gt(0).all()
+
+
+class Counted(TorchDispatchMode):
+    """Counts the operations that are sent to the device."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+@every_defence
+def test_a_larger_batch_takes_no_more_operations(kind: type[Defence]) -> None:
+    defended, counts = defend(classifier(), kind()), []
+    for images in (IMAGES[:2], IMAGES.repeat(3, 1, 1, 1)):
+        with Counted() as counted, torch.no_grad():
+            defended(images)
+        counts.append(counted.count)
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(("written", "message"), REFUSED, ids=[written for written, _ in REFUSED])
+def test_a_field_out_of_its_range_is_refused_in_one_line(written: str, message: str) -> None:
+    with pytest.raises(BadValue) as refused:
+        eval(written, dict(DEFENCES))
+    assert str(refused.value) == message
+
+
+def test_a_field_of_another_type_is_refused_in_one_line() -> None:
+    given = "[lambda: d.BitDepth(1.5), lambda: d.Median('3'), lambda: d.Noise(None), lambda: d.Noise(True)]"
+    assert refusals("d = hf.defences; it()", given) == [
+        "BitDepth: bits = 1.5: it is a whole number",
+        "Median: size = '3': it is a whole number",
+        "Noise: std = None: it is a number",
+        "Noise: std = True: it is a number",
+    ]
+
+
+def test_every_defence_refuses_something() -> None:
+    assert {written.partition("(")[0] for written, _ in REFUSED} == set(DEFENCES)
+
+
+@every_defence
+def test_it_is_written_down_and_read_back(kind: type[Defence]) -> None:
+    assert eval(repr(kind()), dict(DEFENCES)) == kind()
+    assert restore(describe(kind()), KINDS) == kind()
+    assert len({fingerprint(each()) for each in DEFENCES.values()}) == len(DEFENCES)

@@ -5,9 +5,23 @@ To add one: its file, and its lines here. The contract in tests/defences enrols 
 
 from holdfast.defences.bit_depth import BitDepth
 from holdfast.defences.defence import Defence, Purifier, Step, defend
+from holdfast.defences.median import Median
+from holdfast.defences.noise import Noise
 from holdfast.defences.views import is_random, steps_of, views
 
-__all__ = ["DEFENCES", "BitDepth", "Defence", "Purifier", "Step", "defend", "is_random", "steps_of", "views"]
+__all__ = [
+    "DEFENCES",
+    "BitDepth",
+    "Defence",
+    "Median",
+    "Noise",
+    "Purifier",
+    "Step",
+    "defend",
+    "is_random",
+    "steps_of",
+    "views",
+]
 
-DEFENCES: dict[str, type[Defence]] = {"BitDepth": BitDepth}
+DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, Median, Noise)}
 """What `holdfast list` shows and `--defence` takes."""

@@ -1,6 +1,7 @@
 """A paper's tables and figures as values, and filling them in: what is trained, attacked and measured."""
 
 from holdfast.experiments.attacked_images import Pictures, picture
+from holdfast.experiments.defended_row import Defended
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.paper import Paper
@@ -9,13 +10,14 @@ from holdfast.experiments.result import Cell, Result
 from holdfast.experiments.run_figure import fill_figure
 from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import read_results
-from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, Table, Transfer
+from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, SeenAs, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.workplace import Workplace
 
 __all__ = [
     "Audit",
     "Cell",
+    "Defended",
     "Figure",
     "FigureResult",
     "Neighbours",
@@ -25,6 +27,7 @@ __all__ = [
     "Result",
     "Scale",
     "Seconds",
+    "SeenAs",
     "Study",
     "Table",
     "TableResult",

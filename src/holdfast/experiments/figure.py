@@ -6,16 +6,16 @@ from typing import Literal
 
 from holdfast.analysis import Analysis, TrainingAnalysis
 from holdfast.errors import require
+from holdfast.experiments.defended_row import Row, each_run
 from holdfast.experiments.table import Scale, shortened
 from holdfast.storage.describe import later
-from holdfast.training.run import Run
 
 
 @dataclass(frozen=True)
 class Study:
     """One network, looked at in one way."""
 
-    run: Run
+    run: Row
     analysis: Analysis | TrainingAnalysis
 
 
@@ -56,7 +56,7 @@ def scaled(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> Figure:
     """Return the figure as a machine of that scale runs it, from the first of these seeds if any are given."""
     panels = {
         title: {
-            name: Study(scale.run(study.run), shortened(study.analysis, scale.test_steps))
+            name: Study(each_run(study.run, scale.run), shortened(study.analysis, scale.test_steps))
             for name, study in studies.items()
         }
         for title, studies in figure.panels.items()

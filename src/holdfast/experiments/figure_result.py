@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from holdfast.analysis import AnalysisResult, AnyAnalysis, Series
+from holdfast.experiments.defended_row import Row
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.result import Cell, Cells, Unit
-from holdfast.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FigureResult:
         return (self.figure.seed,)
 
     @property
-    def runs(self) -> Mapping[str, Run]:
+    def runs(self) -> Mapping[str, Row]:
         """The run that each study looks at."""
         return {name: study.run for name, study in self._studies()}
 

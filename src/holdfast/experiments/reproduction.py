@@ -6,6 +6,7 @@ from typing import Any
 from holdfast.devices import device_of
 from holdfast.errors import UnknownName
 from holdfast.experiments.attacked_images import Pictures, stored_picture
+from holdfast.experiments.defended_row import classifier_of, made, seeded_row
 from holdfast.experiments.figure import Figure, scaled
 from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.log_lines import naming
@@ -15,10 +16,8 @@ from holdfast.experiments.run_figure import fill_figure
 from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import Scale, Table
-from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.fingerprint import fingerprint
-from holdfast.training.dependencies import seeded
 from holdfast.training.loop import Tell, silent
 
 
@@ -107,9 +106,9 @@ def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple
     if paper.pictures is None:
         return ()
     shown = []
-    for row, run in table.rows.items():
-        one = seeded(run, table.seeds[0])
-        data = images_of(one, table.test_limit, place)
-        network = trained(one, data, place, naming(row, tell))
-        shown.append(stored_picture(row, network, paper.pictures, data, place.folder / "pictures"))
+    for name, row in table.rows.items():
+        one = seeded_row(row, table.seeds[0])
+        data = images_of(classifier_of(one), table.test_limit, place)
+        network = made(one, data, place, naming(name, tell))
+        shown.append(stored_picture(name, network, paper.pictures, data, place.folder / "pictures"))
     return tuple(shown)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from holdfast.training.run import Run
+from holdfast.experiments.defended_row import Row
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Result(Protocol):
         """Hardware, versions and precision."""
 
     @property
-    def runs(self) -> Mapping[str, Run]:
-        """The run behind each row or study."""
+    def runs(self) -> Mapping[str, Row]:
+        """The run behind each row or study, with its defences where it has any."""
 
     @property
     def train_seconds(self) -> Mapping[str, tuple[float, ...]]:

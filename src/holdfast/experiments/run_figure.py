@@ -10,12 +10,12 @@ from holdfast import analysis
 from holdfast.analysis import Analysis, AnalysisResult
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
+from holdfast.experiments.defended_row import classifier_of, made, runs_of, seeded_row
 from holdfast.experiments.figure import Figure, Study
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.run_table import conditions
-from holdfast.experiments.trained import trained
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import restore, short_repr
 from holdfast.storage.files import once
@@ -37,17 +37,17 @@ def fill_figure(name: str, figure: Figure, scale: str, place: Workplace, tell: T
     for panel, studies in figure.panels.items():
         results[panel] = {}
         for label, study in studies.items():
-            data = images_of(study.run, figure.test_limit, place)
+            data = images_of(classifier_of(study.run), figure.test_limit, place)
             counts.append(study.analysis.count(data))
             line = naming(": ".join(filter(None, (panel, label))) or name, tell)
             results[panel][label] = _result(study, figure.seed, data, place, line)
-    runs = [study.run for studies in figure.panels.values() for study in studies.values()]
+    runs = [run for studies in figure.panels.values() for study in studies.values() for run in runs_of(study.run)]
     return FigureResult(name, figure, scale, results, min(counts), conditions(place.device, runs))
 
 
 def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tell) -> AnalysisResult:
     try:
-        network = trained(seeded(study.run, seed), data, place, tell)
+        network = made(seeded_row(study.run, seed), data, place, tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return AnalysisResult({}, {"training diverged": 1.0})
@@ -72,5 +72,5 @@ def _look(study: Study, seed: int, data: ImageSet, place: Workplace) -> tuple[Lo
     """Return the analysis as a function of the network, and the images that it sees: training images if it asks."""
     if isinstance(study.analysis, Analysis):
         return partial(study.analysis, data=data, seed=seed), (data,)
-    train_set = training_images_of(seeded(study.run, seed), place)
+    train_set = training_images_of(seeded(classifier_of(study.run), seed), place)
     return partial(study.analysis, data=data, train_set=train_set, seed=seed), (data, train_set)

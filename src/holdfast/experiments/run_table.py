@@ -6,18 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from holdfast import metrics
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
+from holdfast.defences.views import BARE
 from holdfast.devices import conditions as measured_on
+from holdfast.devices import isolated, reseed
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.defended_row import Defended, Row, classifier_of, made, runs_of, seeded_row, seen_as
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
-from holdfast.experiments.table import WORST, Audit, Neighbours, Seconds, Table, Transfer
+from holdfast.experiments.shared_images import judged as shared_outcomes
+from holdfast.experiments.table import WORST, Audit, Column, Neighbours, Seconds, SeenAs, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
+from holdfast.rng import number
 from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
@@ -32,24 +37,31 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
     seconds: dict[str, tuple[float, ...]] = {}
     doubts: dict[str, tuple[str, ...]] = {}
     counts: set[int] = set()
-    for row, run in table.rows.items():
+    for name_of_row, row in table.rows.items():
         measured = []
         for seed in table.seeds:
-            test_set = images_of(run, table.test_limit, place)
+            test_set = images_of(classifier_of(row), table.test_limit, place)
             counts.add(len(test_set))
-            line = naming(row, tell, seed if len(table.seeds) > 1 else None)
-            measured.append(measure(run, seed, table, test_set, place, line))
-        values[row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
-        doubts[row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
-        folders = [run_folder(seeded(run, seed), place) for seed in table.seeds]
-        seconds[row] = tuple(seconds_of(folder) for folder in folders if (folder / "model.safetensors").exists())
+            line = naming(name_of_row, tell, seed if len(table.seeds) > 1 else None)
+            measured.append(measure(seeded_row(row, seed), seed, table, test_set, place, line))
+        values[name_of_row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
+        doubts[name_of_row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
+        seconds[name_of_row] = seconds_of_row(row, table.seeds, place)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    there = conditions(place.device, list(table.rows.values()))
+    there = conditions(place.device, [run for row in table.rows.values() for run in runs_of(row)])
     return TableResult(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
+def seconds_of_row(row: Row, seeds: Sequence[int], place: Workplace) -> tuple[float, ...]:
+    """Return how long a row trained, a value a seed that is finished: its purifiers, where it has any, else its run."""
+    purifiers = runs_of(row)[:-1] or (classifier_of(row),)
+    folders = [[run_folder(seeded(run, seed), place) for run in purifiers] for seed in seeds]
+    finished = [each for each in folders if all((folder / "model.safetensors").exists() for folder in each)]
+    return tuple(sum(map(seconds_of, each)) for each in finished)
+
+
 def measure(
-    run: Run, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
+    row: Row, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the accuracy, or the time, of one network in every column, their worst case, and what its audits doubt.
 
@@ -59,19 +71,19 @@ def measure(
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     try:
-        network = trained(seeded(run, seed), data, place, tell)
+        network = made(row, data, place, tell)
     except TrainingDiverged as error:
         tell(0, 1, str(error))
     else:
-        rows, doubts = answers(seeded(run, seed), network, seed, table, data, place, tell)
+        rows, doubts = answers(row, network, seed, table, data, place, tell)
         times = {name: column for name, column in table.columns.items() if isinstance(column, Seconds)}
-        values |= {name: training_seconds(column, seeded(run, seed), place) for name, column in times.items()}
+        values |= {name: training_seconds(column, runs_of(row)[0], place) for name, column in times.items()}
         values |= {name: metrics.accuracy(found, table.top) for name, found in rows.items()}
-    return values | ({WORST: worst(run, table, rows)} if table.worst else {}), doubts
+    return values | ({WORST: worst(row, seed, table, rows)} if table.worst else {}), doubts
 
 
 def answers(
-    run: Run, network: Trained, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
+    row: Row, network: Trained, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
 ) -> tuple[dict[str, Outcomes], tuple[str, ...]]:
     """Return what a network answers in every column that can be made, and what its audits doubt."""
     rows: dict[str, Outcomes] = {}
@@ -85,50 +97,69 @@ def answers(
             rows[name], doubts = found.rows, doubts + found.doubts
             continue
         if isinstance(column, Neighbours):
-            bank, line = training_images_of(run, place), naming(name, tell)
+            bank, line = training_images_of(classifier_of(row), place), naming(name, tell)
             rows[name] = nearest(column, network, data, bank, seed, place.folder / "neighbours", line)
             continue
         try:
-            rows[name] = evaluate(run, network, column, seed, data, place, tell)
+            rows[name] = evaluate(row, network, column, seed, data, place, tell)
         except TrainingDiverged as error:  # of the network that the images are made against
             tell(0, 1, str(error))
     return rows, doubts
 
 
-def worst(row: Run, table: Table, rows: Mapping[str, Outcomes]) -> float:
+def worst(row: Row, seed: int, table: Table, rows: Mapping[str, Outcomes]) -> float:
     """Return the accuracy in the worst of the table's worst columns, for each image; NaN where none is known.
 
     Images made against the row's own network are no black box, so the worst case of black boxes leaves them out.
     """
-    own = [name for name, column in table.columns.items() if isinstance(column, Transfer) and column.source == row]
+    own = [
+        name
+        for name, column in table.columns.items()
+        if isinstance(column, Transfer) and seeded(column.source, seed) == row
+    ]
     known = [rows[name] for name in table.worst if name in rows and name not in own]
     return metrics.worst_case(known, table.top) if known else math.nan
 
 
 def evaluate(
-    run: Run,
+    row: Row,
     network: Trained,
-    column: Attack | Transfer | None,
+    column: Attack | Transfer | SeenAs | None,
     seed: int,
     data: ImageSet,
     place: Workplace,
     tell: Tell = silent,
 ) -> Outcomes:
-    """Return what the network of a run answers to a column's images, made against itself or against another's.
+    """Return what the network of a row answers to a column's images, made against itself or against another's.
 
     What is stored is read; only where nothing is are the networks loaded.
     """
-    judged = attacked = fingerprint(run)
-    attack, networks = (column.attack if isinstance(column, Transfer) else column), {judged: network}
+    judged = attacked = fingerprint(row)
+    networks = {judged: network}
     if isinstance(column, Transfer):
         source = seeded(column.source, seed)
         attacked = fingerprint(source)
         networks = {attacked: trained(source, data, place, tell), judged: network}
-    cell, folder = Cell(judged, attacked, attack, seed), place.folder / "outcomes"
-    found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
-    if found is not None:
-        return found
-    return outcomes(cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell)
+    elif isinstance(column, SeenAs) and isinstance(row, Defended):
+        bare = column.view == BARE
+        attacked = fingerprint(classifier_of(row)) if bare else f"{judged} {column.view}"
+        networks = {attacked: seen_as(row, column.view, data, place, tell), judged: network}
+    attack = column.attack if isinstance(column, Transfer | SeenAs) else column
+    cell = Cell(judged, attacked, attack, seed)
+    with isolated(data.labels.device):
+        reseed(data.labels.device, number(seed, "answers"))  # of defences that draw
+        if shares_images(column) and attacked != judged:
+            return shared_outcomes(cell, networks, data, place.folder, tell)
+        folder = place.folder / "outcomes"
+        found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
+        if found is not None:
+            return found
+        return outcomes(cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell)
+
+
+def shares_images(column: Column) -> bool:
+    """Say whether a column's images do not depend on the defences of a row."""
+    return isinstance(column, Transfer) or (isinstance(column, SeenAs) and column.view == BARE)
 
 
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:

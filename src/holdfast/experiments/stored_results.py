@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from holdfast.errors import BadRecord, HoldfastError, MissingData, require
+from holdfast.experiments.defended_row import Defended, Row
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
@@ -16,17 +17,17 @@ from holdfast.experiments.table import (
     Published,
     Scale,
     Seconds,
+    SeenAs,
     Table,
     Transfer,
 )
 from holdfast.experiments.table_result import TableResult
 from holdfast.storage.describe import restore
 from holdfast.storage.signed import read_json, signed_json, write_text
-from holdfast.training.run import Run
 
 
 def stored_table(
-    rows: Mapping[str, Run],
+    rows: Mapping[str, Row],
     columns: Mapping[str, Column],
     published: Published | None = None,
     worst: tuple[str, ...] = (),
@@ -51,7 +52,7 @@ RESULTS = {kind.__name__: kind for kind in (TableResult, FigureResult)}
 KNOWN = {
     **WORDS,
     **RESULTS,
-    **{kind.__name__: kind for kind in (Scale, Transfer, Audit, Neighbours, Seconds)},
+    **{kind.__name__: kind for kind in (Scale, Transfer, SeenAs, Audit, Neighbours, Seconds, Defended)},
     "Table": stored_table,
 }
 """What a result on disk may speak of."""

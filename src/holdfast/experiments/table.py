@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from holdfast.attacks import Attack
 from holdfast.errors import UnknownName
+from holdfast.experiments.defended_row import Row, each_run
 from holdfast.fields import Count, check_fields
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
@@ -31,6 +32,21 @@ class Transfer:
 
     source: Run
     attack: Attack
+
+
+@dataclass(frozen=True)
+class SeenAs:
+    """A column of images that are made against each row's own network as an attacker sees it, for defended rows.
+
+    The view is one of `holdfast.defences.views`: "bare classifier" is the grey box, "plain gradients" what an attack
+    does by itself. A row that has no such view is seen with plain gradients.
+    """
+
+    view: Literal["bare classifier", "plain gradients", "straight through", "averaged"]
+    attack: Attack
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -67,16 +83,16 @@ class Seconds:
         check_fields(self)
 
 
-Column = Attack | Transfer | Audit | Neighbours | Seconds | None
+Column = Attack | Transfer | SeenAs | Audit | Neighbours | Seconds | None
 """What every row of a table meets; None leaves the images as they are."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table or figure: a row a run, a column an attack, from the row's own network or from another."""
+    """One table or figure: a row a network, a column an attack, from the row's own network or from another."""
 
     title: str
-    rows: Mapping[str, Run]
+    rows: Mapping[str, Row]
     columns: Mapping[str, Column]
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each is added to the seeds that the runs have in the recipe."""
@@ -123,8 +139,9 @@ class Scale:
 
     epochs: int | None = None
     """A run measured in steps keeps them; `share` shortens it."""
-    share: float | None = None
-    """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie."""
+    share: float | Mapping[str, float] | None = None
+    """The share of each run's epochs or steps that it takes, and at which its schedule's milestones lie; or a share for
+    each of the networks that are named here."""
     least_steps: int = 1
     """However small the share, a run measured in steps takes this many, or all its own where those are fewer."""
     limit: int | None = None
@@ -159,7 +176,8 @@ class Scale:
             said.pop("pretrained", None)
         named: Run = with_origins(run, self.run)
         smaller = replace(named, method=shortened(named.method, self.train_steps), **said)
-        return smaller if self.share is None else _shared(smaller, self.share, self.least_steps)
+        share = self.share.get(run.model) if isinstance(self.share, Mapping) else self.share
+        return smaller if share is None else _shared(smaller, share, self.least_steps)
 
     def column(self, column: Column) -> Column:
         """Return a column's attack, with the run that it is aimed at, at this scale."""
@@ -174,7 +192,7 @@ class Scale:
         """Return the table at this scale, with these seeds if any are given."""
         return replace(
             table,
-            rows={name: self.run(run) for name, run in table.rows.items()},
+            rows={name: each_run(row, self.run) for name, row in table.rows.items()},
             columns={name: self.column(column) for name, column in table.columns.items()},
             seeds=seeds or self.seeds or table.seeds,
             test_limit=self.test_limit or table.test_limit,

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from holdfast import metrics
+from holdfast.experiments.defended_row import Row
 from holdfast.experiments.result import Cell, Cells, Unit
 from holdfast.experiments.table import WORST, Audit, Column, Neighbours, Seconds, Table
-from holdfast.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class TableResult:
         return self.table.seeds
 
     @property
-    def runs(self) -> Mapping[str, Run]:
-        """The run of each row."""
+    def runs(self) -> Mapping[str, Row]:
+        """The run of each row, with its defences where it has any."""
         return self.table.rows
 
     @property

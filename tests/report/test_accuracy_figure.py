@@ -9,10 +9,12 @@ import pytest
 
 from holdfast.attacks import PGD
 from holdfast.errors import BadValue
-from holdfast.experiments import Table, TableResult
+from holdfast.experiments import Audit, Table, TableResult
 from holdfast.report import curve, overview
-from holdfast.report.accuracy_figure import _ends, _lines, _numbers, spread
+from holdfast.report.accuracy_axes import span, spread_said
+from holdfast.report.accuracy_figure import _lines, _numbers, spread
 from holdfast.report.canvas import COLOURS, MARKERS
+from holdfast.threats import Linf
 from holdfast.training.run import Run
 
 from .conftest import NASTY
@@ -53,9 +55,21 @@ def test_a_column_that_is_no_number_is_named(drawn: TableResult, name: str) -> N
 
 
 def test_the_band_is_the_spread_over_seeds_or_what_the_count_leaves_open() -> None:
-    assert _ends((0.4, 0.6), 100) == pytest.approx((35.86, 50.0, 64.14), abs=0.01)
-    assert _ends((0.5,), 100) == pytest.approx((40.4, 50.0, 59.6), abs=0.1)
-    assert _ends((1.0, 1.0), 100) == (100.0, 100.0, 100.0)
+    assert span((0.4, 0.6), 100) == pytest.approx((35.86, 50.0, 64.14), abs=0.01)
+    assert span((0.5,), 100) == pytest.approx((40.4, 50.0, 59.6), abs=0.1)
+    assert span((1.0, 1.0), 100) == (100.0, 100.0, 100.0)
+
+
+def test_the_bar_of_an_audit_that_saw_fewer_images_is_longer(result: TableResult) -> None:
+    table = replace(
+        result.table, columns={"PGD": PGD(), "audit": Audit(Linf(), limit=100)}, seeds=(0,), worst=(), published={}
+    )
+    audited = replace(result, table=table, values={row: {"PGD": (0.5,), "audit": (0.5,)} for row in table.rows})
+    assert [audited.counted(column) for column in ("PGD", "audit")] == [500, 100]
+    assert spread_said(audited) == "95 % interval of one seed; 500 test images, audit 100"
+    assert audited.how_to_read[1].endswith("at most +-4.4 points, audit +-9.6")
+    unlimited = replace(table, columns={"PGD": PGD(), "audit": Audit(Linf())})
+    assert overview(audited) != overview(replace(audited, table=unlimited))
 
 
 def test_one_column_and_many_rows_can_be_drawn(drawn: TableResult) -> None:

@@ -40,7 +40,7 @@ class Result(Protocol):
         """What stands above it."""
 
     @property
-    def shown_as(self) -> Literal["table", "curve", "sweep", "panels"]:
+    def shown_as(self) -> Literal["table", "curve", "sweep", "gap", "panels"]:
         """How it is drawn."""
 
     def unit(self, column: str) -> Unit:

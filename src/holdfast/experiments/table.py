@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
-from holdfast.errors import UnknownName
+from holdfast.errors import UnknownName, require
 from holdfast.experiments.defended_row import Row, each_run
 from holdfast.fields import Count, check_fields
 from holdfast.threats import Threat
@@ -103,8 +103,9 @@ class Table:
     published: Published = field(default_factory=dict)
     test_limit: int | None = None
     """Attack this many test images only."""
-    shown_as: Literal["table", "curve", "sweep"] = "table"
-    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column."""
+    shown_as: Literal["table", "curve", "sweep", "gap"] = "table"
+    """A curve has numbers as column names and a line a row; a sweep numbers as row names and a line a column; a gap has
+    two columns, which are joined in each row."""
     axis: str = ""
     """What the numbers count."""
     axis_scale: Literal["linear", "log"] = "linear"
@@ -120,7 +121,10 @@ class Table:
 
         Raises:
             UnknownName: a printed number or the worst case names one.
+            BadValue: a gap has not two columns.
         """
+        two = self.shown_as != "gap" or (len(self.columns) == 2 and not self.worst)
+        require(two, f"a gap is between two columns; '{self.title}' has {', '.join(self.columns) or 'none'}")
         printed = {name for columns in self.published.values() for name in columns}
         with_worst = [*self.columns, *([WORST] if self.worst else [])]
         for kind, names, known in (

@@ -33,7 +33,7 @@ class TableResult:
         return self.table.title
 
     @property
-    def shown_as(self) -> Literal["table", "curve", "sweep"]:
+    def shown_as(self) -> Literal["table", "curve", "sweep", "gap"]:
         """How it is drawn."""
         return self.table.shown_as
 
@@ -71,6 +71,11 @@ class TableResult:
         """Return what our values in a column are."""
         return "s" if isinstance(self.table.columns.get(column), Seconds) else "%"
 
+    def counted(self, column: str) -> int:
+        """Return how many test images are behind each value of a column: an audit may see fewer."""
+        way = self.table.columns.get(column)
+        return min(way.limit or self.count, self.count) if isinstance(way, Audit) else self.count
+
     @property
     def cells(self) -> Cells:
         """Our values beside the paper's."""
@@ -100,8 +105,9 @@ class TableResult:
     def _sure(self, seeds: str) -> tuple[str, str]:
         """Say what the accuracies are, and how sure each is."""
         counted = f"Top-{self.table.top} accuracy in %, an upper bound; {self.count} test images, {seeds}"
-        low, high = metrics.interval(0.5, self.count)
-        half = f"at most +-{50 * (high - low):.1f} points"
+        fewer = {column: self.counted(column) for column in self.accuracies}
+        others = [f", {name} +-{_half(count):.1f}" for name, count in fewer.items() if count != self.count]
+        half = f"at most +-{_half(self.count):.1f} points{''.join(others)}"
         return counted, f"95 % interval of one value from the number of images alone: {half}"
 
     @property
@@ -124,7 +130,7 @@ class TableResult:
         audits = {name: column for name, column in self.table.columns.items() if isinstance(column, Audit)}
         said = [
             f'{name}: robust accuracy from holdfast.audit (effort "{column.effort}") '
-            f"on the first {min(column.limit or self.count, self.count)} test images"
+            f"on the first {self.counted(name)} test images"
             for name, column in audits.items()
         ]
         doubts = [f"{row} ({', '.join(names)})" for row, names in self.doubts.items() if names]
@@ -139,3 +145,9 @@ class TableResult:
         shortest = min(means.values())
         told = [f"{row} {seconds:.0f} s ({seconds / shortest:.2f})" for row, seconds in means.items()]
         return [f"mean training time, and its ratio to the shortest: {', '.join(told)}"]
+
+
+def _half(count: int) -> float:
+    """Return half the 95 % interval of a value in the middle, in points, from so many images."""
+    low, high = metrics.interval(0.5, count)
+    return 50 * (high - low)

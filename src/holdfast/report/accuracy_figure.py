@@ -13,8 +13,8 @@ from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.experiments.result import Cell
 from holdfast.experiments.table_result import TableResult
-from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, Canvas, canvas, plain, svg_of
-from holdfast.report.text import titled
+from holdfast.report.accuracy_axes import axes_of, quantity, span, spread_said
+from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 
 Lines = Mapping[str, Mapping[str, Cell]]
 """name of a line -> name of a place on the axis, which is a number -> what was measured there."""
@@ -28,12 +28,12 @@ def curve(result: TableResult) -> str:
     most = max(name.count("\n") + 1 for name in names)
     height = max(3.2, LINE * most * len(names))
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, result, height, bands(result))
+        axes = axes_of(figure, result, height, bands(result))
         _scale_axes(axes, result, places)
         for number, cells in enumerate(lines.values()):
             _draw_line(axes, cells, places, result.count, number)
         last = max(places, key=lambda place: places[place])
-        ends = [_ends(cells[last].ours, result.count)[1] for cells in lines.values()]
+        ends = [span(cells[last].ours, result.count)[1] for cells in lines.values()]
         heights = [0.0 if math.isnan(end) else end for end in ends]
         _name_lines(axes, names, heights, places[last], gap=100 * LINE * most / height)
         return svg_of(figure)
@@ -50,7 +50,7 @@ def _lines(result: TableResult) -> Lines:
 def _scale_axes(axes: Axes, result: TableResult, places: Mapping[str, float]) -> None:
     low, high = min(places.values()), max(places.values())
     margin = 0.03 * (high - low) or 0.5
-    axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=result.table.axis, ylabel=_quantity(result))
+    axes.set(xlim=(low - margin, high + margin), ylim=(0, 100), xlabel=result.table.axis, ylabel=quantity(result))
     if result.table.axis_scale == "log":
         least = min((place for place in places.values() if place > 0), default=1.0)
         axes.set_xscale("symlog", linthresh=least)
@@ -63,8 +63,8 @@ def overview(result: TableResult) -> str:
     columns, names = drawn_columns(result), [textwrap.fill(row, 34) for row in result.table.rows]
     height = sum(max(0.3, 0.1 + 0.05 * len(columns), LINE * (name.count("\n") + 1.5)) for name in names)
     with canvas(6.4, height + 1.2) as figure:
-        axes = _axes(figure, result, height, bars(result))
-        axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=_quantity(result))
+        axes = axes_of(figure, result, height, bars(result))
+        axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=quantity(result))
         if not result.accuracies:
             _scale_times(axes, result)
         axes.set_yticks(range(len(names)), names)
@@ -113,21 +113,6 @@ def _numbers(columns: Iterable[str]) -> dict[str, float]:
     return dict(sorted(places.items(), key=lambda item: item[1]))
 
 
-def _quantity(result: TableResult) -> str:
-    if not result.accuracies:
-        return "seconds of training"
-    return f"top-{result.table.top} accuracy (%)" if result.table.top > 1 else "accuracy (%)"
-
-
-def _ends(values: Sequence[float], count: int) -> tuple[float, float, float]:
-    """Return low, middle and high in percent."""
-    mean, std = metrics.mean_std(values)
-    if math.isnan(mean):
-        return math.nan, math.nan, math.nan
-    low, high = (mean - std, mean + std) if len(values) > 1 else metrics.interval(mean, count)
-    return 100 * max(0.0, low), 100 * mean, 100 * min(1.0, high)
-
-
 def _times(values: Sequence[float]) -> tuple[float, float, float]:
     """Return low, middle and high in seconds; of one seed all three are its time."""
     mean, std = metrics.mean_std(values)
@@ -135,41 +120,21 @@ def _times(values: Sequence[float]) -> tuple[float, float, float]:
     return mean - std, mean, mean + std
 
 
-def _axes(figure: Canvas, result: TableResult, height: float, below: str) -> Axes:
-    """Return axes of this height in inches, with the title above and these words below."""
-    total = figure.get_figheight()
-    axes = figure.add_axes((0.1, 0.7 / total, 0.85, height / total))
-    axes.set_title(textwrap.fill(titled(result), 70), loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x" if result.shown_as == "table" else "both", color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
-    figure.text(0.1, 0.05 / total, textwrap.fill(below, 90), color="#555555", fontsize=7.5)
-    return axes
-
-
 def bars(result: TableResult) -> str:
     """Say what the bars of an overview are."""
-    return f"Bars: {_spread_said(result)}"
+    return f"Bars: {spread_said(result)}"
 
 
 def bands(result: TableResult) -> str:
     """Say what the bands and marks of a curve are."""
-    return f"Bands: {_spread_said(result)}" + ("; hollow marks: the paper's" if result.table.published else "")
-
-
-def _spread_said(result: TableResult) -> str:
-    seeds = len(result.seeds)
-    said = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "95 % interval of one seed"
-    if not result.accuracies:
-        return said if seeds > 1 else "one seed"
-    return f"{said}; {result.count} test images"
+    return f"Bands: {spread_said(result)}" + ("; hollow marks: the paper's" if result.table.published else "")
 
 
 def _draw_line(axes: Axes, cells: Mapping[str, Cell], places: Mapping[str, float], count: int, number: int) -> None:
     """Draw one line of a curve, its band, and the paper's values where there are any."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     x = list(places.values())
-    low, middle, high = zip(*(_ends(cells[place].ours, count) for place in places), strict=True)
+    low, middle, high = zip(*(span(cells[place].ours, count) for place in places), strict=True)
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.plot(x, middle, color=colour, marker=marker, markersize=5, linewidth=1.6, clip_on=False)
     theirs = [(places[place], cell.theirs[0]) for place in places if (cell := cells[place]).theirs is not None]
@@ -196,7 +161,7 @@ def _draw_column(axes: Axes, result: TableResult, column: str, shift: float, num
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     found = [result.values[row][column] for row in result.table.rows]
     timed = result.unit(column) == "s"
-    ends = [_times(values) if timed else _ends(values, result.count) for values in found]
+    ends = [_times(values) if timed else span(values, result.counted(column)) for values in found]
     y = [row + shift for row in range(len(ends))]
     axes.hlines(y, [low for low, _, _ in ends], [high for _, _, high in ends], color=colour, linewidth=1.4, alpha=0.6)
     middles = [middle for _, middle, _ in ends]

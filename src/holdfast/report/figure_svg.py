@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.experiments.result import Result
 from holdfast.report.accuracy_figure import bands, bars, curve, overview
+from holdfast.report.gap_figure import gap, marks
 from holdfast.report.panel_figure import images_and_seed, panels
 
 
@@ -22,6 +23,7 @@ KINDS: Mapping[str, Kind] = {
     "table": Kind(overview, bars),
     "curve": Kind(curve, bands),
     "sweep": Kind(curve, bands),
+    "gap": Kind(gap, marks),
     "panels": Kind(panels, images_and_seed),
 }
 """By what a result is shown as."""

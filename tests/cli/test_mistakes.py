@@ -72,7 +72,16 @@ MISTAKES = [
     (("report",), "give the folder"),
     (("list", "attack"), "did you mean 'attacks'"),
     (("audit", "x"), "no run's folder"),
-    (("purify", "x"), "not implemented"),
+    (("purify", "BitDepth"), "usage: holdfast purify DEFENCE IMAGES"),
+    (("purify", "BitDpth", "{tmp}"), "holds no pictures"),
+    (("purify", "BitDepth", "{tmp}/nowhere"), "there is nothing at {tmp}/nowhere"),
+    (("purify", "{run}", "{tmp}"), "holds no pictures"),
+    (("purify", "BitDepth", "{tmp}", "--out", "{tmp}/x.npz"), "x.npz"),
+    (("attack", "PGD", "{run}", "--defence", "BitDpth"), "did you mean 'BitDepth'"),
+    (("attack", "PGD", "{run}", "--defence", "BitDepth:depth=3"), "'depth=3' is no field; BitDepth takes bits"),
+    (("attack", "PGD", "{run}", "--defence", "BitDepth:bits=0"), "bits = 0"),
+    (("attack", "PGD", "{run}", "--purifier", "{run}"), "a purifier is needed here"),
+    (("audit", "{run}", "--purifier", "{tmp}/nowhere"), "nowhere"),
 ]
 
 

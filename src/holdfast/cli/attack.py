@@ -42,8 +42,9 @@ class Attack:
         """Attack, write, and print the accuracy before and after and after rounding to bytes, and the passes."""
         require(self.judge is not None or self.judge_model is None, "--judge-model needs --judge", UsageError)
         device, names = device_of(self.device), [name] if self.judge is None else [name, self.judge]
-        networks = [each.to(device) for each in resolved(self.given, names, self.judge_model)]
-        tell_assumed(networks)
+        found = resolved(self.given, names, self.judge_model)
+        tell_assumed(found)
+        networks = [each.to(device) for each in (*found[:-1], found[-1].behind(self.given.defences))]
         model, judged = networks[0].model, networks[-1].model
         with Teller() as tell:
             said = export(model, judged, self.attack, networks[0].data, self.out, self.batch, tell)

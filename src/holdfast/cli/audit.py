@@ -66,7 +66,8 @@ def one_audit(options: Audit, names: Sequence[str], device: torch.device, comman
     aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with aside:
         mine = [of_seed(name, options.seed, options.seeds) for name in names]
-        subjects = [each.to(device) for each in resolved(options.given, mine, options.other_model)]
+        given = options.given
+        subjects = [each.behind(given.defences).to(device) for each in resolved(given, mine, options.other_model)]
         tell_assumed(subjects)
     with kept_alone(options):
         with aside:

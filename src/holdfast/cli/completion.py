@@ -86,7 +86,6 @@ def options_of(verb: str, run: Callable[[Sequence[str]], int]) -> list[str]:
         "train": [*((name,) for name in METHODS), *(("AT", *part) for part in parts)],
         "attack": [(name,) for name in ATTACKS],
         "reproduce": [("demo",)],
-        "purify": [],
     }
     said = io.StringIO()
     for words in lines.get(verb, [()]):

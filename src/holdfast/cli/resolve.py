@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from holdfast.auditing.launched import barrier, is_main
+from holdfast.cli.defended import behind, described
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
@@ -36,10 +37,21 @@ class Sources:
     """The standard deviations that go with --mean."""
     pretrained: bool = True
     """Load the public weights of timm:NAME and torchvision:NAME; --no-pretrained: fresh ones."""
+    defence: tuple[str, ...] = ()
+    """Defences before the network, the first of which sees the images first: NAME or NAME:FIELD=VALUE of `holdfast list
+    defences`, or the folder of a purifier's run. The network is attacked through them as they declare; where a network
+    judges (--judge) they stand before that one alone."""
+    purifier: Path | None = None
+    """The folder of a purifier's run: one more defence, the last before the network."""
     data_root: Path | None = None
     """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
     download: bool = False
     """Download the data set or the public weights if they are missing."""
+
+    @property
+    def defences(self) -> tuple[str, ...]:
+        """The words of all defences, in the order in which they see the images."""
+        return (*self.defence, *([] if self.purifier is None else [str(self.purifier)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +64,11 @@ class Named:
     data: ImageSet
     assumed: str | None = None
     """What was assumed of the network because nobody said it."""
+
+    def behind(self, words: Sequence[str]) -> "Named":
+        """Return it behind the defences of these words."""
+        defended = behind(self.model, words, self.data.shape, len(self.data.classes))
+        return replace(self, name=f"{self.name}{described(words)}", model=defended)
 
     def to(self, device: torch.device) -> "Named":
         """Return them on a device."""

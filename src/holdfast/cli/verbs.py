@@ -16,6 +16,7 @@ from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
 from holdfast.cli.completion import print_completion
 from holdfast.cli.listing import run_list
+from holdfast.cli.purify import run_purify
 from holdfast.cli.reproduce import run_report, run_reproduce
 from holdfast.cli.terminal import flushed, silence, usable_streams
 from holdfast.cli.train import run_train
@@ -26,25 +27,17 @@ SMALLER: Mapping[str, str] = {
     "train": "give a smaller --batch and another --folder",
     "attack": "give a smaller --batch",
     "audit": "give a smaller --batch; --resume continues",
+    "purify": "give a smaller --batch",
     "reproduce": "give another --device or a smaller --scale",
 }
 """What to do where the memory of a device does not suffice."""
-
-
-def not_yet(verb: str) -> Callable[[Sequence[str]], int]:
-    """Return a verb that is reserved and not implemented."""
-
-    def refuse(args: Sequence[str]) -> int:
-        raise UsageError(f"holdfast {verb} is reserved and not implemented; use holdfast attack or holdfast audit")
-
-    return refuse
 
 
 VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (run_train, "train a network: holdfast train METHOD [--attack PGD --norm L2 and other options]"),
     "attack": (run_attack, "attack a network and write the images: holdfast attack ATTACK NETWORK [options]"),
     "audit": (run_audit, "estimate robust accuracy, or compare two networks: holdfast audit NETWORK [OTHER] [options]"),
-    "purify": (not_yet("purify"), "clean attacked images (reserved, not implemented)"),
+    "purify": (run_purify, "clean images with a purifier or another defence: holdfast purify DEFENCE IMAGES [options]"),
     "reproduce": (
         run_reproduce,
         "compute a paper's tables: holdfast reproduce PAPER [options], or FILE.py:PAPER",

@@ -21,13 +21,13 @@ from holdfast.data.request import Request, expanded
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, printable, require
 
 
-def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Load the named arrays of the file; those that it lacks are left out."""
+def read_arrays(path: Path, names: tuple[str, ...] | None = None) -> dict[str, NDArray[Any]]:
+    """Load the named arrays of the file, or all; those that it lacks are left out."""
     require(path.is_file(), f"there is no file {path}; npz:PATH expects an .npz file", MissingData)
     try:
         with warnings.catch_warnings(), path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             warnings.simplefilter("ignore")  # about headers that some older version wrote
-            return {name: found[name] for name in names if name in found.files}
+            return {name: found[name] for name in (found.files if names is None else names) if name in found.files}
     except MemoryError as fault:
         raise BadImages(f"{path} says that it holds more than memory does") from fault
     # A stranger's bytes raise errors without end: of zip, of compression, of the header's own small language.
@@ -59,6 +59,16 @@ MOST_CLASSES = 1_000_000
 """More are a mistake: -1 written without a sign, say."""
 
 
+def as_images(array: NDArray[Any], written: bool) -> NDArray[Any]:
+    """Return images as (n, c, h, w), bytes or float32; those that were `written` by holdfast lie so already.
+
+    Raises:
+        BadImages: they are of another type or shape.
+    """
+    images = _images(array)
+    return images if written or array.ndim == 3 else _channels_second(images)
+
+
 def _labels(array: NDArray[Any]) -> Tensor:
     """Return labels as int64, shape (n,); a second axis of length 1 is dropped."""
     require(np.issubdtype(array.dtype, np.integer), f"labels are {array.dtype}; expected whole numbers", BadLabels)
@@ -69,7 +79,7 @@ def _labels(array: NDArray[Any]) -> Tensor:
 def _classes(path: Path, labels: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
     """Return the names of the classes, or numbers as far as the labels of all splits go; `labels` by their arrays."""
     try:
-        named = _arrays(path, ("classes",))
+        named = read_arrays(path, ("classes",))
     except BadImages as fault:
         raise BadLabels(f"{path}: the array classes cannot be read: write the names as text, not as objects") from fault
     if named:
@@ -95,14 +105,12 @@ def read(request: Request) -> ImageSet:
     require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
     path = expanded(request.argument)
     wanted = (f"{request.split}_images", f"{request.split}_labels")
-    found = _arrays(path, (wanted[0], "train_labels", "test_labels"))
-    if request.split == "test" and wanted[0] not in found and (written := _arrays(path, WRITTEN)):
+    found = read_arrays(path, (wanted[0], "train_labels", "test_labels"))
+    if request.split == "test" and wanted[0] not in found and (written := read_arrays(path, WRITTEN)):
         found, wanted = written, WRITTEN
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
     labels = {name: _labels(found[name]) for name in found if name.endswith("labels")}
-    images = _images(found[wanted[0]])
-    if found[wanted[0]].ndim == 4 and wanted != WRITTEN:
-        images = _channels_second(images)
+    images = as_images(found[wanted[0]], wanted == WRITTEN)
     classes = _classes(path, {name: found[name] for name in labels})
     return ImageSet(torch.from_numpy(np.ascontiguousarray(images)), labels[wanted[1]], classes)

@@ -12,6 +12,7 @@ from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage.signed import read_any_tensors
 from holdfast.training.folder import RunFolder, read_run
+from holdfast.training.run import seen_shape
 
 Shape = tuple[int, int, int]
 LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
@@ -84,6 +85,22 @@ def network(
     model = LIBRARIES[library](inside, None, True, download).eval()
     check_answer(model, name, shape, classes)
     return model
+
+
+def purifier(folder: Path, shape: Shape, classes: int) -> nn.Module:
+    """Return the purifier that a run's folder holds, at rest.
+
+    Raises:
+        BadRecord: the folder holds no finished run.
+        UsageError: the run's network is a classifier, or sees images of another size.
+    """
+    run = read_run(folder)
+    words = f"{folder} holds a classifier: '{run.model}' answers logits, and a purifier is needed here"
+    require(answers_of(run.model) == "images", words, UsageError)
+    seen = seen_shape(run, shape)
+    words = f"{folder} was trained on images of shape {seen}, and these have shape {shape}"
+    require(seen == shape, words, UsageError)
+    return RunFolder(run, folder).network(shape, classes)
 
 
 def check_classifies(name: str, architecture: str) -> None:

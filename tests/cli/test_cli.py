@@ -14,6 +14,7 @@ from holdfast.cli.compose import chosen_run
 from holdfast.cli.parse import in_decimals
 from holdfast.cli.parts import ATTACKS, PARTS
 from holdfast.cli.verbs import VERBS, main
+from holdfast.defences import DEFENCES
 from holdfast.devices import conditions, on_which
 from holdfast.methods import AT, AWP, EAT, MART, Guarded, Kurakin, SavedImages, SIMAdv
 from holdfast.training.folder import read_run
@@ -62,9 +63,10 @@ def test_help_lists_what_a_part_may_be(
 def test_list_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "list")
     assert status == 0
-    for word in ("PGD", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
+    for word in ("PGD", "BitDepth", "TRADES", "wrn-28-10", "tiny-imagenet", "cl", "demo"):
         assert word in out
     assert said(capsys, "list", "attacks")[1].count("\n") == 1 + len(ATTACKS)
+    assert said(capsys, "list", "defences")[1].count("\n") == 1 + len(DEFENCES)
 
 
 def test_train_writes_a_run_and_says_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

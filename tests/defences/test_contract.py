@@ -23,6 +23,7 @@ REFUSED = [
     ("Median(size=1)", "Median: size = 1, not 2 or more"),
     ("Noise(std=0)", "Noise: std = 0, not above 0"),
     ("Noise(largest=-0.1)", "Noise: largest = -0.1, not above 0"),
+    ("RandomResizePad(smallest=1.5)", "RandomResizePad: smallest = 1.5, not in (0, 1]"),
 ]
 
 

@@ -1,10 +1,11 @@
-"""holdfast list: attacks, methods, models, data and papers, a line each."""
+"""holdfast list: attacks, defences, methods, models, data and papers, a line each."""
 
 from collections.abc import Mapping, Sequence
 
 from holdfast.cli.papers import known_papers
 from holdfast.cli.parts import ATTACKS, METHODS
 from holdfast.data import SOURCES
+from holdfast.defences import DEFENCES
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
 
@@ -13,6 +14,7 @@ def listed() -> Mapping[str, Mapping[str, str]]:
     """Return what can be listed: a line by each name, by the kind of thing."""
     return {
         "attacks": {name: _line(kind) for name, kind in ATTACKS.items()},
+        "defences": {name: _line(kind) for name, kind in DEFENCES.items()},
         "methods": {name: _line(kind) for name, kind in METHODS.items()},
         "models": {name: architecture.summary for name, architecture in ARCHITECTURES.items()},
         "data": SOURCES,
@@ -21,7 +23,7 @@ def listed() -> Mapping[str, Mapping[str, str]]:
 
 
 def run_list(args: Sequence[str]) -> int:
-    """holdfast list [attacks | methods | models | data | papers]."""
+    """holdfast list [attacks | defences | methods | models | data | papers]."""
     kinds = listed()
     if args and args[0] in ("-h", "--help"):
         print(f"usage: holdfast list [{' | '.join(kinds)}]")

@@ -43,7 +43,7 @@ VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
         "compute a paper's tables: holdfast reproduce PAPER [options], or FILE.py:PAPER",
     ),
     "report": (run_report, "print the tables in a folder again: holdfast report FOLDER [options]"),
-    "list": (run_list, "list attacks, methods, models, data sets and papers: holdfast list [KIND]"),
+    "list": (run_list, "list attacks, defences, methods, models, data sets and papers: holdfast list [KIND]"),
 }
 
 

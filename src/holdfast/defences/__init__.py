@@ -7,6 +7,7 @@ from holdfast.defences.bit_depth import BitDepth
 from holdfast.defences.defence import Defence, Purifier, Step, defend
 from holdfast.defences.median import Median
 from holdfast.defences.noise import Noise
+from holdfast.defences.random_resize_pad import RandomResizePad
 from holdfast.defences.views import is_random, steps_of, views
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Median",
     "Noise",
     "Purifier",
+    "RandomResizePad",
     "Step",
     "defend",
     "is_random",
@@ -23,5 +25,5 @@ __all__ = [
     "views",
 ]
 
-DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, Median, Noise)}
+DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, Median, Noise, RandomResizePad)}
 """What `holdfast list` shows and `--defence` takes."""

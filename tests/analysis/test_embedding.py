@@ -1,13 +1,14 @@
 """Maps: what is on them, and the numbers beside them in cases that are known."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from holdfast import Linf, models
 from holdfast.analysis import Embedding, Series
-from holdfast.analysis.embedding import ATTACKED, REFERENCES, TARGETS, apart, on_map, purity
+from holdfast.analysis.embedding import ATTACKED, REFERENCES, TARGETS, apart, purity
 from holdfast.attacks import FGSM, UniformNoise
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
@@ -65,7 +66,7 @@ def test_a_map_of_some_points_attacks_those_of_the_target_among_them(network: to
 def test_a_cosine_knows_directions_and_no_lengths() -> None:
     ways = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat_interleave(30, 0)
     points = (ways + 0.01 * torch.randn(60, 3)) * torch.logspace(-3, 3, 30).repeat(2)[:, None]
-    place = on_map(points, 5, 0, "cosine")
+    place = Embedding(perplexity=5, metric="cosine").on_map(points, 0)
     assert apart(place[:30], place[30:]) > 0.4
     assert apart(points[:30], points[30:]) < 0.3
 
@@ -87,3 +88,13 @@ def test_points_far_apart_have_a_silhouette_near_one_and_too_few_have_none() -> 
     assert apart(near, far) > 0.95
     assert abs(apart(near, torch.randn(20, 3))) < 0.2
     assert math.isnan(apart(near[:1], far))
+
+
+def test_the_settings_of_t_sne_move_the_map() -> None:
+    points, look = torch.rand(40, 6, generator=torch.Generator().manual_seed(0)), Embedding(perplexity=5.0)
+    place = look.on_map(points, 0)
+    assert torch.equal(replace(look, iterations=1_000, patience=300).on_map(points, 0), place)
+    for other in (replace(look, learning_rate=5.0), replace(look, iterations=250), replace(look, patience=1)):
+        assert not torch.equal(other.on_map(points, 0), place)
+    with pytest.raises(BadValue, match="250 or more"):
+        Embedding(iterations=249)

@@ -93,6 +93,14 @@ def test_a_share_of_a_run_keeps_its_shape() -> None:
     assert Scale(share=0.001).run(Run(epochs=10)).epochs == 1
 
 
+def test_a_decay_shortly_before_the_end_stays_before_it() -> None:
+    """3 % of 105 epochs are 3, and of the milestone at 100 too: the rate would never decay."""
+    early = Scale(share=0.03).run(Run(epochs=105, schedule=Steps((50, 100))))
+    assert (early.epochs, early.schedule) == (3, Steps((1.5, round(3 * 100 / 105, 6))))
+    assert Scale(share=0.03).run(Run(epochs=155, schedule=Steps((150,)))).schedule == Steps((4.5,))
+    assert Scale(share=0.5).run(Run(epochs=10, schedule=Steps((10,)))).schedule == Steps((5,))
+
+
 @pytest.mark.parametrize(("least", "first", "later"), [(1, 1, 10), (5, 5, 10), (40, 40, 40), (5_000, 100, 1_000)])
 def test_a_short_pre_training_keeps_its_least_steps(least: int, first: int, later: int) -> None:
     run = Run(epochs=None, steps=1_000, start=Start(Run(epochs=None, steps=100), "position"))

@@ -45,6 +45,12 @@ class Embedding(Analysis):
     """Clean points are of the target or of any other class, or each class is a cloud of its own."""
     metric: Literal["euclidean", "cosine"] = later("euclidean")
     """How far apart two features are; for cosine they are first brought to unit length."""
+    learning_rate: Positive | None = later(None)
+    """Of t-SNE as scikit-learn counts it, which is a quarter of what other programs say; None follows the points."""
+    iterations: Annotated[int, Interval(250)] = later(1_000)
+    """At most this many, 250 of them with the exaggeration that t-SNE begins with."""
+    patience: Count = later(300)
+    """It stops after so many iterations without progress."""
     points: Count | None = later(None)
     """Clean images on the map, at most, which the seed draws; attacked are those of the target among them."""
 
@@ -64,7 +70,7 @@ class Embedding(Analysis):
         clean = torch.cat([self._features(model, part.images) for part in data.batches(BATCH)])
         moved = torch.cat([self._features(model, images) for images in attacked])
         target = target.cpu()
-        place = on_map(torch.cat([clean, moved]), self.perplexity, seed, self.metric)
+        place = self.on_map(torch.cat([clean, moved]), seed)
         return AnalysisResult(
             self._series(data, chosen, place[: len(clean)], place[len(clean) :]),
             {
@@ -73,6 +79,17 @@ class Embedding(Analysis):
                 "silhouette": apart(moved, clean[target]),
             },
         )
+
+    def on_map(self, points: Tensor, seed: int) -> Tensor:
+        """Return the place of each point on a plane, by t-SNE, shape (n, 2)."""
+        from sklearn.manifold import TSNE
+
+        perplexity = min(self.perplexity, max(1.0, (len(points) - 1) / 3))
+        tsne = TSNE(
+            perplexity=perplexity, metric=self.metric, init="pca", random_state=seed, max_iter=self.iterations,
+            learning_rate=self.learning_rate or "auto", n_iter_without_progress=self.patience,
+        )  # fmt: skip
+        return torch.from_numpy(tsne.fit_transform(points.numpy()))
 
     def _target(self, data: ImageSet, seed: int) -> int:
         present = data.labels.bincount().nonzero()[:, 0]
@@ -94,15 +111,6 @@ class Embedding(Analysis):
         groups = {name: clean[labels == place] for place, name in enumerate(data.classes) if (labels == place).any()}
         attacked = {f"{data.classes[chosen]}, attacked": replace(_cloud(moved), marked=True)}
         return {name: _cloud(points) for name, points in groups.items()} | attacked
-
-
-def on_map(points: Tensor, perplexity: float, seed: int, metric: str = "euclidean") -> Tensor:
-    """Return the place of each point on a plane, by t-SNE, shape (n, 2)."""
-    from sklearn.manifold import TSNE
-
-    fitting = min(perplexity, max(1.0, (len(points) - 1) / 3))
-    mapped = TSNE(2, perplexity=fitting, random_state=seed, init="pca", metric=metric).fit_transform(points.numpy())
-    return torch.from_numpy(mapped)
 
 
 def purity(moved: Tensor, clean: Tensor, target: Flags, neighbours: int) -> float:

@@ -219,9 +219,17 @@ def shortened(value: Any, steps: int | None) -> Any:
 
 def _shared(run: Run, share: float, least_steps: int) -> Run:
     """Return the run with this share of its length and of its milestones, at least one epoch or `least_steps` steps."""
-    schedule = run.schedule
-    if isinstance(schedule, Steps | Levels):
-        schedule = replace(schedule, at=tuple(round(share * milestone, 6) for milestone in schedule.at))
     epochs = None if run.epochs is None else max(1, round(share * run.epochs))
     steps = None if run.steps is None else max(round(share * run.steps), min(least_steps, run.steps))
+    length, new = run.epochs or run.steps or 1, epochs or steps or 1
+    schedule = run.schedule
+    if isinstance(schedule, Steps | Levels):
+        at = (_milestone(milestone, share, length, new) for milestone in schedule.at)
+        schedule = replace(schedule, at=tuple(round(milestone, 6) for milestone in at))
     return replace(run, epochs=epochs, steps=steps, schedule=schedule)
+
+
+def _milestone(milestone: float, share: float, length: float, new: float) -> float:
+    """Return the share of a milestone; one that a rounded run would not reach any more keeps its place in the run."""
+    moved = share * milestone
+    return milestone * new / length if moved >= new and milestone < length else moved

@@ -26,8 +26,11 @@ def maps(title: str, steps: int, *classes: int) -> Figure:
 
 
 def mapped(steps: int, target: int) -> Embedding:
-    """Return the map of one class, with the perplexity and the distance of SML's released code."""
-    return Embedding(pgd(steps), perplexity=15.0, target=target, clouds="class", metric="cosine", points=1_000)
+    """Return the map of one class, with the distance and the t-SNE of SML's released code."""
+    return Embedding(
+        pgd(steps), perplexity=15.0, learning_rate=20.0, iterations=5_000, patience=800,
+        target=target, clouds="class", metric="cosine", points=1_000,
+    )  # fmt: skip
 
 
 def attention(title: str, *names: str) -> Figure:

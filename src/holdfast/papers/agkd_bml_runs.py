@@ -10,7 +10,7 @@ from dataclasses import replace
 from holdfast.attacks import PGD, FeatureScattering
 from holdfast.data import CropFlip
 from holdfast.experiments import Scale
-from holdfast.methods import AGKDBML, ALP, AT, CAS, CAT, MART, SML, TRADES, Bilateral, Standard
+from holdfast.methods import AGKDBML, ALP, AT, AWP, CAS, CAT, MART, SML, TRADES, Bilateral, Standard
 from holdfast.methods.method import Method
 from holdfast.objectives import SmoothedCrossEntropy, Towards, cross_entropy, divergence
 from holdfast.threats import Linf
@@ -51,6 +51,9 @@ def towards(steps: int, step_size: float, threat: Linf = THREAT) -> PGD:
     return replace(pgd(steps, step_size, threat), objective=Towards(cross_entropy))
 
 
+TRADES_ATTACK = PGD(THREAT, steps=10, step_size=0.007, random_start=False, objective=divergence)
+
+
 def teacher_of(base: Run) -> Run:
     """Return the run of clean images, with smoothed labels, whose attention is taught."""
     return replace(base, method=Standard(SMOOTHED))
@@ -64,7 +67,6 @@ def agkd_bml(base: Run, steps: int = 2, step_size: float = 4 / 255, mart: float 
 def methods(base: Run) -> dict[str, Method]:
     """Return every method of the tables that trains the same network as the others, by the name of its row."""
     whole = agkd_bml(base)
-    trades = PGD(THREAT, steps=10, step_size=0.007, random_start=False, objective=divergence)
     return {
         "UM": Standard(),
         "Bilateral": Bilateral(towards(1, THREAT.eps)),
@@ -74,7 +76,7 @@ def methods(base: Run) -> dict[str, Method]:
         "AT-7": AT(pgd(7)),
         "ALP": ALP(pgd(7)),
         "SML-7": SML(pgd(7)),
-        "TRADES": TRADES(trades),
+        "TRADES": TRADES(TRADES_ATTACK),
         "MART": MART(PGD(THREAT, steps=10, step_size=0.007, random_start=False)),
         "CAT-CE": CAT(THREAT, form="ce"),
         "CAT-MIX": CAT(THREAT, form="mix"),
@@ -103,6 +105,15 @@ def suppressed(base: Run) -> dict[str, Run]:
     return {
         "TRADES+CAS-10": replace(network, method=CAS("TRADES", attack, beta=4.0)),
         "MART+CAS-10": replace(network, method=CAS("MART", attack, beta=5.0)),
+    }
+
+
+def beside(base: Run) -> dict[str, Run]:
+    """Return what the paper has in other forms or only cites: AT that suppresses, and weights perturbed in training."""
+    return {
+        "AT+CAS-7": replace(base, model=f"{base.model}-cas", method=CAS("AT", pgd(7))),
+        "AT-7+AWP": replace(base, method=AWP(AT(pgd(7)))),
+        "TRADES+AWP": replace(base, method=AWP(TRADES(TRADES_ATTACK))),
     }
 
 

@@ -20,6 +20,7 @@ OF_IMAGES = {name: kind for name, kind in DEFENCES.items() if kind.around is Def
 every_defence_of_images = pytest.mark.parametrize("kind", OF_IMAGES.values(), ids=list(OF_IMAGES))
 REFUSED = [
     ("BitDepth(bits=0)", "BitDepth: bits = 0, not 1 or more"),
+    ("JPEG(quality=101)", "JPEG: quality = 101, not in [1, 100]"),
     ("Median(size=1)", "Median: size = 1, not 2 or more"),
     ("Noise(std=0)", "Noise: std = 0, not above 0"),
     ("Noise(largest=-0.1)", "Noise: largest = -0.1, not above 0"),

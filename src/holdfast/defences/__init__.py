@@ -5,6 +5,7 @@ To add one: its file, and its lines here. The contract in tests/defences enrols 
 
 from holdfast.defences.bit_depth import BitDepth
 from holdfast.defences.defence import Defence, Purifier, Step, defend
+from holdfast.defences.jpeg import JPEG
 from holdfast.defences.median import Median
 from holdfast.defences.noise import Noise
 from holdfast.defences.random_resize_pad import RandomResizePad
@@ -12,6 +13,7 @@ from holdfast.defences.views import is_random, steps_of, views
 
 __all__ = [
     "DEFENCES",
+    "JPEG",
     "BitDepth",
     "Defence",
     "Median",
@@ -25,5 +27,5 @@ __all__ = [
     "views",
 ]
 
-DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, Median, Noise, RandomResizePad)}
+DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, JPEG, Median, Noise, RandomResizePad)}
 """What `holdfast list` shows and `--defence` takes."""

@@ -1,0 +1,75 @@
+"""JPEG coding by tensors against Pillow's, and at its closed forms."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from holdfast.defences import JPEG
+
+
+def natural(shape: tuple[int, int, int, int]) -> Tensor:
+    """Return blurred colours with a little noise."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(*shape[:2], max(1, shape[2] // 4), max(1, shape[3] // 4), generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, shape[2:], mode="bicubic")
+    return (smooth + 0.05 * torch.randn(shape, generator=generator)).clamp(0, 1)
+
+
+def by_pillow(images: Tensor, quality: int) -> Tensor:
+    """Return bytes after a file in memory was written and read."""
+    decoded = []
+    for image in (images * 255).round().byte().movedim(1, -1).numpy():
+        file = io.BytesIO()
+        Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
+            file, "JPEG", quality=quality, subsampling="4:2:0"
+        )
+        decoded.append(np.array(Image.open(file)).reshape(image.shape))
+    return torch.from_numpy(np.stack(decoded)).movedim(-1, 1).float()
+
+
+@pytest.mark.parametrize("quality", [10, 49, 50, 75, 90, 100])
+@pytest.mark.parametrize("shape", [(6, 3, 32, 32), (6, 1, 28, 28), (4, 3, 33, 47), (1, 3, 7, 9)], ids=str)
+def test_it_is_what_pillow_reads_of_what_it_wrote(shape: tuple[int, int, int, int], quality: int) -> None:
+    images = natural(shape)
+    theirs, ours = by_pillow(images, quality), JPEG(quality)(images) * 255
+    apart = (ours - theirs).abs()
+    assert apart.mean() < 0.6  # of 255; a cosine that falls on the other side of a half moves one block
+    assert apart.le(1).float().mean() > 0.85
+    if quality <= 75:
+        assert apart.mean() < 0.1 * (theirs - 255 * images).abs().mean()
+
+
+def test_at_quality_100_a_grey_image_stays_nearly_as_it_is() -> None:
+    images = (natural((3, 1, 16, 16)) * 255).round() / 255
+    torch.testing.assert_close(JPEG(100)(images), images, rtol=0, atol=2.01 / 255)
+
+
+def test_an_image_of_one_grey_stays_so_to_the_step_of_its_mean() -> None:
+    grey = torch.full((1, 3, 16, 16), 128 / 255)
+    torch.testing.assert_close(JPEG(1)(grey), grey)  # 128 is the middle, which every table keeps
+    torch.testing.assert_close(JPEG(75)(grey + 20 / 255), grey + 20 / 255)  # 8 x 20 is 20 steps of 8
+
+
+def test_lower_quality_keeps_less() -> None:
+    images = natural((4, 3, 32, 32))
+    lost = [float((JPEG(quality)(images) - images).abs().mean()) for quality in (95, 75, 40, 10)]
+    assert lost == sorted(lost)
+
+
+def test_the_stand_in_keeps_grey_images_and_the_mean_of_colours() -> None:
+    grey = natural((2, 1, 19, 24))
+    torch.testing.assert_close(JPEG(5).stand_in(grey), grey, rtol=0, atol=1e-5)
+    colours = 0.25 + natural((2, 3, 16, 16)) / 2
+    near = JPEG(5).stand_in(colours)
+    torch.testing.assert_close(near.mean((2, 3)), colours.mean((2, 3)), rtol=0, atol=1e-3)
+    assert (near - colours).abs().mean() < (JPEG(5)(colours) - colours).abs().mean()
+
+
+def test_its_own_gradient_is_none() -> None:
+    images = natural((1, 3, 16, 16)).requires_grad_()
+    (gradient,) = torch.autograd.grad(JPEG()(images).sum(), images)
+    assert not gradient.any()

@@ -12,7 +12,7 @@ from holdfast.attacks import PGD
 from holdfast.attacks.attack import Attack
 from holdfast.defences import BitDepth, defend, views
 from holdfast.evaluation import Cell, outcomes
-from holdfast.experiments import Defended, Scale, SeenAs, Table, Transfer, Workplace, fill_table, read_results
+from holdfast.experiments import Defended, Likeness, Scale, SeenAs, Table, Transfer, Workplace, fill_table, read_results
 from holdfast.experiments.defended_row import Row, each_run, made, runs_of, seeded_row
 from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.stored_results import keep
@@ -103,3 +103,18 @@ def test_images_do_not_depend_on_who_is_judged(tmp_path: Path) -> None:
     both = Table("t", {"bare": Defended(BARE, ())}, {"grey box": COLUMNS["grey box"]}, seeds=(0,), test_limit=40)
     torch.manual_seed(3)
     assert fill_table("t", both, "smoke", place).values["bare"]["grey box"] == alone
+
+
+def test_likeness_compares_what_the_classifier_sees_with_the_clean_images(tmp_path: Path) -> None:
+    run = replace(BARE, data="made-up:3x12x12")
+    rows: Mapping[str, Row] = {"bare": run, "squeezed": Defended(run, (BitDepth(3),))}
+    columns = {"clean": Likeness("PSNR"), "attacked": Likeness("PSNR", ATTACK), "SSIM": Likeness("SSIM", ATTACK)}
+    result = fill_table("t", Table("t", rows, columns, seeds=(0,), test_limit=20), "smoke", Workplace(tmp_path))
+    assert result.values["bare"]["clean"] == (100.0,)
+    assert 20 < result.values["squeezed"]["clean"][0] < 100
+    assert result.values["bare"]["attacked"][0] == pytest.approx(20, abs=1)  # nearly every pixel moved by 0.1
+    assert all(0 < result.values[row]["SSIM"][0] < 1 for row in rows)
+    assert result.unit("SSIM") == ""
+    keep(result, tmp_path, "t")
+    assert read_results(tmp_path) == [result]
+    assert "100" in text_table(result).lines[1]

@@ -4,7 +4,7 @@ To add one: its file, and its lines here. The contract in tests/defences enrols 
 """
 
 from holdfast.defences.bit_depth import BitDepth
-from holdfast.defences.defence import Defence, Purifier, Step, defend
+from holdfast.defences.defence import Defence, Purifier, Step, defend, purified
 from holdfast.defences.jpeg import JPEG
 from holdfast.defences.median import Median
 from holdfast.defences.noise import Noise
@@ -23,6 +23,7 @@ __all__ = [
     "Step",
     "defend",
     "is_random",
+    "purified",
     "steps_of",
     "views",
 ]

@@ -101,3 +101,10 @@ def defend(classifier: nn.Module, *defences: Defence | nn.Module) -> nn.Module:
         step = nn.Sequential(Purifier(each), defended) if isinstance(each, nn.Module) else each.around(defended)
         defended = step.train(classifier.training)
     return defended
+
+
+def purified(defended: nn.Module, images: Images) -> Images:
+    """Return images as the classifier behind defences sees them: through every step that stands before it."""
+    while isinstance(defended, nn.Sequential) and len(defended) == 2 and isinstance(defended[0], Step | Purifier):
+        images, defended = defended[0](images), defended[1]
+    return images

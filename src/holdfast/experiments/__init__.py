@@ -10,7 +10,7 @@ from holdfast.experiments.result import Cell, Result
 from holdfast.experiments.run_figure import fill_figure
 from holdfast.experiments.run_table import fill_table
 from holdfast.experiments.stored_results import read_results
-from holdfast.experiments.table import Audit, Neighbours, Scale, Seconds, SeenAs, Table, Transfer
+from holdfast.experiments.table import Audit, Likeness, Neighbours, Scale, Seconds, SeenAs, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.workplace import Workplace
 
@@ -20,6 +20,7 @@ __all__ = [
     "Defended",
     "Figure",
     "FigureResult",
+    "Likeness",
     "Neighbours",
     "Paper",
     "Pictures",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from holdfast.analysis import Analysis, TrainingAnalysis
+from holdfast.analysis import Analysis, History, TrainingAnalysis
 from holdfast.errors import require
 from holdfast.experiments.defended_row import Row, each_run
 from holdfast.experiments.table import Scale, shortened
@@ -16,7 +16,7 @@ class Study:
     """One network, looked at in one way."""
 
     run: Row
-    analysis: Analysis | TrainingAnalysis
+    analysis: Analysis | TrainingAnalysis | History
 
 
 @dataclass(frozen=True)

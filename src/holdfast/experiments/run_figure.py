@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from holdfast import analysis
-from holdfast.analysis import Analysis, AnalysisResult
+from holdfast.analysis import Analysis, AnalysisResult, History, TrainingAnalysis
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, TrainingDiverged, require
 from holdfast.experiments.defended_row import classifier_of, made, runs_of, seeded_row
@@ -16,6 +16,7 @@ from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.run_table import conditions
+from holdfast.experiments.trained import run_folder
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import restore, short_repr
 from holdfast.storage.files import once
@@ -51,6 +52,8 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     except TrainingDiverged as error:
         tell(0, 1, str(error))
         return AnalysisResult({}, {"training diverged": 1.0})
+    if isinstance(study.analysis, History):
+        return study.analysis(run_folder(seeded(runs_of(study.run)[0], seed), place))
     see, sets = _look(study, seed, data, place)
     name = fingerprint([study.analysis, seed, *(each.fingerprint for each in sets), network.identity])
     path: Path = place.folder / "analyses" / f"{name}.json"
@@ -72,5 +75,6 @@ def _look(study: Study, seed: int, data: ImageSet, place: Workplace) -> tuple[Lo
     """Return the analysis as a function of the network, and the images that it sees: training images if it asks."""
     if isinstance(study.analysis, Analysis):
         return partial(study.analysis, data=data, seed=seed), (data,)
+    assert isinstance(study.analysis, TrainingAnalysis), "a history asks no network"
     train_set = training_images_of(seeded(classifier_of(study.run), seed), place)
     return partial(study.analysis, data=data, train_set=train_set, seed=seed), (data, train_set)

@@ -14,11 +14,12 @@ from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
 from holdfast.experiments.defended_row import Defended, Row, classifier_of, made, runs_of, seeded_row, seen_as
 from holdfast.experiments.images_of_run import images_of, training_images_of
+from holdfast.experiments.likeness_column import likeness
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
 from holdfast.experiments.shared_images import judged as shared_outcomes
-from holdfast.experiments.table import WORST, Audit, Column, Neighbours, Seconds, SeenAs, Table, Transfer
+from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, SeenAs, Table, Transfer
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
@@ -78,6 +79,8 @@ def measure(
         rows, doubts = answers(row, network, seed, table, data, place, tell)
         times = {name: column for name, column in table.columns.items() if isinstance(column, Seconds)}
         values |= {name: training_seconds(column, runs_of(row)[0], place) for name, column in times.items()}
+        alike = {name: column for name, column in table.columns.items() if isinstance(column, Likeness)}
+        values |= {name: likeness_of(row, network, column, seed, data, place, tell) for name, column in alike.items()}
         values |= {name: metrics.accuracy(found, table.top) for name, found in rows.items()}
     return values | ({WORST: worst(row, seed, table, rows)} if table.worst else {}), doubts
 
@@ -89,7 +92,7 @@ def answers(
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
     for name, column in table.columns.items():
-        if isinstance(column, Seconds):
+        if isinstance(column, Seconds | Likeness):
             continue
         tell(0, 1, f"column {name}")
         if isinstance(column, Audit):
@@ -155,6 +158,15 @@ def evaluate(
         if found is not None:
             return found
         return outcomes(cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell)
+
+
+def likeness_of(
+    row: Row, network: Trained, column: Likeness, seed: int, data: ImageSet, place: Workplace, tell: Tell
+) -> float:
+    """Return how near to the clean images the row's defences bring images."""
+    with isolated(data.labels.device):
+        reseed(data.labels.device, number(seed, "answers"))
+        return likeness(column, network, seen_as(row, BARE, data, place, tell), seed, data, place.folder, tell)
 
 
 def shares_images(column: Column) -> bool:

@@ -13,6 +13,7 @@ from holdfast.experiments.table import (
     WORST,
     Audit,
     Column,
+    Likeness,
     Neighbours,
     Published,
     Scale,
@@ -52,7 +53,7 @@ RESULTS = {kind.__name__: kind for kind in (TableResult, FigureResult)}
 KNOWN = {
     **WORDS,
     **RESULTS,
-    **{kind.__name__: kind for kind in (Scale, Transfer, SeenAs, Audit, Neighbours, Seconds, Defended)},
+    **{kind.__name__: kind for kind in (Scale, Transfer, SeenAs, Audit, Neighbours, Seconds, Likeness, Defended)},
     "Table": stored_table,
 }
 """What a result on disk may speak of."""

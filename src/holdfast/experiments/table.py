@@ -83,7 +83,22 @@ class Seconds:
         check_fields(self)
 
 
-Column = Attack | Transfer | SeenAs | Audit | Neighbours | Seconds | None
+@dataclass(frozen=True)
+class Likeness:
+    """A column of how near to the clean images a row's defences bring images, in the place of an accuracy.
+
+    PSNR is in dB, SSIM at most 1. A row without defences says how near the images are by themselves.
+    """
+
+    measure: Literal["PSNR", "SSIM"]
+    attack: Attack | None = None
+    """Made against the bare classifier; None purifies clean images."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+Column = Attack | Transfer | SeenAs | Audit | Neighbours | Seconds | Likeness | None
 """What every row of a table meets; None leaves the images as they are."""
 
 

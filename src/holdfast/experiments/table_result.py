@@ -7,7 +7,7 @@ from typing import Literal
 from holdfast import metrics
 from holdfast.experiments.defended_row import Row
 from holdfast.experiments.result import Cell, Cells, Unit
-from holdfast.experiments.table import WORST, Audit, Column, Neighbours, Seconds, Table
+from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, Table
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class TableResult:
 
     def unit(self, column: str) -> Unit:
         """Return what our values in a column are."""
-        return "s" if isinstance(self.table.columns.get(column), Seconds) else "%"
+        of = self.table.columns.get(column)
+        return "s" if isinstance(of, Seconds) else "" if isinstance(of, Likeness) else "%"
 
     def counted(self, column: str) -> int:
         """Return how many test images are behind each value of a column: an audit may see fewer."""

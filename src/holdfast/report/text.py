@@ -70,7 +70,7 @@ def _cell(cell: Cell | None, unit: Unit) -> TextCell:
     if unit == "s":
         return TextCell(_seconds(*metrics.mean_std(cell.ours)), "" if cell.theirs is None else _seconds(*cell.theirs))
     theirs = "" if cell.theirs is None else _printed(cell.theirs)
-    return TextCell(_percent(cell.ours) if unit == "%" else f"{cell.ours[0]:.3g}", theirs)
+    return TextCell(_percent(cell.ours) if unit == "%" else _number(cell.ours), theirs)
 
 
 def _seconds(mean: float, std: float) -> str:
@@ -86,6 +86,11 @@ def _percent(values: Sequence[float]) -> str:
     if math.isnan(mean):
         return DIVERGED
     return f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
+
+
+def _number(values: Sequence[float]) -> str:
+    mean, std = metrics.mean_std(values)
+    return f"{mean:.3g}" + (f" ({std:.2g})" if len(values) > 1 else "")
 
 
 def _printed(published: tuple[float, float]) -> str:

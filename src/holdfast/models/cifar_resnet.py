@@ -78,10 +78,12 @@ class _Block(nn.Module):
         self.norm1 = _batch_norm(outputs)
         self.conv2 = _convolution(outputs, outputs)
         self.norm2 = _batch_norm(outputs)
+        self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        change = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(features)))))
-        return F.relu(change + self.shortcut(features))
+        change = self.norm2(self.conv2(self.relu(self.norm1(self.conv1(features)))))
+        activated: Tensor = self.relu(change + self.shortcut(features))
+        return activated
 
     def shortcut(self, features: Tensor) -> Tensor:
         """Pool 2x2 and fill the new channels, which come last, with zeros."""

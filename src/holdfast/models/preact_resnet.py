@@ -7,7 +7,6 @@ al., 2020) and Rice et al. (2020), whose numbers one compares with, do so too. `
 
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.models.normalized import Statistics, cifar_normalized
@@ -67,11 +66,12 @@ class _Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         changes = stride != 1 or inputs != outputs
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False) if changes else None
+        self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        active = F.relu(self.norm1(features))
+        active = self.relu(self.norm1(features))
         kept: Tensor = features if self.shortcut is None else self.shortcut(active)
-        change: Tensor = self.conv2(F.relu(self.norm2(self.conv1(active))))
+        change: Tensor = self.conv2(self.relu(self.norm2(self.conv1(active))))
         return kept + change
 
 

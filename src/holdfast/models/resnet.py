@@ -5,7 +5,6 @@ He et al. (2015). 11,173,962 parameters for colour images and 10 classes.
 
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.models.normalized import Statistics, cifar_normalized
@@ -65,10 +64,12 @@ class _Block(nn.Module):
         if stride != 1 or inputs != outputs:
             self.shortcut.append(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False))
             self.shortcut.append(nn.BatchNorm2d(outputs))
+        self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        change = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(features)))))
-        return F.relu(change + self.shortcut(features))
+        change = self.norm2(self.conv2(self.relu(self.norm1(self.conv1(features)))))
+        activated: Tensor = self.relu(change + self.shortcut(features))
+        return activated
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:

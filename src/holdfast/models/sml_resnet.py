@@ -6,7 +6,6 @@ Its groups hold 2, 3, 5 and 2 bottlenecks where a ResNet-50 has 3, 4, 6 and 3; i
 
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.models.normalized import Standardized
@@ -60,11 +59,12 @@ class _Bottleneck(nn.Module):
         self.norm3 = _batch_norm(hidden)
         self.conv3 = nn.Conv2d(hidden, outputs, 1, bias=False)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False) if inputs != outputs else None
+        self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        change: Tensor = self.conv1(F.relu(self.norm1(features)))
-        change = self.conv2(F.relu(self.norm2(change)))
-        change = self.conv3(F.relu(self.norm3(change)))
+        change: Tensor = self.conv1(self.relu(self.norm1(features)))
+        change = self.conv2(self.relu(self.norm2(change)))
+        change = self.conv3(self.relu(self.norm3(change)))
         kept: Tensor = features if self.shortcut is None else self.shortcut(features)
         return kept + change
 

@@ -7,7 +7,6 @@ turn one image into four rows of logits.
 
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import require
@@ -73,11 +72,12 @@ class _Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         # By channels alone: with width 1 the first group has no projection.
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False) if inputs != outputs else None
+        self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        active = F.relu(self.norm1(features))
+        active = self.relu(self.norm1(features))
         kept: Tensor = features if self.shortcut is None else self.shortcut(active)
-        change: Tensor = self.conv2(self.dropout(F.relu(self.norm2(self.conv1(active)))))
+        change: Tensor = self.conv2(self.dropout(self.relu(self.norm2(self.conv1(active)))))
         return kept + change
 
 

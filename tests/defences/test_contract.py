@@ -25,6 +25,7 @@ REFUSED = [
     ("Noise(std=0)", "Noise: std = 0, not above 0"),
     ("Noise(largest=-0.1)", "Noise: largest = -0.1, not above 0"),
     ("RandomResizePad(smallest=1.5)", "RandomResizePad: smallest = 1.5, not in (0, 1]"),
+    ("SAP(share=0.0)", "SAP: share = 0.0, not above 0"),
 ]
 
 

@@ -9,11 +9,13 @@ from holdfast.defences.jpeg import JPEG
 from holdfast.defences.median import Median
 from holdfast.defences.noise import Noise
 from holdfast.defences.random_resize_pad import RandomResizePad
+from holdfast.defences.sap import SAP
 from holdfast.defences.views import is_random, steps_of, views
 
 __all__ = [
     "DEFENCES",
     "JPEG",
+    "SAP",
     "BitDepth",
     "Defence",
     "Median",
@@ -28,5 +30,7 @@ __all__ = [
     "views",
 ]
 
-DEFENCES: dict[str, type[Defence]] = {kind.__name__: kind for kind in (BitDepth, JPEG, Median, Noise, RandomResizePad)}
+DEFENCES: dict[str, type[Defence]] = {
+    kind.__name__: kind for kind in (BitDepth, JPEG, Median, Noise, RandomResizePad, SAP)
+}
 """What `holdfast list` shows and `--defence` takes."""

@@ -11,12 +11,14 @@ from typing import ClassVar
 from torch import nn
 
 from holdfast.fields import check_fields
-from holdfast.types import Images
+from holdfast.types import Images, Outputs
 
 
 @dataclass(frozen=True)
 class Defence(ABC):
-    """A change of the images, in [0, 1], before the classifier sees them; it draws from torch's global generator.
+    """A change of the images, in [0, 1], before the classifier sees them, or of activations inside it.
+
+    It draws from torch's global generator.
 
     The audit uses what it declares: `differentiable`, that its own gradient leads somewhere; `random`, that two calls
     may differ; `stand_in`, what is differentiated in its place.
@@ -33,7 +35,7 @@ class Defence(ABC):
     def __call__(self, images: Images) -> Images:
         """Return what the classifier sees instead of the images."""
 
-    def stand_in(self, images: Images) -> Images:
+    def stand_in(self, images: Outputs) -> Outputs:
         """Return something near what the classifier sees, whose gradient leads somewhere: the images themselves."""
         return images
 
@@ -54,11 +56,11 @@ class Step(nn.Module):
         self.differentiable = defence.differentiable
         self.random = defence.random
 
-    def forward(self, images: Images) -> Images:
+    def forward(self, images: Outputs) -> Outputs:
         """Return what follows sees."""
         return self.defence(images)
 
-    def stand_in(self, images: Images) -> Images:
+    def stand_in(self, images: Outputs) -> Outputs:
         """Return what is differentiated in its place."""
         return self.defence.stand_in(images)
 

@@ -4,13 +4,12 @@ Tramèr et al.: "On adaptive attacks to adversarial example defenses" (2020); At
 a false sense of security" (2018): backward pass differentiable approximation, and expectation over transformation.
 """
 
-import copy
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
 from holdfast.defences.defence import Purifier, Step
+from holdfast.defences.exchange import exchanged
 from holdfast.models.expectation import expectation
 from holdfast.models.straight_through import straight_through
 from holdfast.types import Network
@@ -18,7 +17,7 @@ from holdfast.types import Network
 DRAWS = 20
 """How many answers of a random network are averaged."""
 BARE, PLAIN, STRAIGHT, AVERAGED = "bare classifier", "plain gradients", "straight through", "averaged"
-Exchange = Callable[[Any], nn.Module]
+STEPS = (Step, Purifier)
 
 
 def steps_of(model: Network) -> tuple[Step | Purifier, ...]:
@@ -45,11 +44,11 @@ def views(model: Network, draws: int = DRAWS) -> dict[str, Network]:
         return {PLAIN: model}
     seen: dict[str, Network] = {}
     if all(step.removable for step in steps):
-        seen[BARE] = exchanged(model, lambda step: nn.Identity())
+        seen[BARE] = exchanged(model, STEPS, lambda step: nn.Identity())
     seen[PLAIN] = model
-    seen[STRAIGHT] = exchanged(model, lambda step: straight_through(step, step.stand_in))
+    seen[STRAIGHT] = exchanged(model, STEPS, lambda step: straight_through(step, step.stand_in))
     if is_random(model):
-        seen[AVERAGED] = expectation(exchanged(model, smooth), draws)
+        seen[AVERAGED] = expectation(exchanged(model, STEPS, smooth), draws)
     return seen
 
 
@@ -57,17 +56,3 @@ def smooth(step: Any) -> nn.Module:
     """Return the step, differentiated as its stand-in where it has no gradient of its own."""
     kept: nn.Module = step if step.differentiable else straight_through(step, step.stand_in)
     return kept
-
-
-def exchanged(model: nn.Module, exchange: Exchange) -> nn.Module:
-    """Return the network with something else in the place of each step; weights and buffers are the same tensors."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    return _put(copy.deepcopy(model, shared), exchange)
-
-
-def _put(module: nn.Module, exchange: Exchange) -> nn.Module:
-    if isinstance(module, Step | Purifier):
-        return exchange(module)
-    for name, part in module.named_children():
-        setattr(module, name, _put(part, exchange))
-    return module

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import ModelFault
-from holdfast.types import Images, Network, Outputs
+from holdfast.types import Network, Outputs
 
 
 class StraightThrough(nn.Module):
@@ -19,7 +19,7 @@ class StraightThrough(nn.Module):
         self.module = module
         self.stand_in = stand_in
 
-    def forward(self, images: Images) -> Outputs:
+    def forward(self, images: Outputs) -> Outputs:
         """Return the module's answer.
 
         Raises:

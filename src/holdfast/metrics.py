@@ -5,10 +5,16 @@ import statistics
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from holdfast.errors import require
 from holdfast.evaluation import Outcomes
 from holdfast.objectives import is_correct
-from holdfast.types import Flags
+from holdfast.types import Flags, PerImage
+
+Scores = Float[Tensor, " m"]
+"""One number an image, of other images than those beside it."""
 
 
 def correct(rows: Outcomes, top: int = 1) -> Flags:
@@ -62,3 +68,32 @@ def interval(share: float, count: int) -> tuple[float, float]:
 def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the sample standard deviation over seeds; NaN for the deviation of one."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
+
+
+def auroc(clean: PerImage, attacked: Scores) -> float:
+    """Return how often an attacked image scores higher than a clean one; a tie counts half (Hanley and McNeil, 1982).
+
+    It is the area under the curve of detection against false alarms. Of no images it is NaN.
+    """
+    if len(clean) == 0 or len(attacked) == 0:
+        return math.nan
+    order = clean.sort().values
+    below = torch.searchsorted(order, attacked.contiguous())
+    not_above = torch.searchsorted(order, attacked.contiguous(), right=True)
+    return int((below + not_above).sum()) / (2 * len(clean) * len(attacked))
+
+
+def threshold_at(clean: PerImage, false_alarms: float) -> float:
+    """Return the lowest score of a clean image that no more than this share of the clean images lie above."""
+    require(len(clean) > 0, "a threshold needs the scores of clean images, and there are none")
+    require(0 <= false_alarms < 1, f"false_alarms = {false_alarms}, not in [0, 1)")
+    allowed = int(false_alarms * len(clean) + 1e-9)  # 0.29 * 100 is 28.999999999999996
+    return float(clean.sort(descending=True).values[allowed])
+
+
+def detection_rate(clean: PerImage, attacked: Scores, false_alarms: float) -> float:
+    """Return the share of attacked images above the threshold that gives this share of false alarms.
+
+    Of no attacked images it is NaN.
+    """
+    return share_of(attacked > threshold_at(clean, false_alarms))

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from holdfast import Linf, models
 from holdfast.analysis import AttentionMaps
-from holdfast.analysis.attention_maps import ATTACKED, ATTACKED_MAP, CLEAN_MAP, attention, first_of_classes
+from holdfast.analysis.attention_maps import ATTACKED, attention, first_of_classes
 from holdfast.analysis.tiles import PLASMA, coloured, overlaid, png
 from holdfast.attacks import FGSM, UniformNoise
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
+from tests.unchecked import refusals
+
+CLEAN_MAP, ATTACKED_MAP = "attention, clean", "attention, attacked"
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_the_shown_images_are_the_first_of_their_classes() -> None:
 
 def test_an_image_that_is_not_moved_has_the_same_map(network: nn.Module) -> None:
     seen = AttentionMaps(UniformNoise(Linf(0.0)))(network, made_up_images((1, 8, 8), "test"), 0)
-    assert seen.numbers["correlation of the maps"] == pytest.approx(1.0, abs=1e-4)
+    assert seen.numbers["correlation, attention"] == pytest.approx(1.0, abs=1e-4)
     shown = {(tile.row, tile.column): tile.png for tile in seen.pictures}
     assert all(shown[row, CLEAN_MAP] == shown[row, ATTACKED_MAP] for row, _ in shown)
 
@@ -64,6 +67,43 @@ def test_a_map_is_the_stretched_sum_of_the_channels_at_the_size_of_the_image() -
     assert torch.allclose(corners, (pooled - low) / (high - low), atol=1e-6)
     with pytest.raises(BadValue, match="more than one position"):
         attention(model, images, "1")
+
+
+def test_grad_cam_of_a_class_is_in_closed_form_also_of_frozen_weights() -> None:
+    pooled = nn.Sequential(nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)).requires_grad_(
+        False
+    )
+    images, classes = torch.rand(5, 2, 4, 4), torch.tensor([0, 3, 1, 2, 0])
+    weights = pooled[3].weight
+    features = pooled[0](images)
+    for kind, of_class in (("grad-cam true", weights[classes]), ("cam average", weights.mean(0).expand(5, -1))):
+        raw = (of_class[:, :, None, None] * features).sum(1)
+        raw = raw.relu() if kind == "grad-cam true" else raw
+        low, high = raw.amin((1, 2), keepdim=True), raw.amax((1, 2), keepdim=True)
+        found = attention(pooled, images, "0", kind, classes)  # type: ignore[arg-type]
+        assert torch.allclose(found, (raw - low) / (high - low).clamp_min(1e-12), atol=1e-4)
+
+
+def test_the_wrong_class_is_the_one_that_is_read_or_the_likeliest_other(network: nn.Module) -> None:
+    data = made_up_images((1, 8, 8), "test")
+    kinds = ("grad-cam true", "grad-cam false", "sum")
+    seen = AttentionMaps(UniformNoise(Linf(0.0)), images=10, maps=kinds)(network, data, 0)  # type: ignore[arg-type]
+    names = [f"{name}, {of}" for name in ("Grad-CAM, true class", "Grad-CAM, wrong class", "attention")
+             for of in ("clean", "attacked")]  # fmt: skip
+    assert [tile.column for tile in seen.pictures[:7]] == [ATTACKED, *names]
+    chosen = first_of_classes(data.labels, 10)
+    images, labels = data.take(chosen), data.labels[chosen]
+    logits = network.eval()(images)
+    wrong = torch.where(logits.argmax(1) == labels, logits.topk(2).indices[:, 1], logits.argmax(1))
+    shown = overlaid(images, attention(network, images, "attention", "grad-cam false", wrong))
+    found = [tile.png for tile in seen.pictures if tile.column == "Grad-CAM, wrong class, clean"]
+    assert found == [png(image) for image in shown]
+
+
+def test_unknown_maps_are_refused() -> None:
+    unknown, none = refusals("import holdfast.analysis; hf.analysis.AttentionMaps(maps=it)", "[('grad-cam-true',), ()]")
+    assert unknown.endswith("one of sum, grad-cam true, grad-cam false, cam average")
+    assert none.endswith("name one or more")
 
 
 def test_colours_run_from_the_first_to_the_last_and_cover_half() -> None:

@@ -33,7 +33,8 @@ from holdfast.experiments.run_figure import WORDS
 from holdfast.experiments.trained import loaded_network
 from holdfast.report import page, panels, text_table, to_json
 from holdfast.report.canvas import COLOURS, MARKERS, RED
-from holdfast.report.panel_figure import _looks
+from holdfast.report.panel_figure import _looks, _numbers, images_and_seed
+from holdfast.report.tile_panel import SIDE, names_height, tiles_width
 from holdfast.storage.describe import describe, restore
 from holdfast.storage.signed import read_json, write_json, write_text
 from holdfast.training.optimizers import SGD
@@ -219,3 +220,15 @@ def test_an_analysis_is_a_value_that_comes_back_from_its_description(kind: type[
 def test_a_series_pairs_its_coordinates() -> None:
     with pytest.raises(BadValue, match="2 x, 1 y"):
         Series((0.0, 1.0), (0.0,))
+
+
+def test_many_pictures_and_numbers_have_room(result: FigureResult) -> None:
+    tiles = tuple(Tile("row", f"Grad-CAM of wrong class {n}, attacked", png(torch.rand(3, 4, 4))) for n in range(7))
+    seen = AnalysisResult({}, {f"correlation of the map {n}": 0.5 for n in range(6)}, tiles)
+    shown = replace(
+        result, results={"lines": {"": seen}, "cloud": {"": POINTS}}, figure=replace(result.figure, notes=("blue",))
+    )
+    assert tiles_width({"": seen}) > 7 * SIDE
+    assert names_height({"": seen}) >= 3 * 9  # a name of three lines pushes the title up
+    assert len(_numbers(shown, "lines")) == 2
+    assert images_and_seed(shown).endswith("; blue")

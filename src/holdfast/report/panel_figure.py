@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from holdfast.analysis import Series
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.report.canvas import BESIDE_RED, COLOURS, LINE, MARKERS, RED, Axes, canvas, plain, svg_of
-from holdfast.report.tile_panel import COLUMN_NAMES, draw_tiles, tiles_height
+from holdfast.report.tile_panel import draw_tiles, names_height, tiles_height, tiles_width
 
 MARKS = 20
 """Markers on a line, at most."""
 WIDE, HIGH = 3.1, 2.7
-"""Size of a panel, in inches."""
+"""Size of a panel, in inches, unless its pictures need more."""
+LETTERS = 12.2
+"""Of a title, in an inch."""
 
 
 class Look(NamedTuple):
@@ -30,9 +32,15 @@ def panels(result: FigureResult) -> str:
     across = min(figure.across, len(titles))
     down = math.ceil(len(titles) / across)
     high = max(HIGH, *(tiles_height(result.results[title]) for title in titles))
+    wide = max(WIDE, *(tiles_width(result.results[title]) for title in titles))
     height = max(down * high, LINE * (len(looks) + 1)) + 0.9
-    with canvas(across * WIDE + 0.6, height, dpi=200) as drawn:
-        drawn.suptitle(textwrap.fill(f"{figure.title} ({result.scale})", 38 * across), x=0.02, ha="left", fontsize=10)
+    with canvas(across * wide + 0.6, height, dpi=200) as drawn:
+        drawn.suptitle(
+            textwrap.fill(f"{figure.title} ({result.scale})", round(LETTERS * across * wide)),
+            x=0.02,
+            ha="left",
+            fontsize=10,
+        )
         grid = drawn.subplots(down, across, squeeze=False).flatten()
         marks: dict[str, Any] = {}
         for axes, title in zip(grid, titles, strict=False):
@@ -50,8 +58,8 @@ def panels(result: FigureResult) -> str:
 
 
 def images_and_seed(result: FigureResult) -> str:
-    """Say what is behind the lines and points of a figure."""
-    return f"{result.count} test images, seed {result.figure.seed}"
+    """Say what is behind the lines, points and pictures of a figure, and how they are read."""
+    return "; ".join([f"{result.count} test images, seed {result.figure.seed}", *result.figure.notes])
 
 
 def _looks(result: FigureResult) -> dict[str, Look]:
@@ -79,7 +87,7 @@ def _draw_panel(axes: Axes, result: FigureResult, title: str, looks: Mapping[str
     figure, drawn = result.figure, dict(result.labelled(title))
     pictured = any(found.pictures for found in result.results[title].values())
     words = "\n".join([textwrap.fill(title, 40), *_numbers(result, title)])
-    axes.set_title(words, fontsize=8.5, pad=COLUMN_NAMES if pictured else None)
+    axes.set_title(words, fontsize=8.5, pad=names_height(result.results[title]) if pictured else None)
     if pictured:
         draw_tiles(axes, result.results[title])
         return {}
@@ -100,7 +108,8 @@ def _numbers(result: FigureResult, title: str) -> list[str]:
     """Return the numbers of a panel's only study; those of several would not fit, and stand in the text."""
     only = list(result.results[title].values())
     numbers = only[0].numbers if len(only) == 1 else {}
-    return [", ".join(f"{name} {value:.3g}" for name, value in numbers.items())] if numbers else []
+    wide = max(WIDE, tiles_width(result.results[title]))
+    return textwrap.wrap(", ".join(f"{name} {value:.3g}" for name, value in numbers.items()), round(15 * wide))
 
 
 def _draw_series(axes: Axes, series: Series, look: Look) -> Any:

@@ -13,8 +13,8 @@ SIDE = 0.8
 """Height of a row, in inches."""
 GAP = 0.05
 """Between two pictures, as a share of one."""
-COLUMN_NAMES = 24
-"""Height of the names above the columns, in points."""
+LETTERS = 14
+"""In a line of a name."""
 
 Row = tuple[str, str]
 """A study and a row of its pictures."""
@@ -35,6 +35,18 @@ def tiles_height(studies: Mapping[str, AnalysisResult]) -> float:
     return SIDE * rows + 0.8 if rows else 0.0
 
 
+def tiles_width(studies: Mapping[str, AnalysisResult]) -> float:
+    """Return how much room a panel's pictures take beside each other, in inches; 0 where it has none."""
+    columns = {tile.column for found in studies.values() for tile in found.pictures}
+    return SIDE * len(columns) + 0.7 if columns else 0.0
+
+
+def names_height(studies: Mapping[str, AnalysisResult]) -> float:
+    """Return how much room the names above the columns take, in points."""
+    names = {tile.column for found in studies.values() for tile in found.pictures}
+    return 6.0 + 9.0 * max(len(textwrap.wrap(name, LETTERS)) for name in names)
+
+
 def draw_tiles(axes: Axes, studies: Mapping[str, AnalysisResult]) -> None:
     """Draw the pictures of a panel, with the names of rows and columns beside them."""
     rows = tile_rows(studies)
@@ -43,14 +55,14 @@ def draw_tiles(axes: Axes, studies: Mapping[str, AnalysisResult]) -> None:
     axes.set_axis_off()
     axes.set_anchor("N")
     for y, ((study, row), tiles) in enumerate(rows.items()):
-        words = textwrap.fill(": ".join(filter(None, (study, row))), 14)
+        words = textwrap.fill(": ".join(filter(None, (study, row))), LETTERS)
         axes.text(-GAP, tall * (y + 0.5), words, ha="right", va="center", fontsize=7)
         for tile in tiles:
             x = columns.index(tile.column)
             place = (x, x + 1 - GAP, tall * (y + 1 - GAP), tall * y)
             axes.imshow(_pixels(tile), extent=place, interpolation="nearest", aspect="equal")
     for x, column in enumerate(columns):
-        words = textwrap.fill(column, 14)
+        words = textwrap.fill(column, LETTERS)
         axes.text(x + (1 - GAP) / 2, -GAP, words, ha="center", va="bottom", fontsize=7)
     axes.set(xlim=(0, len(columns)), ylim=(tall * len(rows), 0))
 

@@ -13,7 +13,7 @@ from holdfast import L1, L2, Linf
 from holdfast.attacks import APGD, APGDT, Square
 from holdfast.auditing.checks import checks_of_attacks, checks_of_network
 from holdfast.auditing.checks_rations import SHARE
-from holdfast.auditing.checks_registry import AFTER, BEFORE
+from holdfast.auditing.checks_registry import AFTER, BEFORE, OF_VIEWS
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.engine_state import Progress
 from holdfast.auditing.report import Stage
@@ -198,7 +198,7 @@ def test_a_network_in_training_stays_so(honest: dict[str, nn.Module], data: Imag
 
 
 def test_names_and_criteria_are_said_once_and_in_the_docs() -> None:
-    kinds = (*BEFORE, *AFTER)
+    kinds = (*BEFORE, *AFTER, *OF_VIEWS)
     assert len({kind.name for kind in kinds}) == len(kinds)
     page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
     for kind in kinds:

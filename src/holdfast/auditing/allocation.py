@@ -64,7 +64,7 @@ class Allocation:
         first = first_try(moves, progress)
         if first is not None:
             return first
-        total, spent = len(progress.broken_by), float(progress.passes.sum())
+        total, spent = len(progress.broken_by), progress.searched
         outlook = Outlook.of(moves, progress)
         return None if self.ends(further(outlook, spent), spent, total) else best_turn(outlook, progress)
 

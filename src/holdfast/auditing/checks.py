@@ -15,11 +15,12 @@ import torch
 from holdfast.attacks.inputs import check
 from holdfast.auditing.checks_attacks import part, wrong
 from holdfast.auditing.checks_rations import step_for
-from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT
+from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT, OF_VIEWS
 from holdfast.auditing.checks_scene import Kind, Scene
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Finding, not_applicable
+from holdfast.auditing.looks import reseeded
 from holdfast.auditing.report import Stage
 from holdfast.auditing.surrogate_steadiness import generators_restored
 from holdfast.errors import NoGradient, reason
@@ -48,13 +49,14 @@ def checks_of_network(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     check(subject.images, subject.labels)
     with restored(subject.model), generators_restored():
         with costed() as looking:
+            reseeded(subject.images, subject.looks, subject.seed, "right ones")
             right = right_ones(subject)
-        scene = Scene(own_seed(subject), threat, right)
+        scene = Scene(own_seed(subject), threat, right, random=subject.looks > 1)
         checks: list[Check] = []
         for kind in BEFORE:
             checks.append(costed_check(kind, scene, 0))
             raised = {each.name for each in checks if each.state == "raised"}
-            scene = replace(scene, random=RANDOM_OUTPUT in raised, cut_off=NO_GRADIENT in raised)
+            scene = replace(scene, random=scene.random or RANDOM_OUTPUT in raised, cut_off=NO_GRADIENT in raised)
         return (replace(checks[0], spent=checks[0].spent.and_also(*looking)), *checks[1:])
 
 
@@ -76,9 +78,9 @@ def checks_of_attacks(
     steps = steps_after(found, twice)
     subject = own_seed(subject)
     scene = Scene(subject, threat, part(subject, (found.broken_by != CLEAN).nonzero()[:MOST, 0]), found=found,
-                  stages=stages)  # fmt: skip
+                  stages=stages, random=subject.looks > 1)  # fmt: skip
     with restored(subject.model), restored(subject.crafted_on), generators_restored():
-        for kind in AFTER:
+        for kind in (*AFTER, *(OF_VIEWS if found.fell.shape[1] else ())):
             if kind.again or kind.name not in known:
                 now = costed_check(kind, scene, steps[kind.again])
                 known[kind.name] = replace(now, spent=now.spent.and_also(found.checked.get(kind.name, Spent())))
@@ -124,6 +126,7 @@ def run_check(kind: Kind, scene: Scene) -> Finding:
         return not_applicable("the network answers at random, so two of its answers cannot be compared")
     if kind.differentiates and scene.cut_off:
         return not_applicable("no gradient reaches the images, which is a check of its own")
+    reseeded(scene.subject.images, scene.subject.looks, scene.subject.seed, kind.name)
     try:
         with fresh("check", kind.draws_as or kind.name):
             return kind.look(scene)

@@ -28,6 +28,7 @@ from holdfast.auditing.checks_survivors import (
     surrogate_differs,
     too_few_images,
 )
+from holdfast.auditing.checks_views import views_disagree
 from holdfast.auditing.findings import RANDOM_OUTPUT
 
 NO_GRADIENT = "no gradient reaches the images"
@@ -173,6 +174,7 @@ AFTER = (
         "1 % of the breaks of the fast copy are none on the network",
         lambda scene: surrogate_differs(scene.few, scene.threat),
         Ration(16, 128, 33, "a copy that is none differs on most images"),
+        compares=True,
     ),
     Kind(
         "too few images",
@@ -185,7 +187,18 @@ AFTER = (
 )
 """The checks of what attacks did, made after them."""
 
+OF_VIEWS = (
+    Kind(
+        "views disagree",
+        "another view breaks 3 % of the images, and three, that plain gradients leave",
+        lambda scene: views_disagree(scene.outcome, scene.stages),
+        Ration(0, 0, 0, "it counts what is known"),
+        needs_right=False,
+    ),
+)
+"""The checks that a defended network has besides, after the attacks."""
+
 
 def criterion_of(name: str) -> str:
     """Return in words when the check of this name raises a doubt; nothing where there is none of this name."""
-    return next((kind.criterion for kind in (*BEFORE, *AFTER) if kind.name == name), "")
+    return next((kind.criterion for kind in (*BEFORE, *AFTER, *OF_VIEWS) if kind.name == name), "")

@@ -9,7 +9,7 @@ from holdfast.auditing.engine_state import Progress
 from holdfast.errors import UsageError, require
 
 Value = TypeVar("Value")
-FOUND = ("broken_by", "best", "margin", "slope")
+FOUND = ("broken_by", "best", "margin", "slope", "fell")
 """What a move changes, a row an image."""
 
 

@@ -17,18 +17,16 @@ from torch import nn
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
-from holdfast.attacks.watched import check_labels
 from holdfast.auditing.distributed import merge, rank_and_count
 from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
+from holdfast.auditing.looks import looked, reseeded
 from holdfast.auditing.nearness import slope
 from holdfast.auditing.report import Stage
 from holdfast.devices import exact_products
 from holdfast.errors import NoGradient, UsageError, require
-from holdfast.evaluation import judge
 from holdfast.metrics import share_of
-from holdfast.objectives import is_correct, margin
-from holdfast.passes import counting, spend
+from holdfast.passes import counting
 from holdfast.rng import fresh
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
@@ -37,6 +35,8 @@ from holdfast.types import Images, Labels, Network, Rows
 
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints."""
+VIEW = "view"
+"""The kind of the moves that are shown all images, whether broken or not: the views of a defended network."""
 
 Tell = Callable[[int, int, str], None]
 Choose = Callable[[Mapping[str, "Move"], Progress], Turn | None]
@@ -57,7 +57,7 @@ class Move:
     """About how many forward and backward passes an image costs, which what it does cost replaces; infinity: it is not
     for choosing."""
     kind: str = "climb"
-    """Attacks of one kind share what is learnt of them: climb, boundary (minimum-norm) or search (random)."""
+    """Attacks of one kind share what is learnt of them: climb, boundary (minimum-norm), search (random) or `VIEW`."""
     first: Literal["", "all", "few"] = ""
     """What it is shown before any turn is chosen: all images, which it ranks, or a few of all ranks; else nothing."""
 
@@ -78,6 +78,9 @@ class Subject:
     """What the early moves see: a copy in a coarser number format; None where it is what all others see."""
     words: str = ""
     """What was done to the copies; what is kept of an audit is kept under a name that holds it."""
+    looks: int = 1
+    """How many looks in a row must find an image wrong: more than one where the network draws at random, which then
+    draws anew from a seed of each batch."""
 
 
 def untold(done: int, total: int, words: str) -> None:
@@ -130,7 +133,8 @@ class Begun:
         moves = {"clean": Move(None), **moves}
         path = None if folder is None else Path(folder) / f"{name_of(subject, moves, effort)}.safetensors"
         if path is None or not path.exists():
-            return cls(moves, begin(subject.images, len(moves)), path)
+            views = sum(move.kind == VIEW for move in moves.values())
+            return cls(moves, begin(subject.images, len(moves), views), path)
         progress = read(path, subject.images)
         tell(0, 1, f"resumed: {int(progress.ledger.images.count_nonzero())} of {len(moves)} attacks were tried")
         return cls(moves, progress, path)
@@ -173,6 +177,7 @@ def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:
 def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> None:
     """Attack the images at `rows`; keep the breaks that the network itself confirms, else the best point so far."""
     began, images, labels = time.monotonic(), subject.images[rows], subject.labels[rows]
+    reseeded(images, subject.looks, subject.seed, progress.move, rows[:1].tolist())
     with counting() as spent:
         attacked = images
         if move.attack is not None:
@@ -180,14 +185,11 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
             seen = subject.early if move.early and subject.early is not None else subject.crafted_on
             with suppress(NoGradient), exact_products(images.device):  # without a gradient, random search goes on
                 attacked = with_seed(move.attack, subject.seed)(seen, images, labels, start)
-        logits = judge(subject.model, attacked)
-        check_labels(labels, logits)
-        reached = margin(logits, labels).nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf)  # of two ruled out
-        spend(forwards=len(rows))
+        reached, wrong = looked(subject.model, attacked, labels, subject.looks)
         better = reached > progress.margin[rows]
         progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
         progress.margin[rows] = reached.maximum(progress.margin[rows])
-        progress.broken_by[rows[~is_correct(logits, labels)]] = progress.move
+        progress.enter(rows, wrong, move.kind == VIEW)
         if move.first == "all" and move.attack is not None:
             left = rows[progress.broken_by[rows] == STANDS]
             best, right = progress.best[left], subject.labels[left]

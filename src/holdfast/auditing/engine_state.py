@@ -42,6 +42,9 @@ class Progress:
     """The passes of all moves in the first step of the plan, by which checks are sized that are made once."""
     checked: dict[str, Spent] = field(default_factory=dict)
     """What each check cost that was made after an earlier step, and is made again."""
+    fell: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.bool))
+    """Which images each view of a defended network broke, a column a view; these are the first moves after the clean
+    pass, and are shown the images that others broke too."""
 
     @property
     def move(self) -> int:
@@ -57,6 +60,18 @@ class Progress:
     def passes(self) -> Tensor:
         """Forwards and backwards of each move together."""
         return torch.tensor(self.spent, dtype=torch.float64)[:, :2].sum(1)
+
+    @property
+    def searched(self) -> float:
+        """The passes of all moves, those of the views left out: what the search for the worst has spent."""
+        return float(self.passes.sum() - self.passes[1 : 1 + self.fell.shape[1]].sum())
+
+    def enter(self, rows: Rows, wrong: Flags, view: bool) -> None:
+        """Note which of some images the present move broke; the first move that breaks an image keeps it."""
+        if view:
+            self.fell[rows, self.move - 1] = wrong
+        wrong = wrong & (self.broken_by[rows] == STANDS)
+        self.broken_by[rows[wrong]] = self.move
 
     def end(self, alike: Flags) -> None:
         """End the present turn, and enter it into the ledger; `alike` are the moves of its kind."""
@@ -82,12 +97,13 @@ class Progress:
         return standing[self.distance(standing).sort(stable=True).indices]
 
 
-def begin(images: Images, moves: int = 1) -> Progress:
-    """Return the progress of an ensemble that has done nothing."""
+def begin(images: Images, moves: int = 1, views: int = 0) -> Progress:
+    """Return the progress of an ensemble that has done nothing; so many of its moves are views."""
     nobody = torch.full((len(images),), STANDS, device=images.device)
     margin = torch.full((len(images),), -math.inf, device=images.device)
     slope, ledger = torch.zeros_like(margin), Ledger.blank(moves, len(images))
-    return Progress(nobody, images.clone(), margin, slope, ledger, [[0.0] * 3 for _ in range(moves)])
+    fell = torch.zeros(len(images), views, dtype=torch.bool, device=images.device)
+    return Progress(nobody, images.clone(), margin, slope, ledger, [[0.0] * 3 for _ in range(moves)], fell=fell)
 
 
 def write(path: Path, progress: Progress) -> None:
@@ -108,6 +124,7 @@ def write(path: Path, progress: Progress) -> None:
             f"check.{name}": torch.tensor(astuple(cost), dtype=torch.float64) for name, cost in progress.checked.items()
         },
         **{f"ledger.{name}": values for name, values in progress.ledger.tensors().items()},
+        **({"fell": progress.fell} if progress.fell.numel() else {}),
     }
     write_tensors(path, tensors, audit=path.stem)
 
@@ -125,4 +142,5 @@ def read(path: Path, images: Images) -> Progress:
     checked = {
         name: Spent(int(forwards), int(backwards), seconds) for name, (forwards, backwards, seconds) in costs.items()
     }
-    return Progress(broken_by, best, margin, slope, ledger, spent, turn, done, step, first, checked)
+    fell = kept.get("fell", torch.zeros(len(images), 0, dtype=torch.bool)).to(images.device)
+    return Progress(broken_by, best, margin, slope, ledger, spent, turn, done, step, first, checked, fell)

@@ -1,5 +1,6 @@
 """`hf.audit`: one network, one threat, one honest number."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from holdfast.auditing.allocation import Outlook, further
 from holdfast.auditing.autoattack import adversarial
 from holdfast.auditing.checks import checks_of_attacks, checks_of_network, misled, record_checks
 from holdfast.auditing.checks_registry import OF_COPY
+from holdfast.auditing.defended import PROTOCOL, drawn_apart, judge_of, look, looks_of
 from holdfast.auditing.distributed import broadcast, check_same
-from holdfast.auditing.engine import Begun, Subject, Tell, go_on, stages_of, untold
+from holdfast.auditing.engine import VIEW, Begun, Move, Subject, Tell, go_on, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
 from holdfast.auditing.findings import Check
 from holdfast.auditing.report import Report, Stage
 from holdfast.auditing.schedule import moves_of, plan_of
 from holdfast.auditing.surrogate import fast_copy, known_precision
+from holdfast.auditing.view import viewed
+from holdfast.defences.views import DRAWS, steps_of
 from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import Spent, costed, spend
@@ -47,7 +51,8 @@ def audit(
     defined, long attacks of its own stand for it, and `autoattack` is refused. With a folder, an audit that is
     interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
-    arguments, and gets the same report.
+    arguments, and gets the same report. A network with defences (`defend`) is attacked as each of its views first, then
+    through the one that did best; where they draw at random, the mean of many draws is judged.
 
     Raises:
         UnknownName: there is no such effort or precision.
@@ -59,19 +64,44 @@ def audit(
     moves, precision = moves_of(effort, threat), known_precision(precision)
     names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
     check_same(*names, short_repr(threat), effort, seed, batch, precision)
+    with drawn_apart(model, images.device):
+        with costed() as asking:
+            judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
+            spend(forwards=len(images[:2]))
+        judged = Subject(judge_of(model), model, images, labels, seed, batch, looks=looks_of(model))
+        subject, begun, copying = under_way(model, judged, moves, threat, folder, tell, effort, precision)
+        checks = charged(carried_out(subject, threat, effort, begun, tell), copying.and_also(*asking))
+        return report_of(subject, threat, effort, begun, checks, names, precision)
+
+
+def under_way(
+    model: Network,
+    judged: Subject,
+    moves: Mapping[str, Move],
+    threat: Threat,
+    folder: Path | str | None,
+    tell: Tell,
+    effort: str,
+    precision: str,
+) -> tuple[Subject, Begun, Spent]:
+    """Return the subject with the copy that is attacked, the ensemble under way, and what making the copy cost.
+
+    Of a defended network the views were attacked by then, and the copy is one of the best of them.
+    """
+    begun, through, words = None, model, ""
+    if steps_of(model):
+        named = replace(judged, words=precision)
+        begun, name, through = look(model, named, moves, threat, folder, tell, effort)
+        words = f"'{name}': "
     with costed() as copying:
-        judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's
-        spend(forwards=len(images[:2]))
-        copy = fast_copy(model, images, precision)
-    subject = Subject(model, copy.network, images, labels, seed, batch, copy.early, copy.words)
-    begun = Begun.of(subject, moves, folder, tell, effort)
-    checks = charged(carried_out(subject, threat, effort, begun, tell), *copying)
-    return report_of(subject, threat, effort, begun, checks, names, precision)
+        copy = fast_copy(through, judged.images, precision)
+    subject = replace(judged, crafted_on=copy.network, early=copy.early, words=words + copy.words)
+    return subject, begun or Begun.of(subject, moves, folder, tell, effort), copying[0]
 
 
 def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tell: Tell) -> tuple[Check, ...]:
     """Make the steps of the plan that are asked for, and return what all checks found."""
-    found, plan = begun.progress, plan_of(effort, threat)
+    found, plan = begun.progress, plan_of(effort, threat, DRAWS if subject.looks > 1 else 1)
     checks = broadcast(checks_of_network(subject, threat))
     for number, step in enumerate(plan):
         # An audit that was stopped in this step, or in a later one, had looked at the checks before.
@@ -99,6 +129,7 @@ def report_of(
     found, images = begun.progress, subject.images
     stages, broken_by = those_shown(stages_of(begun), found.broken_by)
     cost = Spent().and_also(*(check.spent for check in checks))
+    views = viewed(found, tuple(name for name, move in begun.moves.items() if move.kind == VIEW))
     return Report(
         threat,
         effort,
@@ -113,7 +144,9 @@ def report_of(
         labels_fingerprint=names[0],
         images_fingerprint=names[1],
         precision=precision,
-        further=None if effort == "autoattack" else further(Outlook.of(begun.moves, found), float(found.passes.sum())),
+        further=None if effort == "autoattack" else further(Outlook.of(begun.moves, found), found.searched),
+        views=views,
+        judged_by=PROTOCOL if subject.looks > 1 else "",
     )
 
 

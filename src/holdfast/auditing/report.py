@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Doubt, suspicion
+from holdfast.auditing.view import View, table, too_much
 from holdfast.metrics import interval, share_of
 from holdfast.threats import Threat
 from holdfast.types import Flags, Images, Index, PerImage
@@ -72,6 +73,10 @@ class Report:
     """The number format in which the early attacks were made; every other attack and every verdict is float32."""
     further: float | None = None
     """How many images as many passes again are expected to break, at the rates seen so far; None: not estimated."""
+    views: tuple[View, ...] = ()
+    """How a defended network was seen, and what each view left; empty where there is no defence."""
+    judged_by: str = ""
+    """What answers for a network whose defences draw at random; empty where that is the network itself."""
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -110,6 +115,11 @@ class Report:
         if self.answers_at_random:
             return f"robust accuracy {share} {self.meaning}"
         return f"robust accuracy at most {share}{'' if self.settled else ' (not settled)'}"
+
+    @property
+    def grey_box(self) -> str:
+        """How far what an attacker leaves who does not know the defence is above the worst; empty where near."""
+        return too_much(self.views, self.robust_accuracy, len(self.broken_by))
 
     @property
     def stopped(self) -> tuple[Check, ...]:
@@ -158,21 +168,25 @@ class Report:
 
     def __str__(self) -> str:
         """Return the verdict as a table with a line for each stage."""
-        low, high = self.interval
+        (low, high), count = self.interval, len(self.broken_by)
         heads = ("attacked", "broken", "accuracy", "forwards", "backwards", "seconds")
-        lines = ["{:<12} {:>9} {:>7} {:>9} {:>10} {:>10} {:>8}".format("", *heads)]
+        wide = max(12, *(len(stage.name) for stage in self.stages))
+        lines = ["{:<{}} {:>9} {:>7} {:>9} {:>10} {:>10} {:>8}".format("", wide, *heads)]
         for number, stage in enumerate(self.stages):
             accuracy = 100 * self.accuracy_after(number)
             lines.append(
-                f"{stage.name:<12} {stage.attacked:>9} {stage.broken:>7} {accuracy:>8.2f}% "
+                f"{stage.name:<{wide}} {stage.attacked:>9} {stage.broken:>7} {accuracy:>8.2f}% "
                 f"{stage.forwards:>10} {stage.backwards:>10} {stage.seconds:>8.1f}"
             )
         lines += [
             f"{self.claim} under {self.threat} "
-            f"(95 % interval {low:.2%} to {high:.2%}, {len(self.broken_by)} images, seed {self.seed})",
+            f"(95 % interval {low:.2%} to {high:.2%}, {count} images, seed {self.seed})",
             f"passes for each image: {self.passes.forwards:.1f} forwards, {self.passes.backwards:.1f} backwards",
             *([self.outlook] if self.outlook else []),
             *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
+            *([f"judged by {self.judged_by}"] if self.judged_by else []),
+            *(table(self.views, self.robust_accuracy, count, sum(self.passes)) if self.views else []),
+            *([self.grey_box] if self.grey_box else []),
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),
             *(f"check that could not run: {check.name}: {check.words}" for check in self.stopped),
             *([f"checks: {self.suspicion}"] if self.checks else []),

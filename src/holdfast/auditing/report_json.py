@@ -60,9 +60,18 @@ def as_json(report: Report, origin: Origin) -> Written:
         "precision": report.precision,
         "settled": report.settled,
         "further": report.further,
+        **_seen(report),
         "broken_by": report.broken_by.tolist(),
         "margin": None if margins is None else [_finite(each) for each in margins],
     }
+
+
+def _seen(report: Report) -> Written:
+    """Return how a defended network was seen and judged; nothing of one that is not defended."""
+    if not report.views:
+        return {}
+    views = [asdict(view) | {"passes": view.total / len(report.broken_by)} for view in report.views]
+    return {"views": views, "grey_box": report.grey_box, "judged_by": report.judged_by}
 
 
 def comparison_as_json(comparison: Comparison) -> Written:

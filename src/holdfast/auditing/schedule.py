@@ -48,8 +48,8 @@ class Step:
     """Whether it is made only where a check says that the attacks so far failed."""
 
 
-def plan_of(effort: str, threat: Threat) -> tuple[Step, ...]:
-    """Return the steps of an effort.
+def plan_of(effort: str, threat: Threat, passes: int = 1) -> tuple[Step, ...]:
+    """Return the steps of an effort, on a network each answer of which takes so many passes.
 
     Where checks say that the attacks failed, `standard` goes on with the last ones on all that stands: with all of
     AutoAttack where it is defined. `thorough` does so in any case, so that it can never report more.
@@ -57,5 +57,5 @@ def plan_of(effort: str, threat: Threat) -> tuple[Step, ...]:
     if effort == "autoattack":
         return (Step(InOrder()),)
     if effort == "fast":
-        return (Step(Allocation(FAST, LEAST)),)
+        return (Step(Allocation(FAST * passes, LEAST * passes)),)
     return (Step(Allocation()), Step(InOrder(tuple(schedule_of(threat).last)), if_misled=effort == "standard"))

@@ -15,6 +15,7 @@ from holdfast.models.cas import suppressed
 from holdfast.models.cifar_resnet import CifarResNet
 from holdfast.models.digits_net import DigitsNet
 from holdfast.models.expectation import expectation
+from holdfast.models.features import Features
 from holdfast.models.from_file import from_file
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
@@ -41,6 +42,7 @@ __all__ = [
     "Architecture",
     "CifarResNet",
     "DigitsNet",
+    "Features",
     "ImageNetResNet",
     "LeNet",
     "MadryResNet",

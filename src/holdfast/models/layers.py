@@ -30,7 +30,7 @@ def capture(model: nn.Module, *names: str) -> Iterator[dict[str, Tensor]]:
             logits = model(images)
         features = seen["penultimate"]
     """
-    places = {name: _find(model, name) for name in names}
+    places = {name: find(model, name) for name in names}
     seen: dict[str, Tensor] = {}
     hooks = [module.register_forward_hook(_keep(seen, name, end)) for name, (module, end) in places.items()]
     try:
@@ -55,7 +55,7 @@ def _keep(seen: dict[str, Tensor], name: str, end: str) -> Callable[..., None]:
     return hook
 
 
-def _find(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+def find(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     """Return the module that `name` stands for and which end of it is meant."""
     if name == OUTPUT:
         return model, "output"

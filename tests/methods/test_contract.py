@@ -3,7 +3,7 @@
 import json
 import shutil
 import signal
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -26,9 +26,14 @@ BASE = Run(epochs=3, batch=16, limit=72, optimizer=SGD(lr=0.05), schedule=Triang
 """Five batches an epoch, the last of them smaller."""
 
 
-def of(kind: type[Method]) -> Run:
-    """Return a short run of the method."""
-    return replace(BASE, method=kind(), model=kind.example_network)
+def of(kind: type[Method], data: str = BASE.data) -> Run:
+    """Return a short run of the method; one with a `source`, which has to be given, uses a run of a classifier."""
+    names = {field.name for field in fields(kind)}
+    method = replace(kind(), **({"width": 2} if "width" in names else {}))
+    if "source" in names:
+        method = method.using((replace(BASE, data=data, epochs=1, model="cifar-resnet-8", optimizer=SGD(lr=0.1)),))
+    small = (("width", 4),) if kind.trains == "images" else ()
+    return replace(BASE, method=method, model=kind.example_network, options=small, data=data)
 
 
 KILLED = (AT, FreeAT, Kurakin, SIMAdv)
@@ -65,13 +70,7 @@ def test_the_state_between_saves_does_not_matter(
     kind: type[Method], shape: tuple[int, int, int], tmp_path: Path
 ) -> None:
     channels, rows, columns = shape
-    run = replace(
-        BASE,
-        method=kind(),
-        model=kind.example_network,
-        augment=CropFlip(pad=2),
-        data=f"made-up:{channels}x{rows}x{columns}",
-    )
+    run = replace(of(kind, f"made-up:{channels}x{rows}x{columns}"), augment=CropFlip(pad=2))
     train(run, tmp_path / "straight")
 
     def cut(done: int, total: int, words: str) -> None:

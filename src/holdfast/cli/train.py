@@ -49,8 +49,8 @@ class Train:
     learning-rate schedule)."""
     others: tuple[Path, ...] = ()
     """Folders of finished runs that the method uses, in the same folder as this one's: EAT attacks their networks,
-    AGKDBML learns from one of them, Kurakin and UnifiedEmbedding train on attacked images of them (cascade adversarial
-    training)."""
+    StaticAT that of one of them, AGKDBML learns from one, Pix2Pix, NRP and Denoiser purify images for one, Kurakin and
+    UnifiedEmbedding train on attacked images of them (cascade adversarial training)."""
     seeds: tuple[int, ...] = ()
     """Train once with each of these seeds, into FOLDER-seed-N, and print the test accuracies with their mean and
     standard deviation."""

@@ -10,6 +10,7 @@ from holdfast.methods.bilateral import Bilateral
 from holdfast.methods.cas import CAS
 from holdfast.methods.cat import CAT
 from holdfast.methods.cl import CL
+from holdfast.methods.denoiser import Denoiser
 from holdfast.methods.eat import EAT
 from holdfast.methods.eps_sampling import clipped_normal, full, truncated_normal, uniform
 from holdfast.methods.free_at import FreeAT
@@ -20,10 +21,13 @@ from holdfast.methods.mart import MART
 from holdfast.methods.method import Borrowed, CraftedMethod, Finished, LossMethod, Memory, Method, Origin, Update
 from holdfast.methods.mixed_at import MixedAT
 from holdfast.methods.n_fgsm import NFGSM
+from holdfast.methods.nrp import NRP
+from holdfast.methods.pix2pix import Pix2Pix
 from holdfast.methods.pool import Pool
 from holdfast.methods.sim_adv import SIMAdv
 from holdfast.methods.sml import SML
 from holdfast.methods.standard import Standard
+from holdfast.methods.static_at import StaticAT
 from holdfast.methods.trades import TRADES
 from holdfast.methods.unified_embedding import UnifiedEmbedding
 
@@ -39,11 +43,13 @@ __all__ = [
     "EAT",
     "MART",
     "NFGSM",
+    "NRP",
     "SML",
     "TRADES",
     "Bilateral",
     "Borrowed",
     "CraftedMethod",
+    "Denoiser",
     "Finished",
     "FreeAT",
     "GradAlign",
@@ -54,10 +60,12 @@ __all__ = [
     "Method",
     "MixedAT",
     "Origin",
+    "Pix2Pix",
     "Pool",
     "SIMAdv",
     "SavedImages",
     "Standard",
+    "StaticAT",
     "UnifiedEmbedding",
     "Update",
     "clipped_normal",

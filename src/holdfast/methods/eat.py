@@ -8,9 +8,11 @@ from torch import nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
+from holdfast.errors import UsageError, require
 from holdfast.methods.method import Borrowed, Finished, LossMethod, Memory, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.rng import Stream
+from holdfast.storage.describe import later
 from holdfast.types import Batch, Terms
 
 
@@ -28,6 +30,8 @@ class EAT(LossMethod):
     """Which class the attack moves away from: the attacked network's answer (the authors' code), or the true one."""
     weight: float = 0.5
     """What the attacked images weigh; the clean ones weigh the rest."""
+    itself: bool = later(True)
+    """Whether the network in training is among those that are attacked."""
 
     def __post_init__(self) -> None:
         """Refuse fields out of range."""
@@ -40,11 +44,15 @@ class EAT(LossMethod):
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the networks that stay as they are."""
+        words = (
+            "EAT attacks no network: without the one in training (itself) it needs runs: sources, or --others FOLDER"
+        )
+        require(self.itself or bool(self.sources), words, UsageError)
         return Memory(static=nn.ModuleList([Borrowed(finished.network(source)) for source in self.sources]))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Draw the network, attack it, and train on clean and attacked images."""
-        networks = [model, *memory.static]
+        networks = [*([model] if self.itself else []), *memory.static]
         # Drawn on the processor: a batch's own stream would make the device wait.
         drawn = Stream.at(torch.zeros(1, dtype=torch.int64), 0, "EAT").uniform((1,))
         source = networks[int(drawn * len(networks))]

@@ -26,6 +26,8 @@ REFUSED = [
     ("Noise(largest=-0.1)", "Noise: largest = -0.1, not above 0"),
     ("RandomResizePad(smallest=1.5)", "RandomResizePad: smallest = 1.5, not in (0, 1]"),
     ("SAP(share=0.0)", "SAP: share = 0.0, not above 0"),
+    ("TotalVariation(keep=0.0)", "TotalVariation: keep = 0.0, not in (0, 1]"),
+    ("TotalVariation(steps=0)", "TotalVariation: steps = 0, not 1 or more"),
 ]
 
 

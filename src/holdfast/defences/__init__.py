@@ -10,6 +10,7 @@ from holdfast.defences.median import Median
 from holdfast.defences.noise import Noise
 from holdfast.defences.random_resize_pad import RandomResizePad
 from holdfast.defences.sap import SAP
+from holdfast.defences.total_variation import TotalVariation
 from holdfast.defences.views import is_random, steps_of, views
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Purifier",
     "RandomResizePad",
     "Step",
+    "TotalVariation",
     "defend",
     "is_random",
     "purified",
@@ -31,6 +33,6 @@ __all__ = [
 ]
 
 DEFENCES: dict[str, type[Defence]] = {
-    kind.__name__: kind for kind in (BitDepth, JPEG, Median, Noise, RandomResizePad, SAP)
+    kind.__name__: kind for kind in (BitDepth, JPEG, Median, Noise, RandomResizePad, SAP, TotalVariation)
 }
 """What `holdfast list` shows and `--defence` takes."""

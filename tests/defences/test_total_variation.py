@@ -1,0 +1,46 @@
+"""Total variation after dropping values: constant images, an edge by hand, the objective's optimum, holes filled."""
+
+import torch
+
+from holdfast.defences import TotalVariation
+
+
+def variation(images: torch.Tensor) -> torch.Tensor:
+    """Return the sum of the lengths of each image's differences, channel by channel."""
+    down, right = torch.zeros_like(images), torch.zeros_like(images)
+    down[:, :, :-1], right[..., :-1] = images.diff(dim=2), images.diff(dim=3)
+    return torch.stack((down, right)).norm(dim=0).sum((1, 2, 3))
+
+
+def test_an_image_of_one_colour_stays_so() -> None:
+    torch.manual_seed(0)
+    images = torch.tensor([0.2, 0.5, 1.0]).reshape(1, 3, 1, 1).expand(2, 3, 9, 8)
+    torch.testing.assert_close(TotalVariation()(images), images, rtol=0, atol=1e-6)
+
+
+def test_two_halves_come_nearer_by_what_the_objective_says() -> None:
+    # One row of 2k values, k at a and k at b: each half moves by weight / (2k) towards the other.
+    images = torch.tensor([0.2] * 4 + [0.8] * 4).reshape(1, 1, 1, 8)
+    moved = 0.08 / (2 * 4)
+    expected = torch.tensor([0.2 + moved] * 4 + [0.8 - moved] * 4).reshape(1, 1, 1, 8)
+    after = TotalVariation(weight=0.08, keep=1.0, steps=500)(images)
+    torch.testing.assert_close(after, expected, rtol=0, atol=1e-4)
+
+
+def test_nothing_near_is_better_than_what_is_found() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(3, 2, 8, 8)
+    found = TotalVariation(keep=1.0, steps=400)(images)
+    cost = (found - images).square().sum((1, 2, 3)) + 0.03 * variation(found)
+    for size in (1e-1, 1e-2, 1e-3):
+        near = found + size * torch.randn(50, *found.shape)
+        others = (near - images).square().sum((2, 3, 4)) + 0.03 * variation(near.flatten(0, 1)).reshape(50, 3)
+        assert (others > cost - 1e-5).all()
+
+
+def test_dropped_values_are_filled_smoothly() -> None:
+    torch.manual_seed(0)
+    slope = (torch.arange(16) / 15).expand(4, 1, 16, 16).contiguous()
+    after = TotalVariation()(slope)
+    assert (after - slope).abs().mean() < 0.05
+    assert (variation(after) < variation(slope + 0.05 * torch.randn_like(slope))).all()

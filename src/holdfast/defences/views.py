@@ -12,19 +12,20 @@ from holdfast.defences.defence import Purifier, Step
 from holdfast.defences.exchange import exchanged
 from holdfast.models.expectation import expectation
 from holdfast.models.straight_through import straight_through
+from holdfast.models.thermometer import Thermometer
 from holdfast.types import Network
 
 DRAWS = 20
 """How many answers of a random network are averaged."""
 BARE, PLAIN, STRAIGHT, AVERAGED = "bare classifier", "plain gradients", "straight through", "averaged"
-STEPS = (Step, Purifier)
+STEPS = (Step, Purifier, Thermometer)
 
 
-def steps_of(model: Network) -> tuple[Step | Purifier, ...]:
+def steps_of(model: Network) -> tuple[Step | Purifier | Thermometer, ...]:
     """Return the steps of defences inside a network; none where it is a plain function or is not defended."""
     if not isinstance(model, nn.Module):
         return ()
-    return tuple(part for part in model.modules() if isinstance(part, Step | Purifier))
+    return tuple(part for part in model.modules() if isinstance(part, STEPS))
 
 
 def is_random(model: Network) -> bool:

@@ -30,6 +30,7 @@ from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
 from holdfast.models.suppression import Suppression, WithAuxiliary, labelled
+from holdfast.models.thermometer import Thermometer
 from holdfast.models.unet import UNetA, UNetB
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet
@@ -55,6 +56,7 @@ __all__ = [
     "SmallCNN",
     "Standardized",
     "Suppression",
+    "Thermometer",
     "UNetA",
     "UNetB",
     "WideResNet",
@@ -116,8 +118,8 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
     Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, vgg-D-W
     (W channels in the first block), nrp-N and nrp-resg-N (N blocks), timm:NAME, torchvision:NAME, and FILE.py:FUNCTION.
     Weights are drawn from torch's global generator. `options` are arguments of the class or function behind the name;
-    for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]) or
-    "per-image" in place of the normalisation that the network comes with.
+    for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]), "per-image" or "thermometer" (16 channels
+    for each) in place of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")

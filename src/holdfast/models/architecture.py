@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from holdfast.errors import BadValue, UnknownName, UsageError, reason, require
-from holdfast.models.normalized import normalization
+from holdfast.models.normalized import WIDENED, normalization
 
 Shape = tuple[int, int, int]
 """Channels, rows and columns of an image."""
@@ -56,8 +56,9 @@ class Architecture:
         )
         check_options(name, options, self.options)
         asked = inspect.signature(self.network).parameters
-        known = {"channels": channels, "classes": classes, "image_size": (rows, columns)}
         normalize = options.pop("normalize", None)
+        seen = channels * WIDENED.get(str(normalize), 1)
+        known = {"channels": seen, "classes": classes, "image_size": (rows, columns)}
         model = self.network(**{word: known[word] for word in known if word in asked}, **self.fixed, **options)
         if self.rebuild is not None:
             model = self.rebuild(model, classes)

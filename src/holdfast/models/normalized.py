@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import UnknownName, require
+from holdfast.models.thermometer import LEVELS, Thermometer
 from holdfast.types import Images, Outputs
 
 Statistics = float | Sequence[float] | Tensor
@@ -63,8 +64,11 @@ NORMALIZATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "none": Normalized,
     "per-image": Standardized,
     "symmetric": partial(Normalized, 0.5, 0.5),
+    "thermometer": Thermometer,
 }
 """What `build(..., normalize=NAME)` knows; "symmetric" takes pixels to [-1, 1]."""
+WIDENED = {"thermometer": LEVELS}
+"""How many channels a network sees for each of the image's, where they are not as many."""
 
 
 def normalization(name: str) -> nn.Module:

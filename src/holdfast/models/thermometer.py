@@ -1,0 +1,40 @@
+"""Thermometer coding: Buckman et al., "Thermometer encoding: one hot way to resist adversarial examples" (2018).
+
+A network is trained on the code, so it stands where a normalisation would, and nothing else fits its first layer.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.types import Images, Outputs
+
+LEVELS = 16
+"""What the authors take."""
+
+
+class Thermometer(nn.Module):
+    """Codes each value by which of `levels` equal steps it is above: (n, c, h, w) to (n, c * levels, h, w) of 0 and 1.
+
+    Its own gradient is 0. As a step of a defence it declares what an attacker differentiates instead.
+    """
+
+    removable = False
+    differentiable = False
+    random = False
+    steps: Tensor
+
+    def __init__(self, levels: int = LEVELS) -> None:
+        super().__init__()
+        # In the state, so that weights without the code are not taken for a network with it.
+        self.register_buffer("steps", torch.arange(levels).reshape(1, 1, -1, 1, 1) / levels)
+
+    def forward(self, images: Images) -> Outputs:
+        """Return the code."""
+        return self._above(images).sign().clamp_min(0).flatten(1, 2)
+
+    def stand_in(self, images: Images) -> Outputs:
+        """Return how far each value is above each step, as Athalye et al. (2018) differentiate it."""
+        return self._above(images).clamp(0, 1).flatten(1, 2)
+
+    def _above(self, images: Images) -> Tensor:
+        return images[:, :, None] - self.steps

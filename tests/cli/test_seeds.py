@@ -5,10 +5,13 @@ import statistics
 from pathlib import Path
 
 import pytest
+import torch
 
 from holdfast.cli.seeds import of_seed, on_average
+from holdfast.data import load
 from holdfast.errors import UsageError
-from holdfast.training.folder import read_run
+from holdfast.objectives import is_correct
+from holdfast.training.folder import RunFolder, read_run
 from tests.cli.saying import said
 
 SHORT = ("--epochs", "1", "--limit", "64", "--batch", "32")
@@ -44,6 +47,27 @@ def test_a_run_a_seed_is_kept_beside_the_others_and_a_network_a_seed_is_audited(
     status, out, _ = said(capsys, *words, "--resume", "--require", "1")
     assert status == 3
     assert f"{two}: robust accuracy at most: {on_average(reached, (3, 5))}" in out
+
+
+def test_a_purifier_of_each_seed_is_tested_by_its_classifier_behind_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "train", "Standard", *SHORT, "--folder", tmp_path / "c")[0] == 0
+    small = ("--model", "unet-b", "--options", "width", "2", "--method.attack.steps", "1", "--seeds", "3", "5")
+    words = ("--method.width", "2", "--others", tmp_path / "c", "--folder", tmp_path / "p")
+    status, out, _ = said(capsys, "train", "Pix2Pix", *SHORT, *small, *words)
+    assert status == 0
+    classifier = RunFolder(read_run(tmp_path / "c"), tmp_path / "c").network((1, 8, 8), 10)
+    data = load("digits", "test")
+    for seed, line in zip((3, 5), out.splitlines()[:2], strict=True):
+        folder = tmp_path / f"p-seed-{seed}"
+        purifier = RunFolder(read_run(folder), folder).network((1, 8, 8), 10)
+        right = is_correct(classifier(purifier(data.take(torch.arange(len(data))))), data.labels)
+        assert line == f"{folder}: accuracy {float(right.float().mean()):.2%}"
+    assert f"{len(data)} images, purified for the classifier that was used: mean" in out
+    auto = ("--model", "magnet-autoencoder", "--attack", "GaussianNoise", "--folder", tmp_path / "m", "--seeds", "1")
+    status, out, _ = said(capsys, "train", "Denoiser", *SHORT, *auto)
+    assert (status, out) == (0, f"{tmp_path / 'm'}-seed-1\n")
 
 
 def test_seeds_are_audited_each_by_its_own_network_or_all_by_one(tmp_path: Path) -> None:

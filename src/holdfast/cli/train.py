@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from torch import nn
 
 from holdfast.cli.compose import chosen_run, with_parts
 from holdfast.cli.config import run_in_config, with_config
@@ -14,6 +15,7 @@ from holdfast.cli.parse import Flat, first_word, leading, parse
 from holdfast.cli.parts import METHODS, RunParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
 from holdfast.cli.seeds import beside, check_seeds, on_average
+from holdfast.cli.tested import behind, can_be_tested, tested
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import conditions, device_of, on_which
@@ -53,7 +55,7 @@ class Train:
     UnifiedEmbedding train on attacked images of them (cascade adversarial training)."""
     seeds: tuple[int, ...] = ()
     """Train once with each of these seeds, into FOLDER-seed-N, and print the test accuracies with their mean and
-    standard deviation."""
+    standard deviation; of a purifier, those of the classifier that it uses, behind it."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
@@ -69,17 +71,17 @@ class Train:
         run, device = self.whole(), device_of(self.device)
         runs = {self.folder_of(each): each for each in [replace(run, seed=seed) for seed in self.seeds] or [run]}
         self.check_beside(next(iter(runs)))
-        test_set = self.test_images(run).to(device) if self.seeds else None
+        test_set = self.test_images(run).to(device) if self.seeds and can_be_tested(run) else None
         shares = []
         with Teller() as tell:
             for folder, each in runs.items():
                 model = train(each, folder, device=device, data_root=self.data_root, download=self.download, tell=tell)
-                shares += [] if test_set is None else [accuracy(outcomes(CLEAN, {"": model}, test_set))]
+                shares += [] if test_set is None else [tested_on(test_set, each, model, folder)]
             tell(0, 1, on_which(conditions(device)))
         for folder, share in zip_longest(runs, shares):
             print(folder if share is None else f"{folder}: accuracy {share:.2%}")
         if test_set is not None:
-            print(f"{run.data}, test, {len(test_set)} images: {on_average(shares, self.seeds)}")
+            print(f"{run.data}, test, {len(test_set)} images{behind(run)}: {on_average(shares, self.seeds)}")
         return 0
 
     def check_beside(self, folder: Path) -> None:
@@ -104,6 +106,11 @@ class Train:
         others = tuple(read_run(other) for other in self.others)
         run = replace(self.run, method=self.run.method.using(others)) if others else self.run
         return run if self.begin is None else replace(run, start=Start(read_run(self.begin), self.takes))
+
+
+def tested_on(images: ImageSet, run: Run, model: nn.Module, folder: Path) -> float:
+    """Return the test accuracy of a finished run, or of the classifier behind its purifier."""
+    return accuracy(outcomes(CLEAN, {"": tested(run, model, folder.parent, images.shape, len(images.classes))}, images))
 
 
 def run_train(args: Sequence[str]) -> int:

@@ -18,7 +18,8 @@ from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.trained import trained
 from holdfast.metrics import accuracy
-from holdfast.report import page, text_table
+from holdfast.report import overview, page, text_table
+from holdfast.report.accuracy_figure import drawn_columns
 from holdfast.threats import Linf
 from holdfast.training.run import Run
 
@@ -118,3 +119,5 @@ def test_likeness_compares_what_the_classifier_sees_with_the_clean_images(tmp_pa
     keep(result, tmp_path, "t")
     assert read_results(tmp_path) == [result]
     assert "100" in text_table(result).lines[1]
+    assert drawn_columns(result) == ("clean", "attacked")
+    assert "PSNR" in overview(result)

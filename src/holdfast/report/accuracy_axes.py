@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Sequence
 
 from holdfast import metrics
+from holdfast.experiments.table import Column, Likeness
 from holdfast.experiments.table_result import TableResult
 from holdfast.report.canvas import Axes, Canvas
 from holdfast.report.text import titled
@@ -25,8 +26,14 @@ def axes_of(figure: Canvas, result: TableResult, height: float, below: str) -> A
 def quantity(result: TableResult) -> str:
     """Say what the numbers on the axis are."""
     if not result.accuracies:
-        return "seconds of training"
+        first = result.table.columns.get(result.columns[0])
+        return f"{first.measure}" if isinstance(first, Likeness) else "seconds of training"
     return f"top-{result.table.top} accuracy (%)" if result.table.top > 1 else "accuracy (%)"
+
+
+def same_quantity(column: Column, other: Column) -> bool:
+    """Say whether two columns that are no accuracies may share an axis."""
+    return type(column) is type(other) and getattr(column, "measure", "") == getattr(other, "measure", "")
 
 
 def span(values: Sequence[float], count: int) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from holdfast import metrics
 from holdfast.errors import BadValue, require
 from holdfast.experiments.result import Cell
 from holdfast.experiments.table_result import TableResult
-from holdfast.report.accuracy_axes import axes_of, quantity, span, spread_said
+from holdfast.report.accuracy_axes import axes_of, quantity, same_quantity, span, spread_said
 from holdfast.report.canvas import COLOURS, LINE, MARKERS, Axes, canvas, plain, svg_of
 
 Lines = Mapping[str, Mapping[str, Cell]]
@@ -66,7 +66,7 @@ def overview(result: TableResult) -> str:
         axes = axes_of(figure, result, height, bars(result))
         axes.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel=quantity(result))
         if not result.accuracies:
-            _scale_times(axes, result)
+            _scale_numbers(axes, result, columns)
         axes.set_yticks(range(len(names)), names)
         axes.hlines([row + 0.5 for row in range(len(names) - 1)], *axes.get_xlim(), color="#d8d8d8", linewidth=0.6)
         shifts = [0.7 * ((number + 0.5) / len(columns) - 0.5) for number in range(len(columns))]
@@ -77,13 +77,18 @@ def overview(result: TableResult) -> str:
 
 
 def drawn_columns(result: TableResult) -> tuple[str, ...]:
-    """Return the columns that share an axis: the accuracies, or the times of a table that has nothing else."""
-    return result.accuracies or result.columns
+    """Return the columns that share an axis: the accuracies; where there are none, those that measure what the first does."""
+    first = result.table.columns.get(result.columns[0])
+    alike = [name for name, each in result.table.columns.items() if same_quantity(each, first)]
+    return result.accuracies or tuple(alike)
 
 
-def _scale_times(axes: Axes, result: TableResult) -> None:
-    """Give the axis room for an epoch beside a run, which are orders of magnitude apart."""
-    ends = [end for cells in result.cells.values() for cell in cells.values() for end in _times(cell.ours)]
+def _scale_numbers(axes: Axes, result: TableResult, columns: Sequence[str]) -> None:
+    """Begin the axis of numbers at 0; give that of times room for an epoch beside a run, which are far apart."""
+    ends = [end for cells in result.cells.values() for column in columns for end in _plain(cells[column].ours)]
+    if result.unit(columns[0]) != "s":
+        axes.set_xlim(min(0.0, *ends), 1.05 * max(ends))
+        return
     above = [end for end in ends if end > 0] or [1.0]
     axes.set(xscale="log", xlim=(min(above) / 2, 2 * max(above)))
     axes.xaxis.set_major_formatter(plain)
@@ -113,8 +118,8 @@ def _numbers(columns: Iterable[str]) -> dict[str, float]:
     return dict(sorted(places.items(), key=lambda item: item[1]))
 
 
-def _times(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return low, middle and high in seconds; of one seed all three are its time."""
+def _plain(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return low, middle and high of seconds or numbers; of one seed all three are its value."""
     mean, std = metrics.mean_std(values)
     std = 0.0 if len(values) == 1 else std
     return mean - std, mean, mean + std
@@ -160,8 +165,8 @@ def _draw_column(axes: Axes, result: TableResult, column: str, shift: float, num
     """Draw one column of an overview: a mark on every row, each with its bar; return the marks."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     found = [result.values[row][column] for row in result.table.rows]
-    timed = result.unit(column) == "s"
-    ends = [_times(values) if timed else span(values, result.counted(column)) for values in found]
+    plainly = result.unit(column) != "%"
+    ends = [_plain(values) if plainly else span(values, result.counted(column)) for values in found]
     y = [row + shift for row in range(len(ends))]
     axes.hlines(y, [low for low, _, _ in ends], [high for _, _, high in ends], color=colour, linewidth=1.4, alpha=0.6)
     middles = [middle for _, middle, _ in ends]

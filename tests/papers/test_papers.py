@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from holdfast import Run
+from holdfast.analysis import History
 from holdfast.attacks import Attack
 from holdfast.experiments import Figure, Paper, Table, TableResult, Wanted, Workplace, reproduce
+from holdfast.experiments.defended_row import classifier_of, runs_of
 from holdfast.methods import Kurakin, SavedImages, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
 from holdfast.papers.cascade_runs import NETS
@@ -53,8 +55,8 @@ def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:
         small = {**paper.scales, **table.scales}[scale]
         panels = [] if isinstance(table, Table) else table.panels.values()
         studied = [study.run for studies in panels for study in studies.values()]
-        runs = table.rows.values() if isinstance(table, Table) else studied
-        for run in map(small.run, runs):
+        rows = list(table.rows.values()) if isinstance(table, Table) else studied
+        for run in (small.run(run) for row in rows for run in runs_of(row)):
             names.setdefault(run, set()).add(fingerprint(run))
     assert [found for found in names.values() if len(found) > 1] == []
 
@@ -62,7 +64,7 @@ def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:
 @pytest.mark.parametrize(("paper", "name", "table"), TABLES)
 def test_rows_of_a_table_are_trained_on_equal_terms(paper: Paper, name: str, table: Table) -> None:
     for scale in {**paper.scales, **table.scales}.values():
-        runs = list(scale.table(table).rows.values())
+        runs = [classifier_of(row) for row in scale.table(table).rows.values()]
         varied = {name: getattr(runs[0], name) for name in table.varied}
         assert len({replace(run, method=Standard(), **varied) for run in runs}) == 1
 
@@ -78,9 +80,16 @@ def kinds_of(shown: Table | Figure) -> set[object]:
     if isinstance(shown, Figure):
         studies = [study for panel in shown.panels.values() for study in panel.values()]
         return {type(study.analysis) for study in studies}
-    methods = {type(run.method) for run in shown.rows.values()}
+    methods = {type(run.method) for row in shown.rows.values() for run in runs_of(row)}
     columns = {Attack if isinstance(column, Attack) else type(column) for column in shown.columns.values()}
-    return {*methods, *columns, shown.shown_as, bool(shown.worst), bool(shown.published)}
+    return {
+        *methods,
+        *map(type, shown.rows.values()),
+        *columns,
+        shown.shown_as,
+        bool(shown.worst),
+        bool(shown.published),
+    }
 
 
 def telling(paper: Paper, known: set[object]) -> Paper:
@@ -111,7 +120,9 @@ def with_panels(figure: Figure, kinds: set[object]) -> Figure:
 
 def with_rows(table: Table, kinds: set[object]) -> Table:
     """Return the table with its first row, and the first of each method among the kinds."""
-    firsts = {type(run.method): row for row, run in reversed(table.rows.items())}
+    firsts: dict[object, str] = {}
+    for name, row in reversed(table.rows.items()):
+        firsts |= dict.fromkeys((type(row), *(type(run.method) for run in runs_of(row))), name)
     chosen = {next(iter(table.rows)), *(row for kind, row in firsts.items() if kind in kinds)}
     printed = {row: cells for row, cells in table.published.items() if row in chosen}
     return replace(table, rows={row: run for row, run in table.rows.items() if row in chosen}, published=printed)
@@ -128,7 +139,7 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
     assert len(done.results) == len(paper.tables) + len(paper.figures)
     text = unescape(page(done.title, done.results, done.pictures))
     for each in done.results:
-        assert each.count > 0
+        assert each.count > 0 or all(isinstance(way, History) for way in each.ways.values())
         if isinstance(each, TableResult):
             shares = [value for row in each.values.values() for column in each.accuracies for value in row[column]]
             assert all(0 <= value <= 1 for value in shares)

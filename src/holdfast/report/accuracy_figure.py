@@ -77,7 +77,7 @@ def overview(result: TableResult) -> str:
 
 
 def drawn_columns(result: TableResult) -> tuple[str, ...]:
-    """Return the columns that share an axis: the accuracies; where there are none, those that measure what the first does."""
+    """Return the columns that share an axis: the accuracies; without any, what measures as the first does."""
     first = result.table.columns.get(result.columns[0])
     alike = [name for name, each in result.table.columns.items() if same_quantity(each, first)]
     return result.accuracies or tuple(alike)

@@ -195,6 +195,22 @@ def test_a_random_network_gives_the_same_numbers_for_the_same_seed_and_leaves_th
     assert report.meaning == "an upper bound"
 
 
+@pytest.mark.usefixtures("quick")
+def test_behind_a_rounding_a_purifier_is_followed_by_its_own_gradient(network: nn.Module, data: ImageSet) -> None:
+    images, labels = data.take(torch.arange(40)).flip(-1), data.labels[:40]
+    report = hf.audit(hf.defend(network, BitDepth(6), Mirror()), images, labels, EPS, "fast")
+    others = [accuracy for name, accuracy in left(report).items() if name != "partly straight through"]
+    assert left(report)["partly straight through"] < min(others) - 0.1
+    assert report.crafted_on.startswith("'partly straight through': a copy")
+
+
+class Mirror(nn.Module):
+    """A purifier that returns nothing like what it is given."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flip(-1)
+
+
 class Interrupted(Exception):
     """What stands for a person who stops an audit."""
 

@@ -14,6 +14,7 @@ from holdfast.auditing.comparison import compare
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.findings import Check
 from holdfast.auditing.report_json import Origin, as_json
+from holdfast.auditing.view import View
 from holdfast.experiments.attacked_images import pictures_of
 from holdfast.passes import Spent
 from holdfast.report.html_audit import Audited, audit_page
@@ -89,6 +90,21 @@ def test_the_page_says_what_eps_counts(doubted: Audited) -> None:
     in_l0 = replace(doubted, report=replace(doubted.report, threat=L0(3)))
     assert "in pixels from 0 to 1" in " ".join(read(audit_page([doubted])).words)
     assert "L0(eps=3), a number of values" in " ".join(read(audit_page([in_l0])).words)
+
+
+def test_the_views_of_a_defended_network_stand_beside_the_worst(doubted: Audited) -> None:
+    views = (
+        View("bare classifier", "nothing <b>", 0.75, 12, 0, 0.1),
+        View("straight through", "all", 0.5, 24, 12, 0.1),
+    )
+    seen = replace(doubted, report=replace(doubted.report, views=views, judged_by="many draws"))
+    html = audit_page([seen])
+    words = " ".join(read(html).words)
+    for said in ("bare classifier 75.00 % 1.0 nothing <b>", "straight through 50.00 % 3.0 all", "33.3 points more",
+                 "worst of all, image by image 41.67 %", "judged by many draws"):  # fmt: skip
+        assert said in words
+    assert "worst of all" not in audit_page([doubted])
+    assert 'href="#views-1"' not in audit_page([doubted])
 
 
 def test_a_page_without_doubts_says_so() -> None:

@@ -19,7 +19,7 @@ from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.two_climbs import TwoClimbs
 from holdfast.auditing.view import FAR, FAR_IMAGES, FEATURES
-from holdfast.defences.views import AVERAGED, DRAWS, PLAIN, STRAIGHT, is_random, steps_of, views
+from holdfast.defences.views import AVERAGED, BARE, DRAWS, PARTLY, PLAIN, STRAIGHT, is_random, steps_of, views
 from holdfast.devices import isolated
 from holdfast.errors import UsageError
 from holdfast.models.expectation import expectation
@@ -113,11 +113,14 @@ def look(
 def best_view(model: Network, names: tuple[str, ...], found: Progress) -> str:
     """Return the view that the attacks follow: the mean of draws, else the gradients that fit what the steps declare.
 
-    The other gradients where they broke clearly more. Never the bare classifier: attacks would stop at its breaks.
+    Other gradients where they broke clearly more. Never the bare classifier: attacks would stop at its breaks.
     """
     if AVERAGED in names:
         return AVERAGED
-    first, other = (PLAIN, STRAIGHT) if all(step.differentiable for step in steps_of(model)) else (STRAIGHT, PLAIN)
+    exact = all(step.differentiable for step in steps_of(model))
+    first = PARTLY if PARTLY in names else PLAIN if exact else STRAIGHT
     broke = dict(zip(names, found.fell.sum(0).tolist(), strict=False))  # the last column is that of the features
+    broke.pop(BARE, None)
+    other = max(broke, key=lambda name: broke[name])
     ahead = broke[other] - broke[first]
     return other if ahead >= FAR_IMAGES and ahead > FAR * len(found.fell) else first

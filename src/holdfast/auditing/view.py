@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.auditing.engine_state import CLEAN, Progress
-from holdfast.defences.views import AVERAGED, BARE, PLAIN, STRAIGHT
+from holdfast.defences.views import AVERAGED, BARE, PARTLY, PLAIN, STRAIGHT
 from holdfast.metrics import share_of
 
 FEATURES = "feature level"
@@ -12,6 +12,7 @@ KNOWS = {
     BARE: "the classifier, nothing of the defence (grey box)",
     PLAIN: "all, follows the network's own gradients (white box)",
     STRAIGHT: "all, follows a stand-in for each step (BPDA)",
+    PARTLY: "all, follows a stand-in where a step has no gradient (BPDA)",
     AVERAGED: "all, follows the mean of many draws (EOT)",
     FEATURES: "all, moves features instead of a loss",
 }

@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 import torch
 
 from holdfast.auditing import audit
+from holdfast.auditing.defended import judge_of
 from holdfast.auditing.launched import barrier, is_main, launched
 from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
@@ -108,5 +109,5 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
             of_what = (printable(each.name), weights, source, each.data.fingerprint)
             origin = Origin(*of_what, options.batch, command, measured, each.assumed)
-            audits.append(Audited(report, origin, pictures_of(report, each.model, each.data)))
+            audits.append(Audited(report, origin, pictures_of(report, judge_of(each.model), each.data)))
     return audits

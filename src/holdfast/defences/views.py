@@ -18,6 +18,7 @@ from holdfast.types import Network
 DRAWS = 20
 """How many answers of a random network are averaged."""
 BARE, PLAIN, STRAIGHT, AVERAGED = "bare classifier", "plain gradients", "straight through", "averaged"
+PARTLY = "partly straight through"
 STEPS = (Step, Purifier, Thermometer)
 
 
@@ -37,8 +38,9 @@ def views(model: Network, draws: int = DRAWS) -> dict[str, Network]:
     """Return how a defended network may be seen, by name; all share its weights. An undefended one is seen as it is.
 
     "bare classifier" knows nothing of the defence (grey box); "plain gradients" differentiates all that is there;
-    "straight through" differentiates each step's stand-in; "averaged", where a step is random, follows the mean of
-    `draws` answers, through stand-ins where a step has no gradient of its own.
+    "straight through" differentiates each step's stand-in; "partly straight through", where some steps have a gradient
+    of their own and others none, the stand-ins of the latter; "averaged", where a step is random, follows the mean of
+    `draws` answers, through the same stand-ins.
     """
     steps = steps_of(model)
     if not steps or not isinstance(model, nn.Module):
@@ -48,6 +50,8 @@ def views(model: Network, draws: int = DRAWS) -> dict[str, Network]:
         seen[BARE] = exchanged(model, STEPS, lambda step: nn.Identity())
     seen[PLAIN] = model
     seen[STRAIGHT] = exchanged(model, STEPS, lambda step: straight_through(step, step.stand_in))
+    if len({step.differentiable for step in steps}) == 2:
+        seen[PARTLY] = exchanged(model, STEPS, smooth)
     if is_random(model):
         seen[AVERAGED] = expectation(exchanged(model, STEPS, smooth), draws)
     return seen

@@ -9,6 +9,7 @@ from holdfast.auditing.checks_registry import criterion_of
 from holdfast.auditing.comparison import Comparison
 from holdfast.auditing.findings import Check
 from holdfast.auditing.report_json import Origin
+from holdfast.auditing.view import WORST
 from holdfast.experiments.attacked_images import Pictures, looked_at
 from holdfast.report.image_grid import gallery
 from holdfast.report.robustness_curve import course, survivors
@@ -79,6 +80,8 @@ def _shown(audited: Audited, number: int) -> Shown:
             ("broken by an attack", "fell", 100 * (report.clean_accuracy - report.robust_accuracy)),
             ("wrong without any attack", "wrong", 100 * wrong),
         ],
+        "views": _views(report),
+        "grey_box": report.grey_box,
         "stages": _stages(report),
         "passes": f"{report.passes.forwards:,.1f} forward and {report.passes.backwards:,.1f} backward passes an image",
         "figure": data_uri(survivors({origin.network: report})),
@@ -90,6 +93,18 @@ def _shown(audited: Audited, number: int) -> Shown:
         "galleries": _galleries(audited),
         "repeat": _repeat(report, origin),
     }
+
+
+def _views(report: Report) -> list[tuple[str, str, str, str, str]]:
+    """Return the lines of the table of views: name, what the attacker knows, cells, and how warm; the worst is last."""
+    if not report.views:
+        return []
+    lines = [(view.name, view.knows, view.accuracy, view.total / len(report.broken_by)) for view in report.views]
+    lines.append((WORST, "", report.robust_accuracy, sum(report.passes)))
+    return [
+        (name, knows, f"{100 * left:.2f} %", f"{passes:,.1f}", f"{100 * left:.0f}%")
+        for name, knows, left, passes in lines
+    ]
 
 
 def _stages(report: Report) -> list[tuple[str, list[str], str]]:
@@ -159,6 +174,7 @@ def _repeat(report: Report, origin: Origin) -> Shown:
             "network": f"{origin.network}, weights {origin.weights}",
             "images": f"{len(report.broken_by):,} of {origin.data}, {origin.images}",
             "attacked on": report.crafted_on,
+            **({"judged by": report.judged_by} if report.judged_by else {}),
             "time": f"{report.seconds:.1f} s",
             **({"assumed": origin.assumed} if origin.assumed else {}),
             **origin.conditions,

@@ -50,27 +50,30 @@ class JPEG(Defence):
 
     def __call__(self, images: Images) -> Images:
         """Return what a file would hold."""
-        return self._coded(images, _nearest)
+        return self._coded(images, _nearest, _nearest)
 
     def stand_in(self, images: Images) -> Images:
-        """Return the same without rounding: the images with chroma blurred."""
-        return self._coded(images, lambda values: values)
+        """Return the same without rounding bytes, and with cosines that are rounded smoothly.
 
-    def _coded(self, images: Images, rounding: Rounding) -> Images:
+        The gradient then tells which cosines can be brought to another multiple, and which are rounded away.
+        """
+        return self._coded(images, lambda values: values, _smoothly)
+
+    def _coded(self, images: Images, rounding: Rounding, coding: Rounding) -> Images:
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 does not hold a byte's worth of cosines
             values = rounding(images * 255)
             if images.shape[1] == 3:
-                decoded = self._coded_colours(values, rounding)
+                decoded = self._coded_colours(values, rounding, coding)
             else:
-                decoded = _coded_plane(values, self._table(LUMA, images), rounding)
+                decoded = _coded_plane(values, self._table(LUMA, images), rounding, coding)
             return rounding(decoded).clamp(0, 255) / 255
 
-    def _coded_colours(self, values: Tensor, rounding: Rounding) -> Tensor:
+    def _coded_colours(self, values: Tensor, rounding: Rounding, coding: Rounding) -> Tensor:
         planes = _mixed(values, TO_YCBCR)
         luma, chroma = rounding(planes[:, :1]), rounding(planes[:, 1:] + 128).clamp(0, 255)
-        luma = _coded_plane(luma, self._table(LUMA, values), rounding)
+        luma = _coded_plane(luma, self._table(LUMA, values), rounding, coding)
         halved = rounding(_tilted(F.avg_pool2d(_filled(chroma, 2, 16), 2), -TILT))
-        halved = _coded_plane(halved, self._table(CHROMA, values), rounding)[..., : (values.shape[3] + 1) // 2]
+        halved = _coded_plane(halved, self._table(CHROMA, values), rounding, coding)[..., : (values.shape[3] + 1) // 2]
         chroma = rounding(_tilted(F.interpolate(halved, scale_factor=2, mode="bilinear"), TILT))
         rows, columns = values.shape[2:]
         return _mixed(torch.cat((luma, chroma[:, :, :rows, :columns] - 128), 1), TO_RGB)
@@ -82,14 +85,14 @@ class JPEG(Defence):
         return like.new_tensor(scaled)
 
 
-def _coded_plane(plane: Tensor, table: Tensor, rounding: Rounding) -> Tensor:
+def _coded_plane(plane: Tensor, table: Tensor, rounding: Rounding, coding: Rounding) -> Tensor:
     """Return bytes after their cosines in blocks of 8x8 were rounded to multiples of the table."""
     rows, columns = plane.shape[2:]
     filled = _filled(plane - 128, 8, 8)
     blocks = filled.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
     cosines = _cosines(plane)
     eighths = rounding(8 * cosines @ blocks @ cosines.T)  # libjpeg's cosines are whole numbers
-    coded = rounding(eighths / 8 / table) * table
+    coded = coding(eighths / 8 / table) * table
     decoded = (cosines.T @ coded @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)
     return rounding(decoded[:, :, :rows, :columns] + 128).clamp(0, 255)
 
@@ -117,6 +120,12 @@ def _tilted(plane: Tensor, tilt: float) -> Tensor:
 def _nearest(values: Tensor) -> Tensor:
     """Round as libjpeg does: what is a half, but for the rounding of float32, goes away from zero."""
     return values.sign() * (values.abs() + (0.5 + TILT / 8)).floor()
+
+
+def _smoothly(values: Tensor) -> Tensor:
+    """Round nearly, with a slope that grows from 0 at whole numbers to 3/4 between them (Shin and Song, 2017)."""
+    whole = values.round()
+    return whole + (values - whole) ** 3
 
 
 def _mixed(planes: Tensor, weights: tuple[tuple[float, ...], ...]) -> Tensor:

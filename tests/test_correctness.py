@@ -18,7 +18,7 @@ from holdfast.attacks.attack import succeeded
 from holdfast.cli.export import export
 from holdfast.experiments import picture
 from holdfast.methods import Guarded, Memory
-from holdfast.objectives import Towards, cross_entropy, difference, is_correct, margin
+from holdfast.objectives import Towards, cross_entropy, difference, is_correct, margin, undetected
 from holdfast.training.epoch import measure
 from holdfast.training.run import Run
 from holdfast.training.state import State
@@ -39,6 +39,11 @@ def test_the_attacker_wins_at_a_tie_and_reaches_no_class_there() -> None:
     assert succeeded(margin, tied, labels).tolist() == [True, True]
     assert succeeded(Towards(cross_entropy), tied, labels).tolist() == [False, False]
     assert succeeded(difference, tied, torch.tensor([[0, 1], [1, 2]])).tolist() == [True, True]
+
+
+def test_a_detected_image_is_no_success() -> None:
+    outputs = torch.tensor([[0.0, 1.0, -0.5], [0.0, 1.0, 0.5], [1.0, 0.0, -0.5], [1.0, 1.0, 0.0]])
+    assert succeeded(undetected, outputs, torch.zeros(4, dtype=torch.int64)).tolist() == [True, False, False, True]
 
 
 class Tied(nn.Module):

@@ -23,6 +23,7 @@ from holdfast.objectives import (
     summed_margin,
     targeted_dlr,
     targets_of,
+    undetected,
 )
 
 LOGITS = torch.tensor([[3.0, 2.5, 1.0, 0.0, -1.0]])
@@ -196,3 +197,21 @@ def test_what_the_new_objectives_are_known_to_be() -> None:
     assert not crosses_zero(Joint(margin, 2.0))
     assert all(map(joins_images, (summed_margin, Joint(summed_margin, 2.0), Towards(summed_margin))))
     assert not any(map(joins_images, (margin, Joint(margin, 2.0), None)))
+
+
+def test_undetected_is_the_smaller_of_the_margin_and_the_room_below_the_threshold() -> None:
+    # Margins of label 0: 1, 1, -2, -2. Scores less their threshold: -0.5, 3, -0.5, 3.
+    outputs = torch.tensor(
+        [[0.0, 1.0, 0.5, -0.5], [0.0, 1.0, 0.5, 3.0], [2.0, 0.0, -1.0, -0.5], [2.0, 0.0, -1.0, 3.0]], requires_grad=True
+    )
+    values = undetected(outputs, torch.zeros(4, dtype=torch.int64))
+    assert values.tolist() == [0.5, -3.0, -2.0, -3.0]
+    (slope,) = torch.autograd.grad(values.sum(), outputs)
+    assert slope.tolist() == [[0, 0, 0, -1], [0, 0, 0, -1], [-1, 1, 0, 0], [0, 0, 0, -1]]
+    assert crosses_zero(undetected)
+    assert targets_of(undetected) == "labels"
+
+
+def test_undetected_has_no_way_towards_a_class() -> None:
+    with pytest.raises(BadValue, match=r"^Towards\(undetected\): negated, it asks for the label or for an alarm$"):
+        Towards(undetected)

@@ -118,8 +118,9 @@ class Towards:
     objective: Objective
 
     def __post_init__(self) -> None:
-        """Refuse objectives on pairs (true, wanted), which go towards a class by themselves."""
+        """Refuse objectives on pairs (true, wanted), which go towards a class by themselves, and `undetected`."""
         name = getattr(self.objective, "__name__", repr(self.objective))
+        require(self.objective is not undetected, f"Towards({name}): negated, it asks for the label or for an alarm")
         require(self.objective not in (difference, targeted_dlr), f"Towards({name}): {name} goes to a class itself")
         require(callable(self.objective), f"Towards: objective = {self.objective!r}: it is a function")
 
@@ -196,6 +197,17 @@ class Joint:
         return main + self.weight * torch.stack(heads).mean(0)
 
 
+def undetected(outputs: Logits, labels: Labels) -> PerImage:
+    """Return the smaller of the margin and of how far a detector's score is below its threshold.
+
+    For networks that answer (n, k + 1), the score less its threshold last, as `defences.WithAlarm` does. It is above 0
+    where an image is misclassified and not detected. Both are in their own units: attacks here follow the direction of
+    the gradient alone, so the units decide only which of the two is climbed while both are below 0. As the smaller is
+    climbed, a climb stays near the boundary, where a score of softmax differences is not flat yet.
+    """
+    return torch.minimum(margin(outputs[:, :-1], labels), -outputs[:, -1])
+
+
 def of_heads(objective: Objective | None) -> bool:
     """Say whether an objective is on a network that answers with auxiliary logits after its own."""
     return isinstance(objective.objective if isinstance(objective, Towards) else objective, Joint)
@@ -222,7 +234,7 @@ def targets_of(objective: Objective | None) -> Takes:
     objective = _innermost(objective)
     if objective in (difference, targeted_dlr):
         return "pairs"
-    known = objective in (cross_entropy, margin, dlr, wanted_dlr, summed_margin) or isinstance(
+    known = objective in (cross_entropy, margin, dlr, wanted_dlr, summed_margin, undetected) or isinstance(
         objective, ClippedMargin | SmoothedCrossEntropy
     )
     return "labels" if known else "anything"

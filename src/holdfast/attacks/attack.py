@@ -17,7 +17,7 @@ from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
 from holdfast.errors import BadValue, ModelFault, require, shown
 from holdfast.fields import check_fields
-from holdfast.objectives import Towards, is_correct, of_heads, targets_of
+from holdfast.objectives import Towards, is_correct, of_heads, targets_of, undetected
 from holdfast.rng import Stream
 from holdfast.storage.behaviour import modules_behind
 from holdfast.threats import L0, L1, L2, Linf, Threat
@@ -163,6 +163,8 @@ def succeeded(objective: Objective, outputs: Outputs, targets: Targets) -> Flags
         return ~is_correct(outputs, targets[:, 0])
     if targets.ndim != 1 or targets.is_floating_point() or outputs.ndim != 2:
         return torch.zeros(len(outputs), dtype=torch.bool, device=outputs.device)
+    if objective is undetected:
+        return ~is_correct(outputs[:, :-1], targets) & (outputs[:, -1] <= 0)
     hit = is_correct(outputs, targets)
     return hit if isinstance(objective, Towards) else ~hit
 

@@ -31,6 +31,7 @@ from holdfast.papers.pix2pix_runs import (
     rows_of,
 )
 from holdfast.threats import Linf
+from holdfast.training.run import Run
 
 NOTES = (
     "FD, FGSM and PGD images are made against the bare VGG19 for every row, as in the paper: an attacker who does not "
@@ -70,17 +71,21 @@ KNOWN: dict[str, Column] = {
     "grey box": SeenAs("bare classifier", pgd(8)),
     "white box": SeenAs("plain gradients", pgd(8)),
     "BPDA": SeenAs("straight through", pgd(8)),
-    "EOT": SeenAs("averaged", pgd(8)),
     "features": SeenAs("plain gradients", FeatureDistortion(Linf(8 / 255), steps=20, step_size=2 / 255)),
     "audit": Audit(Linf(8 / 255), "fast", limit=200),
 }
+EOT: dict[str, Column] = {"EOT": SeenAs("averaged", pgd(8))}
+WORST = ("clean", "grey box", "white box", "BPDA", "features")
 WHO_KNOWS: Mapping[str, Row] = {
     "VGG19": VGG19,
-    "VGG19, NRP": purified("VGG19", OF_NRP),
-    "VGG19, NRP with noise": Defended(VGG19, (Noise(0.05), OF_NRP)),
-    **{f"VGG19, {setting}": purified("VGG19", run) for setting, run in PURIFIERS.items()},
+    "VGG19, ours": purified("VGG19", PURIFIER),
     "ResNet18": CLASSIFIERS["ResNet18"],
     "ResNet18, ours": purified("ResNet18", PURIFIER),
+}
+OTHERS: Mapping[str, Row] = {
+    "VGG19, NRP": purified("VGG19", OF_NRP),
+    "VGG19, NRP with noise": Defended(VGG19, (Noise(0.05), OF_NRP)),
+    **{f"VGG19, {setting}": purified("VGG19", PURIFIERS[setting]) for setting in ("A", "B1", "B2")},
 }
 LIKENESS: dict[str, Column] = {
     "PSNR, clean": Likeness("PSNR"),
@@ -98,6 +103,12 @@ FOUR: Mapping[str, Row] = {
 def curve(title: str, columns: Mapping[str, Column], axis: str) -> Table:
     """Return accuracies of the rows of Figure 4 over the strength of an attack."""
     return replace(table(title, FOUR, columns), shown_as="curve", axis=axis)
+
+
+def gallery(title: str, purifier: Run) -> Figure:
+    """Return images attacked on VGG19, purified, and as they were."""
+    study = Study(purified("VGG19", purifier), PurifiedImages(distortion()))
+    return Figure(title, {"": {"": study}}, across=1)
 
 
 PAPER = Paper(
@@ -121,15 +132,17 @@ PAPER = Paper(
         "5": table("Table 5: classifiers on clean images", CLASSIFIERS, {"clean": None}, TABLE_5),
         "6": table("Table 6: losses of the purifier, under feature distortion, L-inf 16/255", BY_SETTING, FD, TABLE_6),
         "known": replace(table("Our columns: what an attacker knows of the purifier, L-inf 8/255 but for FD", WHO_KNOWS,
-                               KNOWN), worst=("clean", "grey box", "white box", "BPDA", "EOT", "features")),
+                               KNOWN), worst=WORST),
+        "known-others": replace(table("The same for other purifiers, and for one that draws at random", OTHERS,
+                                      {**KNOWN, **EOT}), worst=(*WORST, "EOT")),
         "likeness": table("Our columns: how near to the clean images purifiers bring images",
-                          {name: WHO_KNOWS[name] for name in WHO_KNOWS if "noise" not in name and "ResNet" not in name},
-                          LIKENESS),
+                          {"VGG19": VGG19, "VGG19, ours": purified("VGG19", PURIFIER)}, LIKENESS),
+        "likeness-others": table("The same for other purifiers",
+                                 {name: row for name, row in OTHERS.items() if "noise" not in name}, LIKENESS),
     },
     figures={
-        "3": Figure("Figure 3: attacked, purified and clean images",
-                    {"ours": {"": Study(purified("VGG19", PURIFIER), PurifiedImages(distortion()))},
-                     "NRP": {"": Study(purified("VGG19", OF_NRP), PurifiedImages(distortion()))}}, across=1),
+        "3": gallery("Figure 3: attacked, purified and clean images", PURIFIER),
+        "3-nrp": gallery("Our figure: the same images purified by NRP", OF_NRP),
         "4-eps": curve("Figure 4, left: ResNet18 under PGD of VGG19, by the size of the ball",
                        {f"{eps}": Transfer(VGG19, pgd_as_printed(eps)) for eps in (2, 4, 8, 16, 32)},
                        "L-inf eps, in 255ths"),
@@ -138,7 +151,7 @@ PAPER = Paper(
                          "steps of 0.1 at L-inf 8/255"),
         "6": Figure("Figure 6: the distance and the accuracy of B3 by epoch, on training images held out",
                     {"distance": {"": Study(PURIFIER, History(("perceptual", "pixel")))},
-                     "accuracy and PSNR": {"": Study(PURIFIER, History(("held_out_robust", "held_out_clean")))}},
+                     "accuracy": {"": Study(PURIFIER, History(("held_out_robust", "held_out_clean")))}},
                     x="epoch", y="value", across=2),
     },
     pictures=FGSM(LARGE),

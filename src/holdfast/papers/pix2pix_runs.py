@@ -98,7 +98,7 @@ SMALLER: Mapping[str, str] = {
 """What a processor trains in the place of each network; the U-Nets stay."""
 SHARES = {**dict.fromkeys(("vgg-16", "vgg-19", "resnet-18"), 0.2), **dict.fromkeys(("unet-a", "unet-b", "nrp"), 0.01)}
 SCALES = {
-    "short": Scale(share=SHARES, model=SMALLER, limit=15_000, test_limit=1_000, seeds=(0,), train_steps=5),
+    "short": Scale(share=SHARES, model=SMALLER, limit=15_000, test_limit=500, seeds=(0,), train_steps=5),
     "smoke": Scale(model={**SMALLER, "vgg-16": "vgg-16-2", "vgg-19": "vgg-19-2", "resnet-18": "small-cnn",
                           "unet-a": "nrp-resg-1", "unet-b": "nrp-resg-1", "nrp": "nrp-resg-1"},
                    epochs=1, limit=32, test_limit=10, seeds=(0,), train_steps=1, test_steps=1, batch=16,

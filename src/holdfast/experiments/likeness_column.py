@@ -10,12 +10,11 @@ from holdfast.defences import purified
 from holdfast.experiments.shared_images import BATCH, shared_images
 from holdfast.experiments.table import Likeness
 from holdfast.experiments.trained import Trained
-from holdfast.objectives import distance
+from holdfast.methods.purifier import psnr
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_json, write_json
 from holdfast.training.loop import Tell
-from holdfast.types import Images, PerImage
 
 
 def likeness(
@@ -39,11 +38,6 @@ def likeness(
 
     once(path, make)
     return float(read_json(path, "delete it; it will be made again")["mean"])
-
-
-def psnr(images: Images, reference: Images) -> PerImage:
-    """Return the peak signal-to-noise ratio in dB, of equal images 100."""
-    return -10 * distance(images, reference).clamp_min(1e-10).log10()
 
 
 MEASURES = {"PSNR": psnr, "SSIM": ssim}

@@ -77,8 +77,8 @@ def test_without_its_extra_a_command_ends_before_any_work(
 
     lacking(monkeypatch, extra)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_table, "trained", worked)
-    monkeypatch.setattr(run_figure, "trained", worked)
+    monkeypatch.setattr(run_table, "made", worked)
+    monkeypatch.setattr(run_figure, "made", worked)
     status, out, err = said(capsys, *words)
     assert (status, out) == (2, "")
     assert f"holdfast-robust[{extra}]" in err

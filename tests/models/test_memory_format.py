@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from holdfast import Run, load, train
 from holdfast.attacks import FGSM
 from holdfast.data import CropFlip
-from holdfast.evaluation import Cell, Outcomes, outcomes
+from holdfast.evaluation import Cell, Outcomes
 from holdfast.experiments import Transfer, Workplace, run_table
 from holdfast.experiments.images_of_run import images_of
-from holdfast.experiments.trained import run_folder, trained
+from holdfast.experiments.shared_images import judged
+from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.models import ARCHITECTURES, build
 from holdfast.models.memory_format import use_channels_last
 from holdfast.training.dependencies import Lineage
@@ -146,11 +147,11 @@ def test_finished_runs_lie_so_where_they_are_attacked_and_not_where_they_are_giv
     test_set, other = images_of(run, 4, place), replace(run, seed=1)
     seen: list[nn.Module] = []
 
-    def watched(cell: Cell, networks: Mapping[str, nn.Module], *rest: Any, **options: Any) -> Outcomes:
-        seen.extend(networks.values())
-        return outcomes(cell, networks, *rest, **options)
+    def watched(cell: Cell, networks: Mapping[str, Trained], *rest: Any) -> Outcomes:
+        seen.extend(network.load() for network in networks.values())
+        return judged(cell, networks, *rest)
 
-    monkeypatch.setattr(run_table, "outcomes", watched)
+    monkeypatch.setattr(run_table, "shared_outcomes", watched)
     run_table.evaluate(run, trained(run, test_set, place), Transfer(other, FGSM()), 0, test_set, place)
     assert len(seen) == 2
     assert all(lies(network, LAST) for network in seen)

@@ -1,14 +1,6 @@
 """The numbers that paper 001 prints, in percent (times in seconds and hours); it prints no deviations."""
 
-import math
-from collections.abc import Iterable
-
-from holdfast.experiments.table import Published
-
-NONE = math.nan
-"""A cell that the paper leaves empty."""
-Lines = dict[str, tuple[float, ...]]
-"""row -> the numbers of that row, in the order of the table's columns."""
+from holdfast.papers.printed import NONE, Lines
 
 TABLE_1: Lines = {
     "UM": (95.99, 31.39, 0.38, 0, 0, 0, 0, 0),
@@ -95,12 +87,3 @@ TABLE_9: dict[str, Lines] = {
 """k-NN and softmax on clean images, k-NN and softmax under PGD-20."""
 DISCUSSION: Lines = {"AGKD-BML": (76.69, 71.02, 88.67, 90.75)}
 """Section 4.5: one step, twenty steps, a gradient-free attack, a black box."""
-
-
-def printed(lines: Lines, columns: Iterable[str]) -> Published:
-    """Return the numbers by row and column; the last columns of a table may be ours alone."""
-    names = tuple(columns)
-    return {
-        row: {name: (value, math.nan) for name, value in zip(names, values, strict=False) if not math.isnan(value)}
-        for row, values in lines.items()
-    }

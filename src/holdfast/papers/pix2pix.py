@@ -13,7 +13,6 @@ from holdfast.defences import Noise
 from holdfast.experiments import Audit, Defended, Figure, Likeness, Paper, SeenAs, Study, Table, Transfer
 from holdfast.experiments.defended_row import Row
 from holdfast.experiments.table import Column
-from holdfast.papers.agkd_bml_printed import Lines, printed
 from holdfast.papers.pix2pix_printed import TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6
 from holdfast.papers.pix2pix_runs import (
     CLASSIFIERS,
@@ -29,7 +28,9 @@ from holdfast.papers.pix2pix_runs import (
     pgd_as_printed,
     purified,
     rows_of,
+    trained_rows,
 )
+from holdfast.papers.printed import Lines, printed
 from holdfast.threats import Linf
 from holdfast.training.run import Run
 
@@ -61,7 +62,9 @@ TRANSFER: dict[str, Column] = {
     for block in ("block1", "block2")
     for eps in (8, 16)
 }
-BOTH: Mapping[str, Row] = {**rows_of("VGG19", trained=True), **rows_of("ResNet18", trained=True)}
+BOTH: Mapping[str, Row] = {
+    name: row for each in ("VGG19", "ResNet18") for name, row in {**rows_of(each), **trained_rows(each)}.items()
+}
 BY_SETTING: Mapping[str, Row] = {
     f"{name}, {setting}": purified(name, run) for name in ("VGG19", "ResNet18") for setting, run in PURIFIERS.items()
 }

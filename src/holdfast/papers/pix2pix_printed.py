@@ -4,7 +4,7 @@ Its values contradict each other twice: under feature distortion ResNet-18 has 1
 and 3, and B3 with ResNet-18 75.67 in Table 6 and 71.92 in Table 3. Each table shows what it prints itself.
 """
 
-from holdfast.papers.agkd_bml_printed import Lines
+from holdfast.papers.printed import Lines
 
 TABLE_1: Lines = {
     "VGG16": (69.97, 28.36, 61.89, 14.89, 66.80, 17.22, 68.94, 11.17),

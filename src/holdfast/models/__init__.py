@@ -25,6 +25,7 @@ from holdfast.models.magnet_autoencoder import MagNetAutoencoder
 from holdfast.models.normalized import Normalized, Standardized
 from holdfast.models.nrp import NRP, ResidualNRP
 from holdfast.models.preact_resnet import PreActResNet
+from holdfast.models.preprocessing import Preprocessing, preprocessing_of
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
@@ -50,6 +51,7 @@ __all__ = [
     "MagNetAutoencoder",
     "Normalized",
     "PreActResNet",
+    "Preprocessing",
     "ResNet",
     "ResidualNRP",
     "SMLResNet",
@@ -71,6 +73,7 @@ __all__ = [
     "from_torchvision",
     "labelled",
     "layer_names",
+    "preprocessing_of",
     "straight_through",
 ]
 

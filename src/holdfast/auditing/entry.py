@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +18,12 @@ from holdfast.auditing.distributed import broadcast, check_same
 from holdfast.auditing.engine import VIEW, Begun, Move, Subject, Tell, go_on, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
 from holdfast.auditing.findings import Check
+from holdfast.auditing.given import given
 from holdfast.auditing.report import Report, Stage
 from holdfast.auditing.schedule import moves_of, plan_of
 from holdfast.auditing.surrogate import fast_copy, known_precision
 from holdfast.auditing.view import viewed
 from holdfast.defences.views import DRAWS, steps_of
-from holdfast.errors import BadValue, require
 from holdfast.evaluation import judge
 from holdfast.passes import Spent, costed, spend
 from holdfast.storage.describe import short_repr
@@ -33,9 +34,9 @@ from holdfast.types import Index, Network
 
 def audit(
     model: Network,
-    images: Tensor,
-    labels: Tensor,
-    threat: Threat,
+    images: Any,
+    labels: Tensor | Threat | None = None,
+    threat: Threat | None = None,
     effort: str = "standard",
     seed: int = 0,
     batch: int = 250,
@@ -44,6 +45,9 @@ def audit(
     precision: str = "float32",
 ) -> Report:
     """Return how many of the images hold under the threat, as far as the effort can tell.
+
+    `hf.audit(model, images, labels, threat)` takes two tensors; `hf.audit(model, data, threat)` all images of a torch
+    Dataset, a DataLoader, an ImageSet or an iterable of (images, labels) pairs, which may not shuffle or augment.
 
     `fast` and `standard` choose attacks by what they break, `autoattack` is APGD-CE, APGD-T, FAB-T and Square with
     their published budgets, and `thorough` is `standard` and then `autoattack` on what stands. Where a check says that
@@ -59,8 +63,8 @@ def audit(
         UsageError: other processes of this process group were given other arguments.
         BadImages, BadLabels, BadValue: no attack could work on the images, the labels, or under the threat.
     """
-    require(isinstance(threat, Threat), f"the threat is {threat!r}: give one such as holdfast.Linf(8 / 255)", BadValue)
-    images, labels = auditable(model, images, labels, effort, seed, batch, folder)
+    pixels, targets, threat = given(model, images, labels, threat)
+    images, labels = auditable(model, pixels, targets, effort, seed, batch, folder)
     moves, precision = moves_of(effort, threat), known_precision(precision)
     names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
     check_same(*names, short_repr(threat), effort, seed, batch, precision)

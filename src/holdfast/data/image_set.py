@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,6 +81,21 @@ class ImageSet:
     def __post_init__(self) -> None:
         _check_images(self.images)
         _check_labels(self.labels, self.images, self.classes)
+
+    @classmethod
+    def of(cls, source: Any, classes: Sequence[str] = ()) -> "ImageSet":
+        """Return all images of a torch Dataset, a DataLoader or an iterable of (images, labels) pairs, on the CPU.
+
+        They are drawn twice, and refused where they are not the same then; one that can be drawn only once is drawn
+        once. Images that are multiples of 1/255 are kept as bytes. `classes` names the classes (default: as the data
+        name them, else numbers).
+        """
+        from holdfast.data.drawn import drawn  # which reads arrays as `arrays` does, and that makes sets of them
+
+        if isinstance(source, ImageSet):
+            return replace(source, classes=tuple(classes)) if classes else source
+        images, labels, names = drawn(source)
+        return cls(images, labels, tuple(classes) or names)
 
     def __len__(self) -> int:
         return len(self.images)

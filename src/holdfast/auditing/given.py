@@ -1,0 +1,38 @@
+"""The two ways to say which images `hf.audit` is of: two tensors, or data that hold both images and labels."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.data import ImageSet
+from holdfast.errors import BadLabels, BadValue, UsageError, require, shown
+from holdfast.threats import Threat
+from holdfast.types import Network
+
+CALLS = "hf.audit(model, images, labels, threat) or hf.audit(model, data, threat)"
+
+
+def given(
+    model: Network, images: Any, labels: Tensor | Threat | None, threat: Threat | None
+) -> tuple[Any, Any, Threat]:
+    """Return images, labels and threat, read from data where those are given, on the network's device."""
+    of_data = labels is None or isinstance(labels, Threat)
+    if of_data and isinstance(labels, Threat):
+        wanted = f"{shown(threat)} after the threat: give the effort by its name, effort={shown(threat)}"
+        require(threat is None, wanted, UsageError)
+        threat = labels
+    words = f"the threat is {shown(threat)}: give one such as holdfast.Linf(8 / 255); {CALLS}"
+    if not isinstance(threat, Threat):
+        raise BadValue(words)
+    if not of_data:
+        return images, labels, threat
+    require(not isinstance(images, Tensor), f"images are given without labels: {CALLS}", BadLabels)
+    data = ImageSet.of(images).to(_device(model))
+    return data.take(torch.arange(len(data))), data.labels, threat
+
+
+def _device(model: Network) -> torch.device:
+    """Return where a network is; a loader's images are on the CPU wherever that may be."""
+    parts = (*model.parameters(), *model.buffers()) if isinstance(model, nn.Module) else ()
+    return next((part.device for part in parts), torch.device("cpu"))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import BadLabels, HoldfastError, ModelFault, NoGradient, reason, require
+from holdfast.models.answer import how_to_say, shown_answer
 from holdfast.passes import spend
 from holdfast.storage.behaviour import INSTALLED, OURS, modules_behind
 from holdfast.types import Images, Network, Outputs, Targets
@@ -132,7 +133,10 @@ def what(fault: Exception) -> str:
 
 def check_answer(answer: object, images: Images, table: bool) -> None:
     """Refuse an answer that is not one row of numbers an image; as a table, one row of two or more logits."""
-    if not isinstance(answer, Tensor) or answer.ndim == 0 or len(answer) != len(images):
+    if not isinstance(answer, Tensor):
+        needed = how_to_say(answer) or "one row of logits an image is needed"
+        raise ModelFault(f"the network returned {shown_answer(answer)}: {needed}")
+    if answer.ndim == 0 or len(answer) != len(images):
         raise ModelFault(f"the network gave {_shape(answer)} for {len(images)} images; one row an image is needed")
     if answer.is_complex():
         raise ModelFault(f"the network answered {answer.dtype}: real numbers are needed")
@@ -178,5 +182,5 @@ def _known(words: str, model: Network) -> ModelFault | None:
     return None
 
 
-def _shape(value: object) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+def _shape(value: Tensor) -> str:
+    return f"shape {tuple(value.shape)}"

@@ -82,7 +82,7 @@ def probabilities(subject: Subject) -> Finding:
     figure = float((answers.sum(1) - 1).abs().max())
     meaning = (
         "the network answers with probabilities, whose gradients vanish where it is sure: give it without its softmax, "
-        "or take the logarithm"
+        "or take the logarithm, as hf.models.logarithms(network) and --probabilities do"
     )
     # What is not in [0, 1] is no probability, however its sum comes out.
     figure = max(figure, -low, high - 1)

@@ -17,7 +17,7 @@ from holdfast.devices import isolated, reseed
 from holdfast.errors import UsageError, printable, require
 from holdfast.models.weights import Normalisation, assumed
 from holdfast.training.folder import read_run
-from holdfast.training.networks import given_to, network, weights_alone
+from holdfast.training.networks import Answered, answered_by, given_to, network, weights_alone
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Sources:
     no normalisation (default: that of its architecture; --mean 0 --std 1 for none)."""
     std: tuple[float, ...] = ()
     """The standard deviations that go with --mean."""
+    answers: str | None = None
+    """Which part of what timm:NAME, torchvision:NAME or FILE.py:FUNCTION returns are the logits, if it returns more:
+    the name of an entry or of a field (logits), or the place in a tuple (0)."""
+    probabilities: bool = False
+    """The network of such a name answers with probabilities: attack and judge their logarithms."""
     pretrained: bool = True
     """Load the public weights of timm:NAME and torchvision:NAME; --no-pretrained: fresh ones."""
     defence: tuple[str, ...] = ()
@@ -86,13 +91,14 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
     source, whole = images_for(names[0], given)
     data = seen_by(names[0], whole)
     normalisation = given_to(names, given.mean, given.std)
+    answered = answered_by(names, given.answers, given.probabilities)
     found = []
     for place, name in enumerate(names):
         architecture = given.model
         if place > 0:
             check_sees(name, whole, data)
             architecture = other_model or (given.model if weights_alone(name) else None)
-        model = built(given, name, architecture, data, normalisation)
+        model = built(given, name, architecture, data, normalisation, answered)
         words = assumed(name, model) if normalisation is None and weights_alone(name) else None
         found.append(Named(name, model, source, data, words))
     return found
@@ -123,11 +129,19 @@ def check_sees(name: str, whole: ImageSet, data: ImageSet) -> None:
     require(shape == data.shape, words, UsageError)
 
 
-def built(given: Sources, name: str, architecture: str | None, data: ImageSet, norm: Normalisation | None) -> nn.Module:
+def built(
+    given: Sources,
+    name: str,
+    architecture: str | None,
+    data: ImageSet,
+    norm: Normalisation | None,
+    answered: Answered,
+) -> nn.Module:
     """Return a network in evaluation mode; weights that are drawn are the same in every process and at every call."""
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
-        return network(name, architecture, data.shape, len(data.classes), given.pretrained, given.download, norm)
+        size = (data.shape, len(data.classes))
+        return network(name, architecture, *size, given.pretrained, given.download, norm, answered)
 
 
 def tell_assumed(networks: Iterable[Named]) -> None:

@@ -20,6 +20,7 @@ from holdfast.models.from_file import from_file
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
+from holdfast.models.logarithms import Logarithms, logarithms
 from holdfast.models.madry_resnet import MadryResNet
 from holdfast.models.magnet_autoencoder import MagNetAutoencoder
 from holdfast.models.normalized import Normalized, Standardized
@@ -47,6 +48,7 @@ __all__ = [
     "Features",
     "ImageNetResNet",
     "LeNet",
+    "Logarithms",
     "MadryResNet",
     "MagNetAutoencoder",
     "Normalized",
@@ -73,6 +75,7 @@ __all__ = [
     "from_torchvision",
     "labelled",
     "layer_names",
+    "logarithms",
     "preprocessing_of",
     "straight_through",
 ]
@@ -126,16 +129,26 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")
-    library, _, inside = name.partition(":")
-    if ".py:" in name:
-        model = from_file(name, **options)
-    elif library in _LIBRARIES:
-        check_options(name, options, ("pretrained", "download"))
-        model = _LIBRARIES[library](inside, classes, **options)  # type: ignore[arg-type]
+    if ":" in name:
+        model = foreign(name, classes, **options)
     else:
         model = _architecture(name).build(name, shape, classes, **options)
     check_answer(model, name, shape, classes, answers_of(name))
     return model
+
+
+def foreign(name: str, classes: int | None, **options: object) -> nn.Module:
+    """Return the network of a name with ":" in it, whatever it answers: timm:NAME, torchvision:NAME, FILE.py:FUNCTION.
+
+    Without a number of classes a library's network has its own.
+    """
+    library, _, inside = name.partition(":")
+    if ".py:" in name:
+        return from_file(name, **options)
+    if library not in _LIBRARIES:
+        raise UnknownName("model", name, ARCHITECTURES)
+    check_options(name, options, ("pretrained", "download"))
+    return _LIBRARIES[library](inside, classes, **options)  # type: ignore[arg-type]
 
 
 def answers_of(name: str) -> Answers:

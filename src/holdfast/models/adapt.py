@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from holdfast.devices import need
 from holdfast.errors import MissingData, UnknownName, UsageError, reason, require
+from holdfast.models.answer import Part, part_of
 from holdfast.models.normalized import Normalized, Statistics
 from holdfast.models.pretrained import FAULTS, timm_file, torchvision_weights
 from holdfast.types import Images, Outputs
@@ -19,15 +20,24 @@ from holdfast.types import Images, Outputs
 class Adapted(nn.Module):
     """A plain network behind its normalisation, with names for its layers."""
 
-    def __init__(self, network: nn.Module, mean: Statistics, std: Statistics, layers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        mean: Statistics,
+        std: Statistics,
+        layers: Mapping[str, str],
+        answers: Part | None = None,
+    ) -> None:
         super().__init__()
         self.normalized = Normalized(mean, std)
         self.network = network
+        self.answers = answers
         self.layers = {name: f"network.{path}".replace(".:", ":") for name, path in layers.items()}
 
     def forward(self, images: Images) -> Outputs:
         """Return the logits."""
-        logits: Tensor = self.network(self.normalized(images))
+        returned = self.network(self.normalized(images))
+        logits: Tensor = returned if self.answers is None else part_of(returned, self.answers)
         return logits
 
 
@@ -36,8 +46,12 @@ def adapt(
     mean: Statistics | None = None,
     std: Statistics | None = None,
     layers: Mapping[str, str] | None = None,
+    answers: Part | None = None,
 ) -> Adapted:
     """Make a classifier of any network that was trained on images less `mean`, divided by `std`.
+
+    `answers` says which part of what it returns are the logits, where it returns more than them: the name of an entry
+    ("out") or of a field ("logits"), or the place in a tuple (0).
 
     `layers` maps names to module paths, or to "path:input"; by default the parts of the network go by their own names.
     "penultimate" is what the last linear layer is given, unless `layers` says otherwise.
@@ -49,7 +63,8 @@ def adapt(
             raise UnknownName("layer", path, paths[1:])
     last = _last_linear(module)
     penultimate = {} if last is None else {"penultimate": f"{last}:input"}
-    return Adapted(module, 0.0 if mean is None else mean, 1.0 if std is None else std, {**penultimate, **named})
+    statistics = (0.0 if mean is None else mean, 1.0 if std is None else std)
+    return Adapted(module, *statistics, {**penultimate, **named}, answers)
 
 
 def from_timm(name: str, classes: int | None = None, pretrained: bool = False, download: bool = False) -> Adapted:

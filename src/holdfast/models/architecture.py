@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from holdfast.errors import BadValue, UnknownName, UsageError, reason, require
+from holdfast.errors import BadValue, HoldfastError, UnknownName, UsageError, reason, require
+from holdfast.models.answer import how_to_say, shown_answer
 from holdfast.models.normalized import WIDENED, normalization
 
 Shape = tuple[int, int, int]
@@ -85,13 +86,20 @@ def check_answer(model: nn.Module, name: str, shape: Shape, classes: int, answer
         with torch.no_grad():
             pixels = torch.linspace(0, 1, 2 * math.prod(shape), device=weight.device)
             answer = model.eval()(pixels.reshape(2, *shape))
+    except HoldfastError:
+        raise
     except Exception as fault:
         raise BadValue(f"'{name}' cannot take images of shape {tuple(shape)}: {reason(fault)}") from fault
     finally:
         for part, mode in modes:
             part.training = mode
-    found, wanted = tuple(getattr(answer, "shape", ())), (2, *shape) if answers == "images" else (2, classes)
+    wanted = (2, *shape) if answers == "images" else (2, classes)
     each = "an image each" if answers == "images" else "a row each"
-    require(found == wanted, f"'{name}' answers two images with shape {found}, not {wanted}, {each}")
+    if not isinstance(answer, Tensor):
+        needed = how_to_say(answer) or f"{wanted} is needed, {each}"
+        raise BadValue(f"'{name}' returns {shown_answer(answer)}: {needed}")
+    found = tuple(answer.shape)
+    hint = "; of one score z, torch.cat([-z, z], 1) makes the logits of two classes" if found in ((2,), (2, 1)) else ""
+    require(found == wanted, f"'{name}' answers two images with shape {found}, not {wanted}, {each}{hint}")
     if answers == "images" and not answer.is_meta:
         require(bool(((answer >= 0) & (answer <= 1)).all()), f"'{name}' answers images with pixels outside [0, 1]")

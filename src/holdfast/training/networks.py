@@ -1,13 +1,15 @@
 """From what a person names on the command line to a network at rest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from holdfast import models
 from holdfast.errors import BadRecord, UsageError, require
-from holdfast.models import answers_of, from_timm, from_torchvision
+from holdfast.models import adapt, answers_of, foreign, logarithms
+from holdfast.models.answer import Part
 from holdfast.models.architecture import check_answer
 from holdfast.models.weights import Normalisation, put
 from holdfast.storage.signed import read_any_tensors
@@ -15,7 +17,23 @@ from holdfast.training.folder import RunFolder, read_run
 from holdfast.training.run import seen_shape
 
 Shape = tuple[int, int, int]
-LIBRARIES: Mapping[str, Callable[..., nn.Module]] = {"timm": from_timm, "torchvision": from_torchvision}
+WITH_WEIGHTS = ("timm", "torchvision")
+"""The libraries that have public weights."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a person says of the answers of a network that was made elsewhere, where they are not plain logits."""
+
+    part: Part | None = None
+    """Which part of what it returns counts; None: all of it."""
+    probabilities: bool = False
+    """Whether that part are probabilities."""
+
+    def by(self, model: nn.Module) -> nn.Module:
+        """Return a network that answers with logits."""
+        model = model if self.part is None else adapt(model, answers=self.part)
+        return logarithms(model) if self.probabilities else model
 
 
 def weights_alone(name: str) -> bool:
@@ -36,6 +54,20 @@ def given_to(names: Sequence[str], mean: tuple[float, ...], std: tuple[float, ..
     return Normalisation(mean, std)
 
 
+def answered_by(names: Sequence[str], part: str | None, probabilities: bool) -> Answered:
+    """Return what --answers and --probabilities say of the networks that others made.
+
+    Raises:
+        UsageError: there is none among the names.
+    """
+    if part is None and not probabilities:
+        return Answered()
+    kinds = "timm:NAME, torchvision:NAME or FILE.py:FUNCTION"
+    words = f"--answers and --probabilities: none of {', '.join(names)} is {kinds}"
+    require(any(":" in name for name in names), words, UsageError)
+    return Answered(int(part) if part is not None and part.isdecimal() else part, probabilities)
+
+
 def network(
     name: str,
     architecture: str | None,
@@ -44,11 +76,12 @@ def network(
     pretrained: bool = False,
     download: bool = False,
     normalisation: Normalisation | None = None,
+    answered: Answered = Answered(),
 ) -> nn.Module:
     """Return a network: a run's folder, a .safetensors file with its architecture, or a name that `models.build` takes.
 
     A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so. The
-    `normalisation` is that of a .safetensors file that holds none.
+    `normalisation` is that of a .safetensors file that holds none, and `answered` is of a network by a name.
 
     Raises:
         UsageError: nothing answers to the name, the weights are another network's, or it needs no architecture.
@@ -79,10 +112,9 @@ def network(
         f"'{name}' is no run's folder, no .safetensors file, and not timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
         UsageError,
     )
-    library, _, inside = name.partition(":")
-    if not pretrained or library not in LIBRARIES:
-        return models.build(name, shape, classes).eval()
-    model = LIBRARIES[library](inside, None, True, download).eval()
+    public = pretrained and name.partition(":")[0] in WITH_WEIGHTS
+    model = foreign(name, None, pretrained=True, download=download) if public else foreign(name, classes)
+    model = answered.by(model).eval()
     check_answer(model, name, shape, classes)
     return model
 

@@ -88,6 +88,24 @@ def test_cifar10_is_read_from_its_pickles(tmp_path: Path) -> None:
     assert test.classes == tuple(classes)
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_cifar100_is_read_from_its_pickles_with_its_fine_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    images = random.integers(0, 256, (5, 3, 32, 32), dtype=np.uint8)
+    for name, rows, fine in (("train", images[:3], [99, 0, 7]), ("test", images[3:], [1, 98])):
+        held = {"data": rows.reshape(len(rows), -1), "fine_labels": fine, "coarse_labels": [0] * len(rows)}
+        (folder / name).write_bytes(pickle.dumps(held, protocol=2))
+    classes = [f"thing {label}" for label in range(100)]
+    held = {"fine_label_names": classes, "coarse_label_names": ["all"]}
+    (folder / "meta").write_bytes(pickle.dumps(held, protocol=2))
+    train, test = load("cifar100", "train", tmp_path), load("cifar100", "test", tmp_path)
+    assert torch.equal(train.images, torch.from_numpy(images[:3]))
+    assert torch.equal(test.images, torch.from_numpy(images[3:]))
+    assert (train.labels.tolist(), test.labels.tolist()) == ([99, 0, 7], [1, 98])
+    assert test.classes == tuple(classes)
+
+
 def test_a_pickle_with_a_wrong_checksum_is_not_opened(tmp_path: Path) -> None:
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()

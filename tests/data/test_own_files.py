@@ -1,5 +1,6 @@
 """A user's own images: a folder, a zip of it, an .npz file, and what is said when they do not fit."""
 
+import logging
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -155,6 +156,26 @@ def test_one_split_alone_is_enough(tmp_path: Path) -> None:
         load(name, "train")
 
 
+def test_the_files_of_medmnist_are_read_with_the_classes_of_all_three_splits(tmp_path: Path) -> None:
+    held_out = {
+        "val_images": random.integers(0, 256, (3, 5, 4), dtype=np.uint8),
+        "val_labels": np.array([[5], [1], [2]]),
+    }
+    assert len(load(write_npz(tmp_path, **held_out), "test").classes) == 6
+    assert load(write_npz(tmp_path, **held_out), "test").labels.tolist() == [3, 0]
+
+
+def test_what_was_held_out_is_the_test_split_where_there_is_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held_out = {"val_images": np.full((3, 5, 4), 7, np.uint8), "val_labels": np.array([[2], [1], [2]])}
+    name = write_npz(tmp_path, test_images=None, test_labels=None, **held_out)
+    with caplog.at_level(logging.WARNING, "holdfast"):
+        found = load(name, "test")
+    assert (found.labels.tolist(), int(found.images.max())) == ([2, 1, 2], 7)
+    assert "own.npz has no test_images: val_images are read" in caplog.text
+
+
 def test_classes_that_no_image_shows_are_named(tmp_path: Path) -> None:
     names = np.array(["ant", "bee", "cat", "dog", "eel"])
     for given in (names, names.astype("S")):
@@ -193,6 +214,8 @@ def test_what_an_attack_wrote_is_a_test_split_with_its_channels_first(shape: tup
             BadImages,
             "own.npz cannot be read as an .npz file of plain numbers",
         ),
+        ("train_images", np.zeros((6, 9, 9, 9), np.uint8), BadImages, r"shape \(6, 9, 9, 9\): volumes, and holdfast"),
+        ("train_labels", np.zeros((6, 14), np.uint8), BadLabels, r"labels have shape \(6, 14\).*argmax.*multi-label"),
         ("train_labels", np.zeros(6), BadLabels, "labels are float64; expected whole numbers"),
         ("train_labels", np.zeros(5, int), BadLabels, r"labels have shape \(5,\); expected \(6,\)"),
         ("train_labels", np.full(6, -1), BadLabels, r"labels are in \[-1, -1\]; 4 classes"),

@@ -1,11 +1,13 @@
-"""An .npz file with the arrays train_images, train_labels, test_images and test_labels; or, as `holdfast attack` writes
-them, images and labels, which are to be judged: a test split.
+"""An .npz file with the arrays train_images, train_labels, test_images and test_labels, as MedMNIST's are; or, as
+`holdfast attack` writes them, images and labels, which are to be judged: a test split. Where it has neither, val_images
+and val_labels are that.
 
 Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1]. An array called classes
 names the classes; without it they are numbered as far as the labels go, so a file that does not show every class that
 a network knows must name them, and so must one whose training labels begin at 1.
 """
 
+import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,12 +51,15 @@ def _images(array: NDArray[Any]) -> NDArray[Any]:
 def _channels_second(images: NDArray[Any]) -> NDArray[Any]:
     """Return images as (n, c, h, w); the channels are the shorter of the second and last axis."""
     second, last = images.shape[1], images.shape[3]
+    volumes = f"images have shape {images.shape}: volumes, and holdfast reads flat images"
+    require(not (second == last == images.shape[2] > 4), volumes, BadImages)
     require(second != last, f"images have shape {images.shape}: which axis holds the channels?", BadImages)
     return images.transpose(0, 3, 1, 2) if last < second else images
 
 
 WRITTEN = ("images", "labels")
 """The arrays that `holdfast attack` writes; the images as (n, c, h, w)."""
+HELD_OUT = ("val_images", "val_labels")
 MOST_CLASSES = 1_000_000
 """More are a mistake: -1 written without a sign, say."""
 
@@ -73,6 +78,9 @@ def _labels(array: NDArray[Any]) -> Tensor:
     """Return labels as int64, shape (n,); a second axis of length 1 is dropped."""
     require(np.issubdtype(array.dtype, np.integer), f"labels are {array.dtype}; expected whole numbers", BadLabels)
     one_column = array.ndim == 2 and array.shape[1] == 1
+    several = f"labels have shape {array.shape}; expected one class an image: take argmax(1) if they are one-hot; "
+    several += "several classes an image (multi-label) cannot be audited"
+    require(array.ndim == 1 or one_column, several, BadLabels)
     return torch.from_numpy((array[:, 0] if one_column else array).astype(np.int64))
 
 
@@ -105,9 +113,12 @@ def read(request: Request) -> ImageSet:
     require(bool(request.argument), f"'{request.name}' names no path; write npz:PATH", BadValue)
     path = expanded(request.argument)
     wanted = (f"{request.split}_images", f"{request.split}_labels")
-    found = read_arrays(path, (wanted[0], "train_labels", "test_labels"))
+    found = read_arrays(path, (wanted[0], "train_labels", "test_labels", HELD_OUT[1]))
     if request.split == "test" and wanted[0] not in found and (written := read_arrays(path, WRITTEN)):
         found, wanted = written, WRITTEN
+    elif request.split == "test" and wanted[0] not in found and HELD_OUT[1] in found:
+        logging.getLogger("holdfast").warning("holdfast: %s has no test_images: val_images are read", path)
+        found, wanted = found | read_arrays(path, HELD_OUT), HELD_OUT
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
     labels = {name: _labels(found[name]) for name in found if name.endswith("labels")}

@@ -3,26 +3,28 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.data import arrays, cifar10, digits, folder, made_up, mnist, svhn, tiny_imagenet
+from holdfast.data import arrays, cifar, digits, folder, made_up, mnist, svhn, tiny_imagenet
 from holdfast.data.image_set import ImageSet
 from holdfast.data.request import Request, data_root
 from holdfast.errors import BadImages, BadLabels, UnknownName, require
 
 SOURCES = {
     "cifar10": "CIFAR-10: 60,000 colour images 3x32x32, 10 classes of things and animals",
+    "cifar100": "CIFAR-100: 60,000 colour images 3x32x32, 100 classes of things and animals",
     "digits": "handwritten digits (UCI): 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
     "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
     "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
     "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
-    "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images, test_labels",
+    "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images (or val_images), test_labels",
     "svhn": "Street View House Numbers: 99,289 colour images 3x32x32, digits",
     "tiny-imagenet": "Tiny ImageNet: 110,000 colour images 3x64x64, 200 classes; tests on its validation set",
 }
 """Every source and one line about it."""
 
 KNOWN: dict[str, Callable[[Request], ImageSet]] = {
-    "cifar10": cifar10.read,
+    "cifar10": cifar.read_10,
+    "cifar100": cifar.read_100,
     "digits": digits.read,
     "fashion-mnist": mnist.read_fashion,
     "mnist": mnist.read_mnist,

@@ -1,12 +1,15 @@
 """AWP: a law without perturbation, and one step against its plain derivation."""
 
+import copy
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from holdfast import Linf, models
+from holdfast import Linf, models, train
 from holdfast.attacks import PGD
 from holdfast.methods import (
     AT,
@@ -18,7 +21,9 @@ from holdfast.methods.awp import moved
 from holdfast.objectives import (
     cross_entropy,
 )
+from holdfast.storage.describe import describe
 from holdfast.training.state import Updates
+from tests.training.moment import BASE
 
 from .batches import a_batch
 
@@ -68,3 +73,37 @@ def test_moved_weights_are_as_far_as_gamma_and_come_back_after_an_error() -> Non
     with pytest.raises(KeyError), moved(model, 0.2):
         raise KeyError
     assert torch.equal(model.weight, before)
+
+
+def test_the_released_codes_difference_of_weights_is_the_step_taken_and_vectors_stay() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2 * 36, 3))
+    images, labels = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
+    cross_entropy(model(images), labels).mean().backward()
+    climbed = copy.deepcopy(model)  # v: one step of plain ascent, at the released code's rate
+    climber = torch.optim.SGD(climbed.parameters(), lr=0.01, maximize=True)
+    for there, here in zip(climbed.parameters(), model.parameters(), strict=True):
+        there.grad = here.grad
+    climber.step()
+    before = [weight.detach().clone() for weight in model.parameters()]
+    with moved(model, 0.01):
+        for w, v, now in zip(before, climbed.parameters(), model.parameters(), strict=True):
+            delta = 0.01 * w.norm() / ((v - w).norm() + 1e-20) * (v - w) if w.ndim > 1 else torch.zeros_like(w)
+            assert torch.allclose(now - w, delta, atol=1e-6)
+
+
+def test_a_warm_up_trains_as_the_method_and_then_moves(tmp_path: Path) -> None:
+    run = replace(BASE, epochs=3, options=(("width", 4),), method=AT(PGD(Linf(0.1), steps=2)))
+    ends = {
+        (gamma, warm_up, epochs): train(
+            replace(run, epochs=epochs, method=AWP(run.method, gamma, warm_up)),
+            tmp_path / f"{gamma}-{warm_up}-{epochs}",
+        ).state_dict()
+        for gamma, warm_up, epochs in ((0.0, 0, 2), (0.2, 2, 2), (0.0, 0, 3), (0.2, 2, 3))
+    }
+
+    def same(one: tuple[float, int, int], other: tuple[float, int, int]) -> bool:
+        return all(torch.equal(ends[one][name], ends[other][name]) for name in ends[one])
+
+    assert same((0.0, 0, 2), (0.2, 2, 2))
+    assert not same((0.0, 0, 3), (0.2, 2, 3))
+    assert "warm_up" not in str(describe(AWP()))

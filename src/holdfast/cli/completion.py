@@ -81,7 +81,7 @@ def print_completion(shells: Sequence[str], verbs: Verbs) -> int:
 
 def options_of(verb: str, run: Callable[[Sequence[str]], int]) -> list[str]:
     """Return the options that the help of a verb names, of `train` and `attack` with any of their parts."""
-    parts = [(f"--{part}", name) for part in ("optimizer", "schedule", "augment") for name in PARTS[part]]
+    parts = [(f"--{part}", name) for part in ("optimizer", "schedule", "augment", "average") for name in PARTS[part]]
     lines: Mapping[str, list[tuple[str, ...]]] = {
         "train": [*((name,) for name in METHODS), *(("AT", *part) for part in parts)],
         "attack": [(name,) for name in ATTACKS],

@@ -12,7 +12,7 @@ from holdfast import attacks, methods
 from holdfast.data import CropFlip
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.threats import NORMS
-from holdfast.training import optimizers, schedules
+from holdfast.training import averages, optimizers, schedules
 
 
 def _kinds_in(module: Any, kind: type[Any]) -> Mapping[str, type[Any]]:
@@ -25,6 +25,7 @@ ATTACKS = _kinds_in(attacks, attacks.Attack)
 METHODS = _kinds_in(methods, methods.Method)
 OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer)
 SCHEDULES = _kinds_in(schedules, schedules.Schedule)
+AVERAGES = _kinds_in(averages, averages.Average)
 AUGMENTATIONS: Mapping[str, type[Any]] = {"none": type(None), "crop-flip": CropFlip}
 PARTS: Mapping[str, Mapping[str, type[Any]]] = {
     "guards": METHODS,
@@ -33,6 +34,7 @@ PARTS: Mapping[str, Mapping[str, type[Any]]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augment": AUGMENTATIONS,
+    "average": AVERAGES,
 }
 """What each option may name, in the order in which a run takes its parts: a guarded method before what it trains on,
 and the norm before an attack that may be defined for that norm alone."""
@@ -57,6 +59,8 @@ class RunParts:
     """The learning-rate schedule (default: Constant)."""
     augment: Annotated[str | None, choice("augment")] = None
     """The augmentation of the training images (default: none)."""
+    average: Annotated[str | None, choice("average")] = None
+    """The average of the weights that is judged and kept (default: none)."""
     guards: Annotated[str | None, choice("guards")] = None
     """The method that Guarded or AWP wraps."""
 

@@ -6,15 +6,16 @@ The worst weights near those of the network, for the attacked images of a batch,
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from holdfast.data import ImageSet
-from holdfast.fields import NonNegative
+from holdfast.fields import Interval, NonNegative
 from holdfast.methods.at import AT
 from holdfast.methods.method import CraftedMethod, Finished, Memory, Method, Origin, Update, check_terms
+from holdfast.storage.describe import later
 from holdfast.types import Batch, Terms
 
 
@@ -28,7 +29,10 @@ class AWP(Method):
 
     method: CraftedMethod = AT()
     gamma: NonNegative = 0.005
-    """How far the weights of a layer move, as a part of their length: 0.005 for AT and TRADES in the paper."""
+    """How far the weights of a layer move, as a part of their length: 0.005 for AT and TRADES in the paper; the
+    released code takes 0.01 for AT."""
+    warm_up: Annotated[int, Interval(0)] = later(0)
+    """Epochs before the weights move at all: 10 for TRADES in the released code."""
 
     def using(self, runs: tuple[Origin, ...]) -> "AWP":
         """Let the method inside use them."""
@@ -36,20 +40,31 @@ class AWP(Method):
         return replace(self, method=inner)
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
-        """Keep what the method keeps."""
-        return self.method.remember(model, train_set, finished)
+        """Keep what the method keeps, and with a warm-up how many images are still in it."""
+        kept = self.method.remember(model, train_set, finished)
+        left = torch.tensor(self.warm_up * len(train_set))
+        return Memory(inner=kept, left=left) if self.warm_up else kept
+
+    def inner(self, memory: Memory) -> Memory:
+        """Return what the method itself keeps."""
+        kept: Memory = memory.inner if self.warm_up else memory
+        return kept
 
     def trained(self, model: nn.Module, memory: Memory) -> dict[str, nn.Module]:
         """Return the networks that the method trains."""
-        return self.method.trained(model, memory)
+        return self.method.trained(model, self.inner(memory))
 
     def step(self, model: nn.Module, batch: Batch, memory: Memory, update: Update) -> Terms:
         """Climb along the gradient, take the gradient there, go back, and step."""
-        crafted = self.method.craft(model, batch, memory)
+        kept = self.inner(memory)
+        if self.warm_up and memory.left > 0:
+            memory.left -= len(batch.images)
+            return self.method.step(model, batch, kept, update)
+        crafted = self.method.craft(model, batch, kept)
         with statistics_kept(model):
-            update.backward(torch.stack(list(self.method.weigh(model, batch, memory, crafted).values())).sum())
+            update.backward(torch.stack(list(self.method.weigh(model, batch, kept, crafted).values())).sum())
         with moved(model, self.gamma):
-            terms = check_terms(self.method, self.method.weigh(model, batch, memory, crafted))
+            terms = check_terms(self.method, self.method.weigh(model, batch, kept, crafted))
             update.backward(torch.stack(list(terms.values())).sum())
         update.apply()
         return terms

@@ -20,7 +20,7 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
         if run.select is not None and score > state.best:
             state.best = score
             state.best_model = {
-                name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()
+                name: tensor.detach().cpu().clone() for name, tensor in state.judged.state_dict().items()
             }
     state.lines.append(json.dumps(line))
     of = f"/{run.epochs}" if run.epochs else ""
@@ -32,10 +32,12 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
 def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
     """Return the means of what the method measures on the images held out."""
     sums: dict[str, float] = {}
-    with at_rest(state.model):
+    with at_rest(state.judged):
         for batch in held_out.batches(run.batch):
             images = run.augment.center(batch.images) if run.augment else batch.images
-            for name, values in run.method.measure(state.model, images, batch.labels, state.memory, run.select).items():
+            for name, values in run.method.measure(
+                state.judged, images, batch.labels, state.memory, run.select
+            ).items():
                 sums[name] = sums.get(name, 0.0) + float(values.detach().double().sum())
     measured = {f"held_out_{name}": total / len(held_out) for name, total in sums.items()}
     kind = type(run.method).__name__

@@ -24,6 +24,7 @@ from holdfast.methods.method import Origin
 from holdfast.rng import number
 from holdfast.storage.files import alone
 from holdfast.storage.signed import write_json, write_tensors
+from holdfast.training.averaging import follow, settle
 from holdfast.training.checkpoint import last_good, resume, save
 from holdfast.training.dependencies import Lineage, found_beside, origins
 from holdfast.training.divergence import stop_if_bad, stop_if_lost
@@ -131,6 +132,7 @@ def carry_out(place: RunFolder, state: State, train_set: ImageSet, held_out: Ima
             set_rate(run, state, state.step / (per_epoch if run.steps is None else 1))
             try:
                 note(state, one_step(run, state, batch, update))
+                follow(run, state, len(train_set))
             except ModelFault as fault:
                 stop_if_lost(state, batch, fault)
                 raise
@@ -140,6 +142,8 @@ def carry_out(place: RunFolder, state: State, train_set: ImageSet, held_out: Ima
             if time.monotonic() - state.since > SAVE_EVERY and state.step < last:
                 stop_if_bad(state)
                 save(place, state)
+        if held_out is not None or last == total:
+            settle(run, state, train_set, epoch)
         words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out)
         save(place, state)
         tell(state.step, total, words)

@@ -6,7 +6,7 @@ from typing import Any
 from holdfast import attacks, methods, objectives, threats
 from holdfast.data import CropFlip
 from holdfast.defences import DEFENCES
-from holdfast.training import optimizers, schedules
+from holdfast.training import averages, optimizers, schedules
 from holdfast.training.run import Run, Start
 
 
@@ -22,6 +22,7 @@ def named(module: Any) -> dict[str, Any]:
 KINDS: Mapping[str, Any] = {
     **named(threats),
     **named(objectives),
+    **named(averages),
     **named(optimizers),
     **named(schedules),
     **named(attacks),

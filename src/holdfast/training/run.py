@@ -16,6 +16,7 @@ from holdfast.fields import check_fields
 from holdfast.methods import Method, Origin, Standard
 from holdfast.rng import number
 from holdfast.storage.describe import later
+from holdfast.training.averages import Average
 from holdfast.training.optimizers import SGD, Optimizer
 from holdfast.training.schedules import Constant, Schedule
 
@@ -68,6 +69,8 @@ class Run(Origin):
     """Arguments of the architecture, by name: normalize symmetric, say, for images in [-1, 1]."""
     optimizers: tuple[tuple[str, Optimizer], ...] = later(())
     """The optimizers of other networks that the method trains, by name; `optimizer` is that of all others."""
+    average: Average | None = later(None)
+    """The average of the weights that is judged and kept; without it, the weights themselves."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -86,6 +89,9 @@ class Run(Origin):
         require(
             self.start is None or not self.pretrained, "a run begins from public weights or from another run, not both"
         )
+        averaged = self.start is not None and getattr(self.start.run, "average", None) is not None
+        words = "the start's weights are averaged, and its optimizer belongs to those before: take the weights alone"
+        require(not (averaged and self.start and self.start.takes != "weights"), words)
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.limit is None or self.limit >= 1, f"limit = {self.limit}, not 1 or more")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")

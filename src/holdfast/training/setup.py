@@ -1,5 +1,7 @@
 """The state of a run before its first step: networks, memory, optimizers, and what it takes over from other runs."""
 
+import copy
+
 from torch import nn
 
 from holdfast.data import ImageSet
@@ -36,7 +38,8 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
         words = f"optimizers names '{name}', and {type(run.method).__name__} trains only {', '.join(networks)}"
         require(name in networks, words)
     optimizers = {name: run.optimizer_of(name).of(network.parameters()) for name, network in networks.items()}
-    state = State(model, memory, networks, optimizers, train_set.fingerprint, file, lineage.names())
+    averaged = None if run.average is None else copy.deepcopy(model)
+    state = State(model, memory, networks, optimizers, averaged, train_set.fingerprint, file, lineage.names())
     take_place(run, state, lineage)
     total = run.steps_on(len(train_set))
     words = f"the run continues at step {state.first} of another run and ends at step {total}"

@@ -19,6 +19,8 @@ class State:
     memory: Memory
     networks: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
+    averaged: nn.Module | None = None
+    """The average of the model's weights, where the run keeps one."""
     data: str = ""
     """The name of the images that it trains on, made of their pixels."""
     file: str = ""
@@ -42,6 +44,7 @@ class State:
         """Return all of it as tensors and numbers."""
         return {
             "networks": {name: network.state_dict() for name, network in self.apart().items()},
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "memory": self.memory.state_dict(),
             "data": self.data,
@@ -59,6 +62,8 @@ class State:
         """Take over what was saved."""
         for name, network in self.apart().items():
             network.load_state_dict(saved["networks"][name])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(saved["averaged"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(saved["optimizers"][name])
         self.memory.load_state_dict(saved["memory"])
@@ -67,12 +72,18 @@ class State:
         self.step, self.lines, self.seconds = saved["step"], saved["lines"], saved["seconds"]
         self.best, self.best_model = saved["best"], saved["best_model"]
 
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is measured and kept: the average, where the run keeps one."""
+        return self.model if self.averaged is None else self.averaged
+
     def trained(self) -> nn.Module:
         """Return the trained network at rest, with the best weights where a run selects, laid as torch lays them."""
+        model = self.judged
         if self.best_model is not None:
-            self.model.load_state_dict(self.best_model)
-        self.model.zero_grad(set_to_none=True)
-        return self.model.eval().to(memory_format=torch.contiguous_format)
+            model.load_state_dict(self.best_model)
+        model.zero_grad(set_to_none=True)
+        return model.eval().to(memory_format=torch.contiguous_format)
 
     def apart(self) -> dict[str, nn.Module]:
         """Return the networks that the memory does not hold; those that it holds are saved with it."""
@@ -81,8 +92,9 @@ class State:
 
     def finite(self) -> bool:
         """Say whether no weight is NaN or infinite, and no statistic NaN."""
-        weights = [weight.detach() for network in self.networks.values() for weight in network.parameters()]
-        kept = [tensor for network in self.networks.values() for tensor in network.buffers()]
+        networks = [*self.networks.values(), self.judged]
+        weights = [weight.detach() for network in networks for weight in network.parameters()]
+        kept = [tensor for network in networks for tensor in network.buffers()]
         looked = [weight.abs().amax().isfinite() for weight in weights if weight.numel()]
         looked += [~tensor.isnan().any() for tensor in kept if tensor.numel()]
         return bool(torch.stack(looked).all())

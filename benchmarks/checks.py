@@ -64,6 +64,7 @@ MEANS = {
     "one step beats ten": "gradients are of use far from the image only",
     "losses disagree": "one of the losses is masked",
     "surrogate differs": "the fast copy is none",
+    "clean accuracy at chance": "the network does not know the images",
     "too few images": "the number is open, whatever the network",
 }
 """What each doubt means, in a few words."""

@@ -65,6 +65,16 @@ def interval(share: float, count: int) -> tuple[float, float]:
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))  # rounding: never without the share
 
 
+def binomial_tail(hits: int, count: int, share: float) -> float:
+    """Return how probable `hits` or more of `count` tries are, where each hits with the probability `share`."""
+    if hits <= 0 or share >= 1:
+        return 1.0
+    k = torch.arange(hits, count + 1, dtype=torch.float64)
+    n = torch.tensor(float(count), dtype=torch.float64)
+    ways = torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
+    return float((ways + k * math.log(share) + (n - k) * math.log1p(-share)).exp().sum().clamp(max=1))
+
+
 def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the sample standard deviation over seeds; NaN for the deviation of one."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan

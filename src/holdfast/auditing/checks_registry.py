@@ -17,6 +17,7 @@ from holdfast.auditing.checks_attacks import (
     one_step_wins,
     unbounded_fails,
 )
+from holdfast.auditing.checks_clean import clean_at_chance
 from holdfast.auditing.checks_gradients import interrupted, wrong_gradients, zero_gradients
 from holdfast.auditing.checks_rations import Ration
 from holdfast.auditing.checks_scene import Kind
@@ -175,6 +176,13 @@ AFTER = (
         lambda scene: surrogate_differs(scene.few, scene.threat),
         Ration(16, 128, 33, "a copy that is none differs on most images"),
         compares=True,
+    ),
+    Kind(
+        "clean accuracy at chance",
+        "a binomial test (1 %, one-sided) cannot tell it from naming the commonest class each time",
+        lambda scene: clean_at_chance(scene.outcome, scene.subject.labels),
+        Ration(0, 0, 0, "it counts what is known"),
+        needs_right=False,
     ),
     Kind(
         "too few images",

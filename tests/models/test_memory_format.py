@@ -23,6 +23,7 @@ from holdfast.training.dependencies import Lineage
 from holdfast.training.folder import RunFolder
 from holdfast.training.run import build as fresh_network
 from holdfast.training.setup import begin
+from holdfast.training.supply import Supply
 
 LAST = torch.channels_last
 SHAPE = (3, 8, 8)
@@ -129,7 +130,7 @@ def test_a_network_without_convolutions_is_left_alone() -> None:
 def test_training_begins_so_and_with_the_same_weights(model: str, augment: CropFlip | None, tmp_path: Path) -> None:
     run = Run(model=model, data="made-up:3x32x32", limit=16, augment=augment, batch=8)
     images = load(run.data, "train", tmp_path, limit=run.limit)
-    trained = begin(run, images, Lineage({}, images.shape, 10, torch.device("cpu"))).model
+    trained = begin(Supply(run, images), Lineage({}, images.shape, 10, torch.device("cpu"))).model
     assert lies(trained, LAST)
     assert all(part.training for part in trained.modules())
     drawn = fresh_network(run, images.shape, 10)

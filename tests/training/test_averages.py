@@ -20,6 +20,7 @@ from holdfast.training.averaging import follow
 from holdfast.training.folder import read_run
 from holdfast.training.run import Start
 from holdfast.training.state import State
+from holdfast.training.supply import Supply
 from tests.methods.resuming import stop_and_resume, weights
 from tests.training.moment import BASE
 
@@ -37,9 +38,9 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
     """Collect the weights and statistics after each step of the runs of a test."""
     kept: list[dict[str, Tensor]] = []
 
-    def spy(run: Run, state: State, count: int) -> None:
+    def spy(supply: Supply, state: State) -> None:
         kept.append({name: tensor.clone() for name, tensor in state.model.state_dict().items()})
-        follow(run, state, count)
+        follow(supply, state)
 
     monkeypatch.setattr("holdfast.training.loop.follow", spy)
     return kept

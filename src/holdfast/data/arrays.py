@@ -60,6 +60,8 @@ def _channels_second(images: NDArray[Any]) -> NDArray[Any]:
 WRITTEN = ("images", "labels")
 """The arrays that `holdfast attack` writes; the images as (n, c, h, w)."""
 HELD_OUT = ("val_images", "val_labels")
+GENERATED = ("image", "label")
+"""The arrays of published files of generated images, which are to be trained on."""
 MOST_CLASSES = 1_000_000
 """More are a mistake: -1 written without a sign, say."""
 
@@ -119,6 +121,8 @@ def read(request: Request) -> ImageSet:
     elif request.split == "test" and wanted[0] not in found and HELD_OUT[1] in found:
         logging.getLogger("holdfast").warning("holdfast: %s has no test_images: val_images are read", path)
         found, wanted = found | read_arrays(path, HELD_OUT), HELD_OUT
+    elif request.split == "train" and not found and (generated := read_arrays(path, GENERATED)):
+        found = {own: generated[name] for own, name in zip(wanted, GENERATED, strict=True) if name in generated}
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
     labels = {name: _labels(found[name]) for name in found if name.endswith("labels")}

@@ -7,8 +7,8 @@ from holdfast.data.image_set import centered
 from holdfast.data.stamp import loaded
 from holdfast.devices import device_of
 from holdfast.experiments.workplace import Workplace
-from holdfast.training.loop import divided
 from holdfast.training.run import Run
+from holdfast.training.supply import Supply
 
 
 def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
@@ -21,7 +21,8 @@ def images_of(run: Run, test_limit: int | None, place: Workplace) -> ImageSet:
 
 def training_images_of(run: Run, place: Workplace) -> ImageSet:
     """Return the images that a run trains on as its network sees them at rest: without those that it holds out."""
-    data, _ = divided(run, loaded(run.data, "train", data_root(place.data_root), place.download, run.limit))
+    whole = loaded(run.data, "train", data_root(place.data_root), place.download, run.limit)
+    data = Supply(run, whole).own
     if run.augment is not None:
         data = replace(data, images=run.augment.center(data.images))  # bytes stay bytes
     return data.to(device_of(place.device))

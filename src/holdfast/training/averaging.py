@@ -3,20 +3,19 @@
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
-from holdfast.data import ImageSet
 from holdfast.devices import reseed
 from holdfast.rng import fresh, number
-from holdfast.training.run import Run
 from holdfast.training.state import State
 from holdfast.training.step import autocast
+from holdfast.training.supply import Supply
 
 
 @torch.no_grad()
-def follow(run: Run, state: State, count: int) -> None:
-    """Move the average towards the weights that the step left; `count` images make an epoch."""
-    if run.average is None or state.averaged is None:
+def follow(supply: Supply, state: State) -> None:
+    """Move the average towards the weights that the step left."""
+    if supply.run.average is None or state.averaged is None:
         return
-    share = run.average.share(state.step, run.steps_on(count), run.batches_of(count))
+    share = supply.run.average.share(state.step, supply.steps, supply.per_epoch)
     if share == 0:
         return
     averaged, trained = state.averaged, state.model
@@ -25,12 +24,12 @@ def follow(run: Run, state: State, count: int) -> None:
         kept.copy_(buffer)
 
 
-def settle(run: Run, state: State, train_set: ImageSet, epoch: int) -> None:
+def settle(supply: Supply, state: State, epoch: int) -> None:
     """Compute the statistics of batch norm for the averaged weights, on the batches that the epoch trained on."""
+    run = supply.run
     if run.average is None or state.averaged is None or not run.average.recomputes:
         return
-    device, order = train_set.device, train_set.order_of(run.seed, epoch)
-    batches = train_set.batches(run.batch, order, run.augment, number(run.seed, "view", epoch))
+    device = supply.images.device
     reseed(device, number(run.seed, "average", epoch))
     with fresh(run.seed, "average", epoch), autocast(run, device):
-        update_bn((batch.images for batch in batches), state.averaged)
+        update_bn((batch.images for batch in supply.batches(epoch)), state.averaged)

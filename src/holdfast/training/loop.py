@@ -9,19 +9,16 @@ that was stopped anywhere and started again ends in the same weights and metrics
 import math
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from holdfast import data
-from holdfast.data import ImageSet
-from holdfast.data.stamp import loaded
 from holdfast.devices import device_of, isolated
 from holdfast.errors import ModelFault, TrainingDiverged
 from holdfast.fields import check_type
 from holdfast.methods.method import Origin
-from holdfast.rng import number
 from holdfast.storage.files import alone
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.averaging import follow, settle
@@ -34,6 +31,7 @@ from holdfast.training.run import Run
 from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
 from holdfast.training.step import note, one_step, set_rate
+from holdfast.training.supply import Supply, supplied
 
 Tell = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, words); how a caller shows progress."""
@@ -72,67 +70,58 @@ def train(
     check_type("data_root", data_root, Path | str | None)
     place, device = RunFolder(run, Path(folder)), device_of(device)
     place.check()
-    whole_set = loaded(run.data, "train", data.data_root(data_root), download, run.limit)
+    supply = supplied(run, data_root, download)
     if place.finished:
-        return finished(place, whole_set).to(device)
+        return finished(place, supply).to(device)
     earlier: dict[Origin, RunFolder] = {origin: found_beside(origin, place.path.parent) for origin in origins(run)}
     for there in earlier.values():
         train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
     with isolated(device):
-        lineage = Lineage(earlier, whole_set.shape, len(whole_set.classes), device, run.augment)
-        return finish(place, whole_set.to(device), lineage, tell)
+        lineage = Lineage(earlier, supply.whole.shape, len(supply.whole.classes), device, run.augment)
+        return finish(place, supply.to(device), lineage, tell)
 
 
-def finish(place: RunFolder, whole_set: ImageSet, lineage: Lineage, tell: Tell) -> nn.Module:
+def finish(place: RunFolder, supply: Supply, lineage: Lineage, tell: Tell) -> nn.Module:
     """Carry out a run to its weights, alone in its folder, unless another process has done so meanwhile."""
-    train_set, held_out = divided(place.run, whole_set)
-    state = begin(place.run, train_set, lineage)
+    state = begin(supply, lineage)
     with alone(place.path, place.wait):
         place.check()
         if place.finished:
-            return finished(place, whole_set).to(lineage.device)
+            return finished(place, supply).to(lineage.device)
         write_json(place.path / "run.json", place.run)
         resume(place, state)
         try:
-            carry_out(place, state, train_set, held_out, tell)
+            carry_out(place, state, supply, tell)
         except TrainingDiverged as error:
             words = f"{error}; {last_good(place)}"
             write_json(place.path / "diverged.json", {"run": place.name, "words": words})
             raise TrainingDiverged(words) from error
         model = state.trained()
         # First, so that a run that was stopped between the two is not finished yet.
-        place.write_made_of(whole_set.fingerprint, state.file)
+        place.write_made_of(supply.name, state.file)
         write_tensors(place.path / "model.safetensors", model.state_dict(), run=place.name)
     return model
 
 
-def finished(place: RunFolder, whole_set: ImageSet) -> nn.Module:
+def finished(place: RunFolder, supply: Supply) -> nn.Module:
     """Return the network of a finished run, as long as what it was made of is still the same."""
-    place.check_made_of(whole_set.fingerprint)
-    return place.network(whole_set.shape, len(whole_set.classes))
+    place.check_made_of(supply.name)
+    return place.network(supply.whole.shape, len(supply.whole.classes))
 
 
-def divided(run: Run, whole_set: ImageSet) -> tuple[ImageSet, ImageSet | None]:
-    """Return the images to train on, and those held out."""
-    return whole_set.split(run.held_out, run.seed) if run.held_out else (whole_set, None)
-
-
-def carry_out(place: RunFolder, state: State, train_set: ImageSet, held_out: ImageSet | None, tell: Tell) -> None:
+def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell) -> None:
     """Train to the end of the run, saving on the way."""
-    run = place.run
-    per_epoch, total = run.batches_of(len(train_set)), run.steps_on(len(train_set))
+    run, per_epoch, total = place.run, supply.per_epoch, supply.steps
     tell(state.step, total, "resumed" if state.step > state.first else "started")
     update = Updates(state.networks, state.optimizers)
     state.since = time.monotonic()
     for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
         first, last = epoch * per_epoch, min((epoch + 1) * per_epoch, total)
-        order = train_set.order_of(run.seed, epoch)[(state.step - first) * run.batch : (last - first) * run.batch]
-        view_seed = number(run.seed, "view", epoch)
-        for batch in train_set.batches(run.batch, order, run.augment, view_seed):
+        for batch in islice(supply.batches(epoch, state.step - first), last - state.step):
             set_rate(run, state, state.step / (per_epoch if run.steps is None else 1))
             try:
                 note(state, one_step(run, state, batch, update))
-                follow(run, state, len(train_set))
+                follow(supply, state)
             except ModelFault as fault:
                 stop_if_lost(state, batch, fault)
                 raise
@@ -142,8 +131,8 @@ def carry_out(place: RunFolder, state: State, train_set: ImageSet, held_out: Ima
             if time.monotonic() - state.since > SAVE_EVERY and state.step < last:
                 stop_if_bad(state)
                 save(place, state)
-        if held_out is not None or last == total:
-            settle(run, state, train_set, epoch)
-        words = finish_epoch(run, state, epoch, last - max(first, state.first), held_out)
+        if supply.held_out is not None or last == total:
+            settle(supply, state, epoch)
+        words = finish_epoch(run, state, epoch, last - max(first, state.first), supply.held_out)
         save(place, state)
         tell(state.step, total, words)

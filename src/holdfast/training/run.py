@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from holdfast.attacks import Attack
 from holdfast.data import CropFlip
 from holdfast.devices import isolated, reseed
 from holdfast.errors import require, shown
-from holdfast.fields import check_fields
+from holdfast.fields import Interval, check_fields
 from holdfast.methods import Method, Origin, Standard
 from holdfast.rng import number
 from holdfast.storage.describe import later
@@ -71,6 +71,10 @@ class Run(Origin):
     """The optimizers of other networks that the method trains, by name; `optimizer` is that of all others."""
     average: Average | None = later(None)
     """The average of the weights that is judged and kept; without it, the weights themselves."""
+    extra: str | None = later(None)
+    """More images to train on, generated ones say: a name as for `data`; an epoch is as long as without them."""
+    extra_share: Annotated[float, Interval(0, 1, "()")] = later(0.7)
+    """The part of each batch that is drawn from the extra images."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""

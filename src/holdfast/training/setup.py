@@ -4,7 +4,6 @@ import copy
 
 from torch import nn
 
-from holdfast.data import ImageSet
 from holdfast.devices import reseed
 from holdfast.errors import require
 from holdfast.models import answers_of
@@ -15,16 +14,18 @@ from holdfast.training.dependencies import Lineage
 from holdfast.training.run import Run, build, seen_shape
 from holdfast.training.start import take_place, take_weights
 from holdfast.training.state import State
+from holdfast.training.supply import Supply
 
 
-def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
+def begin(supply: Supply, lineage: Lineage) -> State:
     """Return the state before the first step."""
+    run, train_set = supply.run, supply.images
     device, file = lineage.device, text_name(run.model)
     check_fits(run)
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     take_weights(run, model, lineage)
     use_channels_last(model, seen_shape(run, train_set.shape))
-    check_last_batch(run, model, len(train_set))
+    check_last_batch(run, model, supply.count)
     reseed(device, number(run.seed, "memory"))
     with fresh(run.seed, "memory"):
         memory = run.method.remember(model, train_set, lineage).to(device)
@@ -41,7 +42,7 @@ def begin(run: Run, train_set: ImageSet, lineage: Lineage) -> State:
     averaged = None if run.average is None else copy.deepcopy(model)
     state = State(model, memory, networks, optimizers, averaged, train_set.fingerprint, file, lineage.names())
     take_place(run, state, lineage)
-    total = run.steps_on(len(train_set))
+    total = supply.steps
     words = f"the run continues at step {state.first} of another run and ends at step {total}"
     require(state.first == 0 or state.first < total, f"{words}: give more than {state.first} steps")
     return state

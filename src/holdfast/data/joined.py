@@ -1,0 +1,55 @@
+"""Two sets of images as one, and the order in which batches take their shares of both.
+
+Extra images, most of them generated, are how the robust accuracy of a fixed data set is raised (Gowal et al., 2021;
+Wang et al., 2023): a share of each batch is drawn from them, and an epoch is as long as without them.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from holdfast.data.image_set import ImageSet
+from holdfast.data.order import permutation
+from holdfast.errors import BadImages, BadLabels, require
+from holdfast.rng import number
+from holdfast.types import Index
+
+
+def joined(own: ImageSet, extra: ImageSet) -> ImageSet:
+    """Return the images of both sets, those of `own` first, with its classes.
+
+    Raises:
+        BadImages: the images are of different shapes.
+        BadLabels: the classes of the extra images are others.
+    """
+    words = f"extra images have shape {extra.shape}, those of the data set {own.shape}"
+    require(extra.shape == own.shape, words, BadImages)
+    numbered = extra.classes == tuple(map(str, range(len(extra.classes))))
+    fits = extra.classes == own.classes or (numbered and len(extra.classes) <= len(own.classes))
+    words = f"extra images have the classes {_few(extra.classes)}, the data set has {_few(own.classes)}"
+    require(fits, words, BadLabels)
+    same = extra.images.dtype == own.images.dtype
+    parts = [each.images if same else each.take(torch.arange(len(each))) for each in (own, extra)]
+    return replace(own, images=torch.cat(parts), labels=torch.cat([own.labels, extra.labels]))
+
+
+def _few(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:5]) + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")
+
+
+def mixed_order(own: Index, extra: int, batch: int, share: float, *words: object) -> Index:
+    """Return an order of as many images as `own`, in each batch of which a share is extra, at random places.
+
+    The first of `own` come in their order; the `extra` images, numbered after all of them, are drawn evenly and with
+    replacement. Only `words` decide.
+    """
+    count, taken, parts = len(own), 0, []
+    generator = torch.Generator().manual_seed(number("extra", *words))
+    drawn = count + torch.randint(extra, (count,), generator=generator)
+    for start in range(0, count, batch):
+        size = min(batch, count - start)
+        rest = max(1, size - round(share * size))
+        mixed = torch.cat([own[taken : taken + rest].cpu(), drawn[start : start + size - rest]])
+        parts.append(mixed[permutation(size, "mixed", *words, start)])
+        taken += rest
+    return torch.cat(parts).to(own.device)

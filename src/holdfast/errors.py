@@ -78,6 +78,11 @@ class TrainingDiverged(HoldfastError):
     """The loss became NaN or infinite."""
 
 
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the five names that resemble `name` most, where all of them would not fit a line."""
+    return get_close_matches(name, list(known), n=5, cutoff=0.0)
+
+
 def reason(fault: BaseException) -> str:
     """Return the first line of what another library said."""
     try:

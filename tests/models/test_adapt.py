@@ -162,7 +162,7 @@ def test_a_last_layer_that_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -
     ("name", "words"),
     [
         ("timm:resnet_18x", "no timm model is called 'resnet_18x'; did you mean 'resnet18"),
-        ("timm:resnet18.wrong", "timm could not build 'resnet18.wrong': Invalid pretrained tag"),
+        ("timm:resnet18.wrong", "no timm model is called 'resnet18.wrong'; did you mean 'resnet18"),
         ("torchvision:resnet_18", "no torchvision model is called 'resnet_18'; did you mean 'resnet18'"),
         ("torchvision:fcn_resnet50", "no torchvision model is called 'fcn_resnet50'"),
         ("timm:vit_tiny_patch16_224", r"cannot take images of shape \(3, 32, 32\)"),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from torch import nn
 
 from holdfast.errors import UnknownName, require
-from holdfast.models.adapt import Adapted, adapt, from_timm, from_torchvision
+from holdfast.models.adapt import Adapted, adapt, from_torchvision
 from holdfast.models.architecture import Answers, Architecture, Shape, check_answer, check_options
 from holdfast.models.cas import suppressed
 from holdfast.models.cifar_resnet import CifarResNet
@@ -33,6 +33,7 @@ from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
 from holdfast.models.suppression import Suppression, WithAuxiliary, labelled
 from holdfast.models.thermometer import Thermometer
+from holdfast.models.timm_network import from_timm
 from holdfast.models.unet import UNetA, UNetB
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet

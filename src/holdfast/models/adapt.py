@@ -1,19 +1,16 @@
 """Networks made elsewhere, as classifiers: they get images in [0, 1] and their layers get names.
 
-timm is an optional extra, and torchvision is slow to import: both are imported where they are used.
+torchvision is slow to import: it is imported where it is used.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any
 
 from torch import Tensor, nn
 
-from holdfast.devices import need
-from holdfast.errors import MissingData, UnknownName, UsageError, reason, require
+from holdfast.errors import UnknownName, UsageError, nearest, require
 from holdfast.models.answer import Part, part_of
 from holdfast.models.normalized import Normalized, Statistics
-from holdfast.models.pretrained import FAULTS, timm_file, torchvision_weights
+from holdfast.models.pretrained import torchvision_weights
 from holdfast.types import Images, Outputs
 
 
@@ -67,30 +64,6 @@ def adapt(
     return Adapted(module, *statistics, {**penultimate, **named}, answers)
 
 
-def from_timm(name: str, classes: int | None = None, pretrained: bool = False, download: bool = False) -> Adapted:
-    """Return one of timm's networks; its blocks are called block1, block2, …"""
-    need("timm")
-    import timm
-
-    if not timm.is_model(name):
-        raise UnknownName("timm model", name, _nearest(name, timm.list_models()))
-    options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
-    if pretrained and not download:
-        options["pretrained_cfg_overlay"] = {"file": timm_file(name)}
-    try:
-        network: Any = timm.create_model(name, pretrained=pretrained, **options)
-    except FAULTS as fault:
-        if not pretrained:
-            raise UsageError(f"timm could not build '{name}': {reason(fault)}") from fault
-        raise MissingData(
-            f"timm could not get the weights of '{name}' ({reason(fault)}); use pretrained=False"
-        ) from fault
-    paths = {path for path, _ in network.named_modules() if path}
-    blocks = [block["module"] for block in getattr(network, "feature_info", ()) if block.get("module") in paths]
-    layers = {f"block{number}": path for number, path in enumerate(blocks, start=1)}
-    return adapt(network, network.default_cfg["mean"], network.default_cfg["std"], layers)
-
-
 def from_torchvision(
     name: str, classes: int | None = None, pretrained: bool = False, download: bool = False
 ) -> Adapted:
@@ -99,7 +72,7 @@ def from_torchvision(
 
     known = models.list_models(module=models)
     if name not in known:
-        raise UnknownName("torchvision model", name, _nearest(name, known))
+        raise UnknownName("torchvision model", name, nearest(name, known))
     weights = models.get_model_weights(name).DEFAULT
     preset = weights.transforms()
     fresh = {} if classes is None or pretrained else {"num_classes": classes}
@@ -133,8 +106,3 @@ def _replace_last_linear(network: nn.Module, classes: int) -> None:
     old = network.get_submodule(str(path))
     assert isinstance(old, nn.Linear)
     setattr(network.get_submodule(parent), name, nn.Linear(old.in_features, classes))
-
-
-def _nearest(name: str, known: list[str]) -> list[str]:
-    """Return the five names that resemble `name` most: all of them would not fit a line."""
-    return get_close_matches(name, known, n=5, cutoff=0.0)

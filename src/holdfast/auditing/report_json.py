@@ -32,6 +32,8 @@ class Origin:
     """Hardware and versions."""
     assumed: str | None = None
     """What was assumed of the network because nobody said it: its normalisation."""
+    framed: str = ""
+    """How pictures of other sizes became the images, in words."""
 
 
 def as_json(report: Report, origin: Origin) -> Written:

@@ -44,12 +44,17 @@ def written(options: Audit, audits: Sequence[Audited]) -> dict[str, Any]:
         page.unlink(missing_ok=True)  # of an earlier audit
     if not options.json:
         said = [
-            "\n".join(filter(None, (each.origin.network, each.origin.assumed, str(each.report)))) for each in audits
+            "\n".join(filter(None, (each.origin.network, each.origin.assumed, _framed(each), str(each.report))))
+            for each in audits
         ]
         said += [str(comparison)] if comparison is not None else []
         there = on_which(audits[0].origin.conditions)
         print("\n\n".join([*said, f"{there}\nreport: {page if have('report') else page.with_suffix('.json')}"]))
     return whole
+
+
+def _framed(audited: Audited) -> str:
+    return f"images {audited.origin.framed}" if audited.origin.framed else ""
 
 
 def told(options: Audit, names: Sequence[str], done: Sequence[Done]) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 
 from holdfast.auditing.launched import barrier, is_main
 from holdfast.cli.defended import behind, described
+from holdfast.cli.framed import framing_for
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
@@ -28,6 +29,11 @@ class Sources:
     """The data set (default: the one that the network was trained on, else digits)."""
     limit: int | None = None
     """Use this many test images only; a smaller number gives a part of a larger one."""
+    resize: tuple[int, ...] = ()
+    """Resize the images: the shorter side, or ROWS COLUMNS (default: pictures as the public network named timm:NAME or
+    torchvision:NAME wants them, where they do not all have its size yet; else not)."""
+    crop: tuple[int, ...] = ()
+    """Keep the middle of the images: the side of a square, or ROWS COLUMNS (default: as --resize)."""
     model: str | None = None
     """The architecture, if the network is a .safetensors file."""
     mean: tuple[float, ...] = ()
@@ -110,7 +116,14 @@ def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
     if not is_main():
         logging.getLogger("holdfast").setLevel(logging.ERROR)  # what is told beside the work, the first tells
         barrier()  # the first process downloads what is missing
-    whole = load(source, "test", root=given.data_root, download=given.download, limit=given.limit)
+    whole = load(
+        source,
+        "test",
+        root=given.data_root,
+        download=given.download,
+        limit=given.limit,
+        framing=framing_for(name, source, given.resize, given.crop, given.pretrained),
+    )
     if is_main():
         barrier()
     return source, whole

@@ -1,9 +1,20 @@
 """Images to train and judge on: where they come from, how they are kept, how they are varied."""
 
 from holdfast.data.augment import CropFlip, read_view, write_view
+from holdfast.data.framing import Framing
 from holdfast.data.image_set import ImageSet
 from holdfast.data.made_up import made_up_images
 from holdfast.data.request import data_root
 from holdfast.data.sources import SOURCES, load
 
-__all__ = ["SOURCES", "CropFlip", "ImageSet", "data_root", "load", "made_up_images", "read_view", "write_view"]
+__all__ = [
+    "SOURCES",
+    "CropFlip",
+    "Framing",
+    "ImageSet",
+    "data_root",
+    "load",
+    "made_up_images",
+    "read_view",
+    "write_view",
+]

@@ -16,7 +16,7 @@ from zipfile import ZipFile, is_zipfile
 import torch
 
 from holdfast.data.image_set import ImageSet
-from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular
+from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular, sizes
 from holdfast.data.request import Request, expanded
 from holdfast.errors import BadImages, BadValue, MissingData, printable, require
 
@@ -50,14 +50,17 @@ def _collect(request: Request, names: Iterable[str], opened: Opened) -> ImageSet
     classes = in_order({path.parts[-2] for split in SPLITS for path in of_split[split]})
     # Before any limit, and over both splits: else the two, or a set and a part of it, could differ in their channels.
     grey = all_grey((str(path) for split in SPLITS for path in of_split[split]), opened)
+    framing = request.framing
+    needed = framing if framing and framing.needed_by(sizes(map(str, chosen), opened)) else None
     chosen = [chosen[position] for position in request.kept(len(chosen)).tolist()]
     try:
-        images = decode([str(path) for path in chosen], opened)
+        images = decode([str(path) for path in chosen], opened, needed)
     except FileNotFoundError as fault:
         raise BadImages(f"{fault.filename} is not there: a link that leads nowhere, or deleted meanwhile") from fault
     number = {name: label for label, name in enumerate(classes)}
     labels = torch.tensor([number[path.parts[-2]] for path in chosen])
-    return ImageSet(images[:, :1].contiguous() if grey else images, labels, tuple(map(printable, classes)))
+    names = tuple(map(printable, classes))
+    return ImageSet(images[:, :1].contiguous() if grey else images, labels, names, str(needed or ""))
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.data.augment import CropFlip
+from holdfast.data.framing import Framing, framed_pixels
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
 from holdfast.rng import Stream
@@ -77,6 +78,8 @@ class ImageSet:
     """The class of each image, int64 from 0."""
     classes: tuple[str, ...]
     """The name of each class."""
+    framed: str = ""
+    """How pictures of other sizes became these images, in words; empty where they did not."""
 
     def __post_init__(self) -> None:
         _check_images(self.images)
@@ -191,4 +194,12 @@ class ImageSet:
 
 def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
     """Return the images as a network that was trained on crops sees them in evaluation."""
-    return ImageSet(augment.center(data.take(torch.arange(len(data)))), data.labels, data.classes)
+    return replace(data, images=augment.center(data.take(torch.arange(len(data)))))
+
+
+def framed(data: ImageSet, framing: Framing) -> ImageSet:
+    """Return images of one size in another, by way of pictures of 8 bits a channel."""
+    channels = data.shape[0]
+    words = f"{channels} channels of {data.images.dtype} cannot be resized or cropped; expected bytes of 1 or 3"
+    require(data.images.dtype == torch.uint8 and channels in (1, 3), words, BadImages)
+    return replace(data, images=framed_pixels(data.images, framing), framed=str(framing))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from holdfast.data.framing import Framing
 from holdfast.errors import BadImages, HoldfastError, require
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -39,19 +40,19 @@ def regular(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def decode(names: Sequence[str], opened: Opened) -> Tensor:
-    """Return the pictures as bytes of shape (n, 3, h, w); transparency is dropped.
+def decode(names: Sequence[str], opened: Opened, framing: Framing | None = None) -> Tensor:
+    """Return the pictures, framed, as bytes of shape (n, 3, h, w); transparency is dropped.
 
     Raises:
         BadImages: a file is no PNG or JPEG picture of 8 bits a channel, or of another size than the first.
         FileNotFoundError: a file is not there.
     """
     with _unwarned("error"):
-        rows, columns = _pixels(names[0], opened).shape[1:]
+        rows, columns = _pixels(names[0], opened, framing).shape[1:]
         images = _room(len(names), rows, columns)
 
         def place(position: int) -> None:
-            images[position] = _pixels(names[position], opened, names[0], (rows, columns))
+            images[position] = _pixels(names[position], opened, framing, names[0], (rows, columns))
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(place, range(len(names))))
@@ -61,7 +62,13 @@ def decode(names: Sequence[str], opened: Opened) -> Tensor:
 def all_grey(names: Iterable[str], opened: Opened) -> bool:
     """Say whether every picture that can be read is grey, by the headers alone."""
     with _unwarned("ignore"):
-        return all(_mode(name, opened) not in COLOUR for name in names)
+        return all(header is None or header[0] not in COLOUR for header in (_header(name, opened) for name in names))
+
+
+def sizes(names: Iterable[str], opened: Opened) -> set[tuple[int, int]]:
+    """Return the (rows, columns) of the pictures that can be read, by the headers alone."""
+    with _unwarned("ignore"), ThreadPoolExecutor() as pool:
+        return {header[1] for header in pool.map(lambda name: _header(name, opened), names) if header is not None}
 
 
 @contextmanager
@@ -73,11 +80,11 @@ def _unwarned(bombs: Literal["error", "ignore"]) -> Iterator[None]:
         yield
 
 
-def _mode(name: str, opened: Opened) -> str | None:
-    """Return a picture's kind of pixels; nothing where it cannot be read, which is told when it has to be."""
+def _header(name: str, opened: Opened) -> tuple[str, tuple[int, int]] | None:
+    """Return a picture's kind of pixels, and its (rows, columns); None where it cannot be read, which is told later."""
     try:
         with opened(name) as file, Image.open(file, formats=FORMATS) as picture:
-            return picture.mode
+            return picture.mode, (picture.height, picture.width)
     except Exception:
         return None
 
@@ -91,17 +98,25 @@ def _room(count: int, rows: int, columns: int) -> NDArray[np.uint8]:
 
 
 def _pixels(
-    name: str, opened: Opened, first: str | None = None, expected: tuple[int, int] | None = None
+    name: str,
+    opened: Opened,
+    framing: Framing | None,
+    first: str | None = None,
+    expected: tuple[int, int] | None = None,
 ) -> NDArray[np.uint8]:
-    """Return a picture as (3, h, w) bytes; one of another size than `expected`, that of `first`, is not decoded."""
+    """Return a picture as (3, h, w) bytes; one of another size than `expected`, that of `first`, is refused."""
     try:
         with opened(name) as file:
             content = file.read(MOST_BYTES + 1)
         require(len(content) <= MOST_BYTES, f"{name} has more than {MOST_BYTES:,} bytes", BadImages)
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
-            _check(name, picture, first, expected)
-            # By way of RGBA, because a palette with transparency warns when it is turned into RGB at once.
-            colour = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+            _check_header(name, picture)
+            if framing is None:  # before it is decoded
+                _check_size(name, picture, first, expected)
+            colour = in_colour(picture)
+        if framing is not None:
+            colour = framing(colour)
+            _check_size(name, colour, first, expected)
     except (FileNotFoundError, HoldfastError):
         raise
     # What decoders raise about bytes that a stranger chose has no end: ten kinds were seen.
@@ -111,12 +126,24 @@ def _pixels(
     return np.asarray(colour).transpose(2, 0, 1)
 
 
-def _check(name: str, picture: Image.Image, first: str | None, expected: tuple[int, int] | None) -> None:
-    """Refuse by its header a picture that is too large, of another size than the first, or of other pixels."""
+def in_colour(picture: Image.Image) -> Image.Image:
+    """Return a picture in red, green and blue; transparency is dropped."""
+    # By way of RGBA, because a palette with transparency warns when it is turned into RGB at once.
+    return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+
+
+def _check_header(name: str, picture: Image.Image) -> None:
+    """Refuse by its header a picture that is too large, or of other pixels."""
     columns, rows = picture.size
-    if expected is not None and (rows, columns) != expected:
-        size = f"{expected[0]}x{expected[1]}"
-        raise BadImages(f"{name} is {rows}x{columns}, but {first} is {size}: all images of a set have one size")
     require(rows * columns <= MOST_PIXELS, f"{name} is {rows}x{columns}: more than {MOST_PIXELS:,} pixels", BadImages)
     words = f"{name} has pixels of kind {picture.mode}; holdfast reads pictures of 8 bits a channel"
     require(picture.mode in GREY | COLOUR, words, BadImages)
+
+
+def _check_size(name: str, picture: Image.Image, first: str | None, expected: tuple[int, int] | None) -> None:
+    """Refuse a picture of another size than the first."""
+    columns, rows = picture.size
+    if expected is not None and (rows, columns) != expected:
+        size = f"{expected[0]}x{expected[1]}"
+        words = f"{name} is {rows}x{columns}, but {first} is {size}: all images of a set have one size"
+        raise BadImages(f"{words}; --resize and --crop, or framing=Framing(256, 224), make them so")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from holdfast.data.framing import Framing
 from holdfast.data.order import permutation
 from holdfast.errors import MissingData
 from holdfast.types import Index
@@ -44,6 +45,8 @@ class Request:
     """Whether missing files of a known set may be fetched."""
     limit: int | None = None
     """How many images are wanted at most."""
+    framing: Framing | None = None
+    """How pictures are resized and cropped; None: not at all, and all are of one size."""
 
     @property
     def argument(self) -> str:

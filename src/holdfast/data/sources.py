@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.data import arrays, cifar, digits, folder, made_up, mnist, svhn, tiny_imagenet
-from holdfast.data.image_set import ImageSet
+from holdfast.data import arrays, cifar, class_folders, digits, folder, made_up, mnist, svhn, tiny_imagenet
+from holdfast.data.framing import Framing
+from holdfast.data.image_set import ImageSet, framed
 from holdfast.data.request import Request, data_root
 from holdfast.errors import BadImages, BadLabels, UnknownName, require
 
@@ -14,6 +15,7 @@ SOURCES = {
     "digits": "handwritten digits (UCI): 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
     "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
     "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
+    "imagefolder:PATH": f"pictures in class folders, such as ImageNet's val/: {class_folders.LAYOUT}",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
     "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
     "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images (or val_images), test_labels",
@@ -33,10 +35,13 @@ KNOWN: dict[str, Callable[[Request], ImageSet]] = {
 }
 KINDS: dict[str, Callable[[Request], ImageSet]] = {
     "folder": folder.read,
+    "imagefolder": class_folders.read,
     "made-up": made_up.read,
     "npz": arrays.read,
 }
 """What reads a name that goes on after a colon."""
+PICTURES = (folder.read, class_folders.read)
+"""What frames pictures while it reads them, one by one, whatever sizes they have."""
 
 
 def _reader(name: str) -> Callable[[Request], ImageSet]:
@@ -47,22 +52,33 @@ def _reader(name: str) -> Callable[[Request], ImageSet]:
     return reader
 
 
+def holds_pictures(name: str) -> bool:
+    """Say whether a source is of pictures, which may have any size before they are framed."""
+    return KINDS.get(name.partition(":")[0]) in PICTURES
+
+
 def load(
-    name: str, split: str, root: str | Path | None = None, download: bool = False, limit: int | None = None
+    name: str,
+    split: str,
+    root: str | Path | None = None,
+    download: bool = False,
+    limit: int | None = None,
+    framing: Framing | None = None,
 ) -> ImageSet:
     """Return the "train" or "test" images of a source, on the CPU.
 
     Known sets are looked for in `root`, else in $HOLDFAST_DATA, else in ./data; `download` allows to fetch them.
     `limit` keeps the first images of one fixed random order, so that a smaller set is part of a larger one and each
-    class has about its share.
+    class has about its share. `framing` resizes and crops the images, such as Framing(256, 224).
     """
     if split not in ("train", "test"):
         raise UnknownName("split", split, ("train", "test"))
     require(limit is None or limit >= 1, f"limit = {limit}: expected 1 or more images")
-    request = Request(name, split, data_root(root), download, limit)
+    request = Request(name, split, data_root(root), download, limit, framing)
     reader = _reader(name)
     try:
         found = reader(request)
     except (BadImages, BadLabels) as fault:
         raise type(fault)(f"{name}, {split}: {fault}") from fault
-    return found if limit is None or limit >= len(found) else found.subset(request.kept(len(found)))
+    found = found if limit is None or limit >= len(found) else found.subset(request.kept(len(found)))
+    return found if framing is None or framing.usual or reader in PICTURES else framed(found, framing)

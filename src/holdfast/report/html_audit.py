@@ -173,6 +173,7 @@ def _repeat(report: Report, origin: Origin) -> Shown:
         "facts": {
             "network": f"{origin.network}, weights {origin.weights}",
             "images": f"{len(report.broken_by):,} of {origin.data}, {origin.images}",
+            **({"pictures": origin.framed} if origin.framed else {}),
             "attacked on": report.crafted_on,
             **({"judged by": report.judged_by} if report.judged_by else {}),
             "time": f"{report.seconds:.1f} s",

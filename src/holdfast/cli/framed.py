@@ -1,0 +1,30 @@
+"""How the pictures for a network are framed: as --resize and --crop ask, else as the public network was trained."""
+
+from holdfast.data import Framing
+from holdfast.data.framing import Sides
+from holdfast.data.sources import holds_pictures
+from holdfast.errors import UsageError, require
+from holdfast.models import Preprocessing, preprocessing_of
+
+
+def framing_for(
+    network: str, source: str, resize: tuple[int, ...], crop: tuple[int, ...], pretrained: bool
+) -> Framing | None:
+    """Return how the images of a source become what a network of this name sees; None where nothing says so.
+
+    What --resize or --crop leaves open, the public network's own configuration says.
+    """
+    asked = bool(resize or crop)
+    known = preprocessing_of(network) if pretrained and (asked or holds_pictures(source)) else None
+    if known is None and not asked:
+        return None
+    usual = known or Preprocessing()
+    size, middle = _sides("--resize", resize) or usual.size, _sides("--crop", crop) or usual.crop
+    return Framing(size, middle, usual.interpolation, usual=not asked)
+
+
+def _sides(option: str, words: tuple[int, ...]) -> Sides | None:
+    given = " ".join(map(str, words))
+    fits = len(words) <= 2 and min(words, default=1) >= 1
+    require(fits, f"{option} {given}: give one number, or ROWS and COLUMNS, of 1 or more", UsageError)
+    return words if len(words) == 2 else next(iter(words), None)

@@ -1,0 +1,155 @@
+"""Folders of pictures, one a class, as ImageNet's validation images and torchvision's ImageFolder have them.
+
+The pictures are those under val/ or test/ (for training, train/), or under the folder itself. A folder that holds
+pictures is a class and is called as the class is, at whatever depth; one called images belongs to the class above it.
+The classes are those of train/ too, where it is there, and of a file wnids.txt, sorted by name. Folders called by whole
+numbers say the label themselves. Folders called by WordNet numbers of ImageNet, where neither train/ nor wnids.txt says
+which classes there are, have the labels of its 1,000 classes, so that a part of them is enough.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+import torch
+
+from holdfast.data.folder import in_order
+from holdfast.data.image_set import ImageSet
+from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular, sizes
+from holdfast.data.request import Request, expanded
+from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, printable, require
+
+PLACES = {"train": ("train",), "test": ("test", "val", "validation")}
+"""Where the pictures of a split are looked for; the folder itself is the last place of a test split."""
+LAYOUT = "PATH/val/CLASS/*.jpg|jpeg|png, or test/ in place of val/, or neither"
+LISTED = "wnids.txt"
+
+
+def read(request: Request) -> ImageSet:
+    """Return the pictures of one split, framed."""
+    require(bool(request.argument), f"'{request.name}' names no path; write imagefolder:PATH", BadValue)
+    folder = expanded(request.argument)
+    require(folder.is_dir(), f"there is no folder {folder}; imagefolder:PATH expects {LAYOUT}", MissingData)
+    place, of_class = _found(request, folder)
+    label, classes = labelled(sorted(of_class), _others(request, folder))
+    paths = [path for name in sorted(of_class) for path in sorted(of_class[name])]
+    return pictures_of(request, place, paths, [label[_class_of(path)] for path in paths], classes)
+
+
+def pictures_of(
+    request: Request, place: Path, paths: Sequence[PurePosixPath], labels: Sequence[int], classes: tuple[str, ...]
+) -> ImageSet:
+    """Return the pictures at these paths from `place` on, framed, as many as are wanted."""
+    opened: Opened = lambda name: regular(place / name)  # noqa: E731
+    names = [str(path) for path in paths]
+    needed = request.framing if request.framing and request.framing.needed_by(sizes(names, opened)) else None
+    # Before any limit: else a set and a part of it could differ in their channels.
+    grey = all_grey(names, opened)
+    kept = request.kept(len(names)).tolist()
+    try:
+        images = decode([names[position] for position in kept], opened, needed)
+    except FileNotFoundError as fault:
+        raise BadImages(f"{fault.filename} is not there: a link that leads nowhere, or deleted meanwhile") from fault
+    chosen = torch.tensor([labels[position] for position in kept])
+    return ImageSet(images[:, :1].contiguous() if grey else images, chosen, classes, str(needed or ""))
+
+
+def labelled(names: Sequence[str], others: Sequence[str] = ()) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """Return the label of each class by the name of its folder, and what all classes are called; say what is missing.
+
+    `others` are classes that are known to exist although they may have no pictures here.
+    """
+    known = in_order({*names, *others})
+    require(len(known) > 0, "there are no class folders", MissingData)
+    if all(name.isascii() and name.isdigit() for name in known):
+        return _by_number(known, names)
+    imagenet = imagenet_classes()
+    if not others and len(known) < len(imagenet) and set(known) <= set(imagenet):
+        words = f"{len(known)} of ImageNet's 1,000 class folders are there: labels are those of the 1,000"
+        _tell(f"{words} (a file {LISTED} that lists only these makes a data set of {len(known)} classes)")
+        known = list(imagenet)
+    elif len(names) < len(known):
+        _tell(f"{len(names)} of {len(known)} classes have pictures here")
+    return {name: label for label, name in enumerate(known)}, tuple(map(printable, known))
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the WordNet numbers of ImageNet's 1,000 classes (ILSVRC 2012), in the order of their labels."""
+    text = resources.files("holdfast.data").joinpath("imagenet_classes.txt").read_text(encoding="utf-8")
+    return tuple(text.split())
+
+
+def _by_number(known: Sequence[str], names: Sequence[str]) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """Return labels that folders called by whole numbers say themselves; 1 to n, without a gap, are 0 to n - 1."""
+    numbers = {name: int(name) for name in known}
+    twice = len(set(numbers.values())) < len(numbers)
+    require(not twice, f"two class folders are the same number: {', '.join(known[:5])}", BadLabels)
+    highest = max(numbers.values())
+    require(highest < 1_000_000, f"a class folder is called {highest}: classes count from 0", BadLabels)
+    if sorted(numbers.values()) == list(range(1, len(known) + 1)):
+        _tell(f"class folders are called 1 to {highest}: they are labels 0 to {highest - 1}")
+        return {name: number - 1 for name, number in numbers.items()}, tuple(map(str, range(1, highest + 1)))
+    if len(names) <= highest:
+        _tell(f"{len(names)} of {highest + 1} classes have pictures here, by the numbers that their folders are called")
+    return numbers, tuple(map(str, range(highest + 1)))
+
+
+def _found(request: Request, folder: Path) -> tuple[Path, dict[str, list[PurePosixPath]]]:
+    """Return where the pictures of a split are, and their paths from there on, by class."""
+    places = [folder / name for name in PLACES[request.split] if (folder / name).is_dir()]
+    itself = request.split == "test" and not any((folder / name).is_dir() for name in ("train", *PLACES["test"]))
+    loose: list[Path] = []
+    for place in [*places, *([folder] if itself else [])]:
+        of_class: dict[str, list[PurePosixPath]] = {}
+        where: dict[str, PurePosixPath] = {}
+        for path in _pictures(place):
+            if len(path.parts) == 1:
+                loose.append(place / path)
+                continue
+            name, above = _class_of(path), path.parent
+            twice = f"{request.name}: class {name} is in two places, {where.get(name)} and {above}: name one of them"
+            require(where.setdefault(name, above) == above, twice, BadLabels)
+            of_class.setdefault(name, []).append(path)
+        if of_class:
+            return place, of_class
+    flat = f"{loose[0]} lies in no class folder; labels are the names of class folders" if loose else ""
+    words = f"{request.name} has no {request.split} pictures in class folders; expected {LAYOUT}"
+    raise MissingData(flat + (f": expected {LAYOUT}" if flat else words))
+
+
+def _class_of(path: PurePosixPath) -> str:
+    """Return the name of the folder that a picture lies in; the one above a folder called images."""
+    parts = path.parts[:-1]
+    return parts[-2] if parts[-1] == "images" and len(parts) > 1 else parts[-1]
+
+
+def _pictures(place: Path) -> Iterator[PurePosixPath]:
+    """Yield the paths of all pictures, from `place` on, once each, whatever links there are."""
+    visited = set()
+    for deeper, folders, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(deeper)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield PurePosixPath((Path(deeper) / name).relative_to(place).as_posix())
+
+
+def _others(request: Request, folder: Path) -> list[str]:
+    """Return the classes that the other split and the file wnids.txt name."""
+    train, listed = folder / "train", folder / LISTED
+    if request.train:
+        paths = (path for name in PLACES["test"] for path in _pictures(folder / name) if len(path.parts) > 1)
+        names = sorted(set(map(_class_of, paths)))
+    else:  # which has twenty times as many pictures: the folders say enough
+        names = [each.name for each in train.iterdir() if each.is_dir()] if train.is_dir() else []
+    return names + (listed.read_text(encoding="utf-8").split() if listed.is_file() else [])
+
+
+def _tell(words: str) -> None:
+    logging.getLogger("holdfast").warning("holdfast: %s", words)

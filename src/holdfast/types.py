@@ -48,6 +48,15 @@ class View:
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """The second label of each image of a batch whose images are made of two."""
+
+    labels: Labels
+    share: PerImage
+    """The part of the image that has it."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some images of a data set, as the network sees them."""
 
@@ -55,3 +64,4 @@ class Batch:
     labels: Labels
     index: Index
     view: View | None = None
+    mixture: Mixture | None = None

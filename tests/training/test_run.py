@@ -216,6 +216,7 @@ def test_schedules() -> None:
     assert [Steps((2, 4)).factor(epoch, 6) for epoch in (0, 1.9, 2, 4)] == pytest.approx([1, 1, 0.1, 0.01])
     assert [Triangle(0.5).factor(epoch, 4) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert [Cosine().factor(epoch, 4) for epoch in (0, 2, 4)] == pytest.approx([1, 0.5, 0])
+    assert [Cosine(0.5).factor(epoch, 4) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert Constant().factor(3, 4) == 1
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from holdfast import attacks, methods
-from holdfast.data import CropFlip
+from holdfast.data import CropFlip, CutMix, RandAugment
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.threats import NORMS
 from holdfast.training import averages, optimizers, schedules
@@ -26,7 +26,12 @@ METHODS = _kinds_in(methods, methods.Method)
 OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer)
 SCHEDULES = _kinds_in(schedules, schedules.Schedule)
 AVERAGES = _kinds_in(averages, averages.Average)
-AUGMENTATIONS: Mapping[str, type[Any]] = {"none": type(None), "crop-flip": CropFlip}
+AUGMENTATIONS: Mapping[str, type[Any]] = {
+    "none": type(None),
+    "crop-flip": CropFlip,
+    "cut-mix": CutMix,
+    "rand-augment": RandAugment,
+}
 PARTS: Mapping[str, Mapping[str, type[Any]]] = {
     "guards": METHODS,
     "norm": NORMS,

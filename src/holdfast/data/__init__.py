@@ -1,17 +1,22 @@
 """Images to train and judge on: where they come from, how they are kept, how they are varied."""
 
 from holdfast.data.augment import CropFlip, read_view, write_view
+from holdfast.data.cut_mix import CutMix
 from holdfast.data.framing import Framing
-from holdfast.data.image_set import ImageSet
+from holdfast.data.image_set import Augmentation, ImageSet
 from holdfast.data.made_up import made_up_images
+from holdfast.data.rand_augment import RandAugment
 from holdfast.data.request import data_root
 from holdfast.data.sources import SOURCES, load
 
 __all__ = [
     "SOURCES",
+    "Augmentation",
     "CropFlip",
+    "CutMix",
     "Framing",
     "ImageSet",
+    "RandAugment",
     "data_root",
     "load",
     "made_up_images",

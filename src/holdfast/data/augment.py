@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holdfast.data.image_set import Augmentation, ImageSet
 from holdfast.errors import BadValue, require
 from holdfast.fields import check_fields
 from holdfast.rng import Stream
-from holdfast.types import Flags, Images, Index, View
+from holdfast.types import Batch, Flags, Images, Index, View
 
 
 def _gather(source: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,7 +55,7 @@ def write_view(stored: Tensor, patch: Tensor, view: View | None) -> Tensor:
 
 
 @dataclass(frozen=True)
-class CropFlip:
+class CropFlip(Augmentation):
     """A random crop of the zero-padded picture, mirrored half of the time."""
 
     pad: int = 4
@@ -77,6 +78,11 @@ class CropFlip:
         if self.size > min(height, width):
             raise BadValue(f"size = {self.size}: a crop is at most as large as the images, {height}x{width}")
         return self.size, self.size
+
+    def batch(self, data: ImageSet, index: Index, epoch_seed: int) -> Batch:
+        """Return the images at these positions of a set, each through a view of its own."""
+        view = self.draw(index, data.shape, epoch_seed)
+        return Batch(self.apply(data.take(index), view), data.labels[index], index, view)
 
     def draw(self, index: Index, shape: tuple[int, int, int], seed: int) -> View:
         """Draw one view for each position of a data set, the same in whatever batch it comes."""
@@ -108,3 +114,19 @@ class CropFlip:
     def write_back(self, stored: Tensor, patch: Tensor, view: View) -> Tensor:
         """Undo `read`: put `patch` into the pictures' own frame; what the crop does not show stays stored."""
         return write_view(stored, patch, view)
+
+
+@dataclass(frozen=True)
+class Cropped(Augmentation):
+    """A way to vary images that are cropped and mirrored first."""
+
+    crop: CropFlip = CropFlip()
+
+    @property
+    def size(self) -> int | None:
+        """The side of the crop."""
+        return self.crop.size
+
+    def center(self, images: Tensor) -> Tensor:
+        """Return the middle of the images when crops are smaller."""
+        return self.crop.center(images)

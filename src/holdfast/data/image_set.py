@@ -1,6 +1,7 @@
 """Labelled images held in memory, on one device: the only form in which holdfast trains and judges on data."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holdfast.data.augment import CropFlip
 from holdfast.data.framing import Framing, framed_pixels
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
@@ -153,22 +153,20 @@ class ImageSet:
         return permutation(len(self), "epoch", seed, epoch).to(self.device)
 
     def batches(
-        self, size: int, order: Index | None = None, augment: CropFlip | None = None, epoch_seed: int = 0
+        self, size: int, order: Index | None = None, augment: "Augmentation | None" = None, epoch_seed: int = 0
     ) -> Iterator[Batch]:
         """Yield the images of `order` (default: as they are stored) in batches; the last may be smaller.
 
-        `augment` gives each image a view that depends on `epoch_seed` and its position in the set only.
+        `augment` changes each image in a way that depends on `epoch_seed` and its position in the set only.
         """
         require(size >= 1, f"size = {size}: a batch has 1 or more images")
         order = torch.arange(len(self), device=self.device) if order is None else order.to(self.device)
         for start in range(0, len(order), size):
             index = order[start : start + size]
-            images, labels = self.take(index), self.labels[index]
             if augment is None:
-                yield Batch(images, labels, index)
+                yield Batch(self.take(index), self.labels[index], index)
             else:
-                view = augment.draw(index, self.shape, epoch_seed)
-                yield Batch(augment.apply(images, view), labels, index, view)
+                yield augment.batch(self, index, epoch_seed)
 
     @cached_property
     def _by_class(self) -> tuple[Tensor, Tensor, frozenset[int]]:
@@ -192,7 +190,25 @@ class ImageSet:
         return order[(counts.cumsum(0) - counts)[labels] + chosen]
 
 
-def centered(data: ImageSet, augment: CropFlip) -> ImageSet:
+@dataclass(frozen=True)
+class Augmentation(ABC):
+    """How training images are varied from epoch to epoch, each by itself, whatever batch it comes in."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """The side of the images that the network sees; None where it is that of the pictures."""
+
+    @abstractmethod
+    def batch(self, data: ImageSet, index: Index, epoch_seed: int) -> Batch:
+        """Return the images at these positions of a set, varied."""
+
+    @abstractmethod
+    def center(self, images: Tensor) -> Tensor:
+        """Return what evaluation sees of images: their middle where the network sees less, nothing varied."""
+
+
+def centered(data: ImageSet, augment: Augmentation) -> ImageSet:
     """Return the images as a network that was trained on crops sees them in evaluation."""
     return replace(data, images=augment.center(data.take(torch.arange(len(data)))))
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks.attack import Attack, at_rest
-from holdfast.data import CropFlip, ImageSet
-from holdfast.errors import UsageError, require
+from holdfast.data import Augmentation, CropFlip, ImageSet
+from holdfast.errors import BadValue, UsageError, require
 from holdfast.fields import check_fields
 from holdfast.objectives import is_correct
 from holdfast.threats import Linf, Threat
-from holdfast.types import Batch, Images, Labels, Outputs, PerImage, Terms
+from holdfast.types import Batch, Images, Labels, Objective, Outputs, PerImage, Terms
 
 
 class Memory(nn.Module):
@@ -110,7 +110,7 @@ class Finished(Protocol):
     """The finished runs that a run names, trained before it begins."""
 
     @property
-    def augment(self) -> CropFlip | None:
+    def augment(self) -> Augmentation | None:
         """How the run that begins augments its training images."""
 
     def network(self, origin: Origin) -> nn.Module:
@@ -129,6 +129,8 @@ class Method(ABC):
 
     trains: ClassVar[Literal["logits", "images"]] = "logits"
     """What the networks that it trains answer: logits, as classifiers do, or images, as purifiers do."""
+    takes_mixtures: ClassVar[bool] = False
+    """Whether its loss follows a batch's `mixture`: images made of two, as CutMix makes them, have two labels."""
     example_network: ClassVar[str] = "digits-net"
     """A small network that the method can train: not every method can train every network."""
 
@@ -208,6 +210,19 @@ class CraftedMethod(LossMethod):
 def check_linf(threat: Threat, name: str) -> None:
     """Refuse a threat of another norm for a method that steps and clamps pixel by pixel."""
     require(isinstance(threat, Linf), f"{name} is defined for Linf, not {threat}")
+
+
+def crops_of(augment: Augmentation | None, name: str) -> CropFlip | None:
+    """Return a run's crops and flips; refuse what else varies images for a method that follows them in the picture."""
+    if augment is None or isinstance(augment, CropFlip):
+        return augment
+    raise BadValue(f"{name} follows each picture through crops and flips alone, not {type(augment).__name__}")
+
+
+def mixed(objective: Objective, logits: Tensor, batch: Batch) -> PerImage:
+    """Return an objective of the labels; where images are made of two, that of both, as much as each shows of them."""
+    own, mixture = objective(logits, batch.labels), batch.mixture
+    return own if mixture is None else torch.lerp(own, objective(logits, mixture.labels), mixture.share)
 
 
 def check_terms(method: Method, terms: Any) -> Terms:

@@ -6,7 +6,8 @@ An image that is drawn is seen through a crop and flip of its own, as the run au
 import torch
 from torch import nn
 
-from holdfast.data import CropFlip, ImageSet
+from holdfast.data import Augmentation, ImageSet
+from holdfast.methods.method import crops_of
 from holdfast.rng import Stream
 from holdfast.types import Batch, Index, Labels
 
@@ -20,9 +21,9 @@ class Pool(nn.Module):
         partners = memory.pool.draw(wanted_classes, Stream.of(batch.images, 0, "partners"))
     """
 
-    def __init__(self, train_set: ImageSet, augment: CropFlip | None = None) -> None:
+    def __init__(self, train_set: ImageSet, augment: Augmentation | None = None) -> None:
         super().__init__()
-        self.train_set, self.augment = train_set, augment
+        self.train_set, self.augment = train_set, crops_of(augment, "a method that draws more images than its batch")
 
     def check_classes(self) -> None:
         """Refuse a set in which a class has no image to be drawn.

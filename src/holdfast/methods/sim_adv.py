@@ -14,7 +14,7 @@ from holdfast.attacks import BIM
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet, read_view, write_view
 from holdfast.errors import require
-from holdfast.methods.method import Finished, LossMethod, Memory
+from holdfast.methods.method import Finished, LossMethod, Memory, crops_of
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.threats import Linf, Threat, per_image
 from holdfast.types import Batch, Terms
@@ -53,6 +53,7 @@ class SIMAdv(LossMethod):
 
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the change of each training image, and how often it was trained on."""
+        crops_of(finished.augment, "SIMAdv")
         device = train_set.device
         change = torch.zeros(len(train_set), *train_set.shape, dtype=getattr(torch, self.kept_as), device=device)
         return Memory(change=change, visits=torch.zeros(len(train_set), dtype=torch.int32, device=device))

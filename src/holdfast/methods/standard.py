@@ -1,10 +1,11 @@
 """Training on clean images: what every defence is compared with."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
-from holdfast.methods.method import LossMethod, Memory
+from holdfast.methods.method import LossMethod, Memory, mixed
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Objective, Terms
 
@@ -13,8 +14,9 @@ from holdfast.types import Batch, Objective, Terms
 class Standard(LossMethod):
     """Cross-entropy, or another objective of logits and labels, on the images as they are."""
 
+    takes_mixtures: ClassVar[bool] = True
     objective: Objective = cross_entropy
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Return the mean of the objective."""
-        return {"clean": self.objective(model(batch.images), batch.labels).mean()}
+        return {"clean": mixed(self.objective, model(batch.images), batch).mean()}

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast.data import CropFlip
+from holdfast.data import Augmentation
 from holdfast.errors import BadRecord, require
 from holdfast.methods import Origin
 from holdfast.models.memory_format import use_channels_last
@@ -81,7 +81,7 @@ class Lineage:
     """Of the images in the data set."""
     classes: int
     device: torch.device
-    augment: CropFlip | None = None
+    augment: Augmentation | None = None
     """Of the run that names them."""
 
     def network(self, origin: Origin) -> nn.Module:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast import attacks, methods, objectives, threats
-from holdfast.data import CropFlip
+from holdfast.data import CropFlip, CutMix, RandAugment
 from holdfast.defences import DEFENCES
 from holdfast.training import averages, optimizers, schedules
 from holdfast.training.run import Run, Start
@@ -29,6 +29,8 @@ KINDS: Mapping[str, Any] = {
     **named(methods),
     **DEFENCES,
     "CropFlip": CropFlip,
+    "CutMix": CutMix,
+    "RandAugment": RandAugment,
     "Run": Run,
     "Start": Start,
 }

@@ -9,7 +9,7 @@ from torch import nn
 
 from holdfast import models
 from holdfast.attacks import Attack
-from holdfast.data import CropFlip
+from holdfast.data import Augmentation
 from holdfast.devices import isolated, reseed
 from holdfast.errors import require, shown
 from holdfast.fields import Interval, check_fields
@@ -50,7 +50,7 @@ class Run(Origin):
     batch: int = 128
     optimizer: Optimizer = SGD()
     schedule: Schedule = Constant()
-    augment: CropFlip | None = None
+    augment: Augmentation | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
     pretrained: bool = False

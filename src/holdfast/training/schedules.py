@@ -3,9 +3,11 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Annotated
 
 from holdfast.errors import require
-from holdfast.fields import check_fields
+from holdfast.fields import Interval, check_fields
+from holdfast.storage.describe import later
 
 
 class Schedule(ABC):
@@ -66,9 +68,15 @@ class Levels(Schedule):
 class Cosine(Schedule):
     """From the full rate to zero along half a cosine (Loshchilov and Hutter, 2017)."""
 
+    warm_up: Annotated[float, Interval(0, 1, "[)")] = later(0.0)
+    """The part of the run in which the rate first rises from zero in a straight line."""
+
     def factor(self, epoch: float, epochs: float) -> float:
-        """Return the cosine's height."""
-        return (1 + math.cos(math.pi * min(1.0, epoch / epochs))) / 2
+        """Return the line's or the cosine's height."""
+        share = min(1.0, epoch / epochs)
+        if share < self.warm_up:
+            return share / self.warm_up
+        return (1 + math.cos(math.pi * (share - self.warm_up) / (1 - self.warm_up))) / 2
 
 
 @dataclass(frozen=True)

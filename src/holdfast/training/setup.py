@@ -4,8 +4,10 @@ import copy
 
 from torch import nn
 
+from holdfast.data import CutMix
 from holdfast.devices import reseed
 from holdfast.errors import require
+from holdfast.methods import AWP
 from holdfast.models import answers_of
 from holdfast.models.from_file import text_name
 from holdfast.models.memory_format import use_channels_last
@@ -49,10 +51,13 @@ def begin(supply: Supply, lineage: Lineage) -> State:
 
 
 def check_fits(run: Run) -> None:
-    """Refuse a network that answers something else than what the method trains."""
+    """Refuse a network that answers something else than what the method trains, and labels that it does not take."""
     wanted, found = run.method.trains, answers_of(run.model)
     words = f"{type(run.method).__name__} trains networks that answer {wanted}, and '{run.model}' answers {found}"
     require(found == wanted, words)
+    inner = run.method.method if isinstance(run.method, AWP) else run.method
+    words = f"CutMix gives images two labels, and {type(inner).__name__} takes one: Standard and TRADES take both"
+    require(not isinstance(run.augment, CutMix) or inner.takes_mixtures, words)
 
 
 def check_last_batch(run: Run, model: nn.Module, count: int) -> None:

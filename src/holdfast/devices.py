@@ -86,6 +86,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "report": ("matplotlib", "jinja2"),
     "analysis": ("sklearn",),
     "timm": ("timm",),
+    "hf": ("transformers",),
+    "onnx": ("onnx", "onnx2torch"),
 }
 """The packages of each extra, by the names that they are imported by."""
 

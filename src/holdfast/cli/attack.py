@@ -16,8 +16,9 @@ from holdfast.cli.resolve import Sources, resolved, tell_assumed
 from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.threats import NORMS
+from holdfast.training.networks import ELSEWHERE
 
-USAGE = "needs one network: a run's folder, a .safetensors file, timm:NAME, torchvision:NAME or FILE.py:FUNCTION"
+USAGE = f"needs one network: a run's folder, a .safetensors file, {ELSEWHERE}"
 
 
 @dataclass(frozen=True)

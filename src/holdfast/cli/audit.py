@@ -31,11 +31,9 @@ from holdfast.storage.describe import short_repr
 from holdfast.storage.files import alone
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
+from holdfast.training.networks import ELSEWHERE
 
-USAGE = (
-    "give one network or two to holdfast audit: a run's folder, a .safetensors file with --model, timm:NAME, "
-    "torchvision:NAME or FILE.py:FUNCTION"
-)
+USAGE = f"give one network or two to holdfast audit: a run's folder, a .safetensors file with --model, {ELSEWHERE}"
 
 
 def run_audit(args: Sequence[str]) -> int:

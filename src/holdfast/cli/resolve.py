@@ -42,12 +42,12 @@ class Sources:
     std: tuple[float, ...] = ()
     """The standard deviations that go with --mean."""
     answers: str | None = None
-    """Which part of what timm:NAME, torchvision:NAME or FILE.py:FUNCTION returns are the logits, if it returns more:
+    """Which part of what FILE.py:FUNCTION, timm:NAME or torchvision:NAME returns are the logits, if it returns more:
     the name of an entry or of a field (logits), or the place in a tuple (0)."""
     probabilities: bool = False
     """The network of such a name answers with probabilities: attack and judge their logarithms."""
     pretrained: bool = True
-    """Load the public weights of timm:NAME and torchvision:NAME; --no-pretrained: fresh ones."""
+    """Load the public weights of timm:NAME, torchvision:NAME and hf:ORG/NAME; --no-pretrained: fresh ones."""
     defence: tuple[str, ...] = ()
     """Defences before the network, the first of which sees the images first: NAME or NAME:FIELD=VALUE of `holdfast list
     defences`, or the folder of a purifier's run. The network is attacked through them as they declare; where a network

@@ -17,6 +17,7 @@ from holdfast.models.digits_net import DigitsNet
 from holdfast.models.expectation import expectation
 from holdfast.models.features import Features
 from holdfast.models.from_file import from_file
+from holdfast.models.hf_network import from_hf
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
@@ -26,7 +27,8 @@ from holdfast.models.magnet_autoencoder import MagNetAutoencoder
 from holdfast.models.normalized import Normalized, Standardized
 from holdfast.models.nrp import NRP, ResidualNRP
 from holdfast.models.preact_resnet import PreActResNet
-from holdfast.models.preprocessing import Preprocessing, preprocessing_of
+from holdfast.models.preprocessing import Preprocessing
+from holdfast.models.preprocessing_by_name import preprocessing_of
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
@@ -72,6 +74,7 @@ __all__ = [
     "capture",
     "expectation",
     "from_file",
+    "from_hf",
     "from_timm",
     "from_torchvision",
     "labelled",
@@ -116,14 +119,15 @@ _FAMILIES = {
     r"nrp-(?P<blocks>\d+)": Architecture(NRP, answers="images"),
     r"nrp-resg-(?P<blocks>\d+)": Architecture(ResidualNRP, answers="images"),
 }
-_LIBRARIES = {"timm": from_timm, "torchvision": from_torchvision}
+_LIBRARIES = {"hf": from_hf, "timm": from_timm, "torchvision": from_torchvision}
 
 
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
     Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, vgg-D-W
-    (W channels in the first block), nrp-N and nrp-resg-N (N blocks), timm:NAME, torchvision:NAME, and FILE.py:FUNCTION.
+    (W channels in the first block), nrp-N and nrp-resg-N (N blocks), timm:NAME, torchvision:NAME, hf:ORG/NAME and
+    FILE.py:FUNCTION.
     Weights are drawn from torch's global generator. `options` are arguments of the class or function behind the name;
     for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]), "per-image" or "thermometer" (16 channels
     for each) in place of the normalisation that the network comes with.
@@ -139,7 +143,7 @@ def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module
 
 
 def foreign(name: str, classes: int | None, **options: object) -> nn.Module:
-    """Return the network of a name with ":" in it, whatever it answers: timm:NAME, torchvision:NAME, FILE.py:FUNCTION.
+    """Return the network of a name with ":" in it, whatever it answers, with fresh weights unless `pretrained`.
 
     Without a number of classes a library's network has its own.
     """

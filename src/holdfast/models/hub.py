@@ -34,7 +34,10 @@ def hub_file(repository: str, *names: str, download: bool = False) -> Path:
     raise MissingData(f"no {' and no '.join(names)} of '{repository}' in {constants.HF_HUB_CACHE}; {way}")
 
 
-def _split(repository: str) -> tuple[str, str | None]:
+def split_revision(repository: str) -> tuple[str, str | None]:
+    """Return the name of a repository, or of a folder, and the revision that is asked for, if one is."""
+    if Path(repository).is_dir():
+        return repository, None
     name, _, revision = repository.partition("@")
     return name, revision or None
 
@@ -42,7 +45,7 @@ def _split(repository: str) -> tuple[str, str | None]:
 def _cached(repository: str, file: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    name, revision = _split(repository)
+    name, revision = split_revision(repository)
     try:
         found = try_to_load_from_cache(name, file, revision=revision)
     except FAULTS as fault:
@@ -54,7 +57,7 @@ def _fetched(repository: str, *names: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    name, revision = _split(repository)
+    name, revision = split_revision(repository)
     said = "nothing was asked for"
     for file in names:
         try:

@@ -1,20 +1,19 @@
 """How pictures become the images that a network was trained on: resized, cropped, then normalised inside the network.
 
 The library that a network comes from knows it; whoever reads pictures takes size, crop and interpolation from here.
-timm and torchvision are slow to import: they are imported where they are used.
 """
 
 from dataclasses import dataclass
 from math import floor
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from holdfast.devices import need
 from holdfast.errors import require
 from holdfast.fields import Count, check_fields
-from holdfast.models.timm_network import HUB, of_hub
 
 Size = Count | tuple[int, int] | None
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+CODES: tuple[Interpolation, ...] = get_args(Interpolation)
+"""The interpolations by the numbers that Pillow gives them."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +49,6 @@ class Preprocessing:
         if self.crop is not None:
             parts.append(f"cropped to {_sides(self.crop, '')}")
         return ", ".join(parts) or "neither resized nor cropped"
-
-
-def preprocessing_of(name: str, download: bool = False) -> Preprocessing | None:
-    """Return what the network of a name was trained on, without building it; None where nothing says it.
-
-    The names are those that `build` takes: timm:NAME and torchvision:NAME say it. For a repository of the hub its
-    configuration is read, and fetched if it is missing and `download` says so.
-
-    Raises:
-        MissingData: it is missing.
-    """
-    library, _, inside = name.partition(":")
-    if library == "timm":
-        need("timm")
-        return _of_timm_name(inside, download)
-    if library == "torchvision":
-        from torchvision import models
-
-        known = inside in models.list_models(module=models)
-        return preprocessing_of_torchvision(models.get_model_weights(inside).DEFAULT.transforms()) if known else None
-    return None
-
-
-def _of_timm_name(name: str, download: bool) -> Preprocessing | None:
-    import timm
-
-    config: Any = timm.models.get_pretrained_cfg(name) if not name.startswith(HUB) else of_hub(name, False, download)[1]
-    return None if config is None else preprocessing_of_timm(config.to_dict())
 
 
 def preprocessing_of_timm(config: dict[str, Any]) -> Preprocessing | None:

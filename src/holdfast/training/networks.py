@@ -17,8 +17,10 @@ from holdfast.training.folder import RunFolder, read_run
 from holdfast.training.run import seen_shape
 
 Shape = tuple[int, int, int]
-WITH_WEIGHTS = ("timm", "torchvision")
+WITH_WEIGHTS = ("hf", "timm", "torchvision")
 """The libraries that have public weights."""
+ELSEWHERE = "timm:NAME, torchvision:NAME, hf:ORG/NAME or FILE.py:FUNCTION"
+"""The names of networks that others made."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,7 @@ def answered_by(names: Sequence[str], part: str | None, probabilities: bool) -> 
     """
     if part is None and not probabilities:
         return Answered()
-    kinds = "timm:NAME, torchvision:NAME or FILE.py:FUNCTION"
-    words = f"--answers and --probabilities: none of {', '.join(names)} is {kinds}"
+    words = f"--answers and --probabilities: none of {', '.join(names)} is {ELSEWHERE}"
     require(any(":" in name for name in names), words, UsageError)
     return Answered(int(part) if part is not None and part.isdecimal() else part, probabilities)
 
@@ -109,7 +110,7 @@ def network(
         return model
     require(
         ":" in name,
-        f"'{name}' is no run's folder, no .safetensors file, and not timm:NAME, torchvision:NAME or FILE.py:FUNCTION",
+        f"'{name}' is no run's folder, no .safetensors file, and not {ELSEWHERE}",
         UsageError,
     )
     public = pretrained and name.partition(":")[0] in WITH_WEIGHTS

@@ -42,7 +42,7 @@ class Run(Origin):
 
     method: Method = Standard()
     model: str = "digits-net"
-    """A name of `holdfast list models`, timm:NAME, torchvision:NAME, or FILE.py:FUNCTION."""
+    """A name of `holdfast list models`, timm:NAME, torchvision:NAME, hf:ORG/NAME, or FILE.py:FUNCTION."""
     data: str = "digits"
     """A name of `holdfast list data`, npz:PATH or folder:PATH."""
     epochs: int | None = 10

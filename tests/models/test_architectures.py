@@ -132,9 +132,11 @@ def test_a_summary_is_one_line(name: str) -> None:
         ("madry-wrn-34-10", (3, 32, 32), 45_901_914),
         ("preact-resnet-18", (3, 32, 32), 11_172_170),
         ("resnet-18", (3, 32, 32), 11_173_962),
+        ("resnet-50", (3, 32, 32), 23_520_842),
         ("small-cnn", (1, 28, 28), 312_202),
         ("vgg-16", (3, 32, 32), 14_728_266),
         ("vgg-19", (3, 32, 32), 20_040_522),
+        ("wong-kolter", (1, 28, 28), 166_406),
         ("wrn-28-10", (3, 32, 32), 36_479_194),
         ("wrn-34-10", (3, 32, 32), 46_160_474),
     ],
@@ -142,6 +144,21 @@ def test_a_summary_is_one_line(name: str) -> None:
 def test_parameters_are_as_many_as_published(name: str, shape: tuple[int, int, int], count: int) -> None:
     with torch.device("meta"):
         model = build(name, shape, 10)
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "count"),
+    [
+        ("preact-resnet-18", {"final_norm": False}, 11_171_146),
+        ("preact-resnet-18", {"shortcut_size": 3, "shortcut": "raw", "padding": "asymmetric"}, 12_548_426),
+        ("wrn", {"depth": 28, "width": 10, "padding": "asymmetric", "activation": "silu"}, 36_479_194),
+        ("wrn-34-10", {"widths": "320-640-512"}, 68_116_698),
+    ],
+)
+def test_other_forms_have_as_many_parameters_as_published(name: str, options: dict[str, object], count: int) -> None:
+    with torch.device("meta"):
+        model = build(name, (3, 32, 32), 10, **options)
     assert sum(parameter.numel() for parameter in model.parameters()) == count
 
 

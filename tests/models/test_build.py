@@ -56,7 +56,7 @@ def test_the_size_of_an_image_reaches_the_network() -> None:
 
 
 def test_options_of_a_name_do_not_repeat_what_it_fixes() -> None:
-    assert ARCHITECTURES["wrn-28-10"].options == ("mean", "std", "dropout", "normalize")
+    assert ARCHITECTURES["vgg-16"].options == ("mean", "std", "width", "normalize")
     assert ARCHITECTURES["digits-net"].options == ("mean", "std", "width", "normalize")
 
 

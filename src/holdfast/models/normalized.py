@@ -67,14 +67,25 @@ NORMALIZATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "thermometer": Thermometer,
 }
 """What `build(..., normalize=NAME)` knows; "symmetric" takes pixels to [-1, 1]."""
+PRESETS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "cifar10": (CIFAR10_MEAN, (0.2471, 0.2435, 0.2616)),  # as most public code rounds them
+    "cifar10-kuangliu": (CIFAR10_MEAN, (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "tiny-imagenet": ((0.4802, 0.4481, 0.3975), (0.2302, 0.2265, 0.2262)),
+    "wong-kolter": ((0.485, 0.456, 0.406), (0.225, 0.225, 0.225)),
+}
+"""Means and deviations of colour images by the names of those who published with them; `normalize` knows them too."""
 WIDENED = {"thermometer": LEVELS}
 """How many channels a network sees for each of the image's, where they are not as many."""
 
 
 def normalization(name: str) -> nn.Module:
     """Return the normalisation of this name."""
+    if name in PRESETS:
+        return Normalized(*PRESETS[name])
     if name not in NORMALIZATIONS:
-        raise UnknownName("normalization", name, NORMALIZATIONS)
+        raise UnknownName("normalization", name, {*NORMALIZATIONS, *PRESETS})
     return NORMALIZATIONS[name]()
 
 

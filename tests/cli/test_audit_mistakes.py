@@ -19,7 +19,7 @@ MISTAKES = [
     (("{here}/tiny.py:lineer",), "did you mean 'linear'"),
     (("{tmp}/raises.py:network",), "raised ZeroDivisionError"),
     (("{tmp}/raises.py:number",), "not a torch.nn.Module"),
-    (("{tmp}/weights.pt",), "is a pickle"),
+    (("{tmp}/weights.pt",), "is no file of weights"),
     (("{tmp}/lenet.safetensors",), "--model"),
     (("{tmp}/lenet.safetensors", "--model", "digits-net"), "weights of another network"),
     (("{tmp}/lenet.safetensors", "--model", "lennet"), "did you mean 'lenet'"),

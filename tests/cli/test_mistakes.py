@@ -50,7 +50,7 @@ MISTAKES = [
     (("attack", "PGD", "{run}", "--device", "cuda:77"), "device 'cuda:77' cannot be used here"),
     (("attack", "FGMS", "{run}"), "did you mean 'FGSM'"),
     (("attack", "PGD", "{tmp}/nowhere"), "no run's folder"),
-    (("attack", "PGD", "{tmp}/weights.pt"), "is a pickle"),
+    (("attack", "PGD", "{tmp}/weights.pt"), "is no file of weights"),
     (("attack", "PGD", "{run}/model.safetensors"), "--model"),
     (("attack", "PGD", "{run}/model.safetensors", "--model", "small-cnn"), "small-cnn"),
     (("attack", "PGD", "{run}/model.safetensors", "--model", "vgg-16"), "vgg-16"),

@@ -31,7 +31,7 @@ class Origin:
     conditions: Mapping[str, str]
     """Hardware and versions."""
     assumed: str | None = None
-    """What was assumed of the network because nobody said it: its normalisation."""
+    """How its file of weights was read, and what was assumed of it because nobody said it: its normalisation."""
     framed: str = ""
     """How pictures of other sizes became the images, in words."""
 

@@ -18,7 +18,7 @@ from holdfast.errors import UsageError, require
 from holdfast.threats import NORMS
 from holdfast.training.networks import ELSEWHERE
 
-USAGE = f"needs one network: a run's folder, a .safetensors file, {ELSEWHERE}"
+USAGE = f"needs one network: a run's folder, a file of weights, {ELSEWHERE}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Attack:
     judge: str | None = None
     """Another network to evaluate the attacked images on (transfer)."""
     judge_model: str | None = None
-    """The architecture of --judge, if it is a .safetensors file (default: that of --model)."""
+    """The architecture of --judge, if it is a file of weights (default: that of --model)."""
     batch: int = 250
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""

@@ -33,7 +33,7 @@ from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.threats import Threat
 from holdfast.training.networks import ELSEWHERE
 
-USAGE = f"give one network or two to holdfast audit: a run's folder, a .safetensors file with --model, {ELSEWHERE}"
+USAGE = f"give one network or two to holdfast audit: a run's folder, a file of weights with --model, {ELSEWHERE}"
 
 
 def run_audit(args: Sequence[str]) -> int:

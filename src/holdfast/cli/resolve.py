@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +12,16 @@ from torch import nn
 from holdfast.auditing.launched import barrier, is_main
 from holdfast.cli.defended import behind, described
 from holdfast.cli.framed import framing_for
+from holdfast.cli.undecided import tried_out
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
 from holdfast.errors import UsageError, printable, require
-from holdfast.models.weights import Normalisation, assumed
+from holdfast.models import Reading, Undecided
+from holdfast.models.foreign_network import Loaded
 from holdfast.training.folder import read_run
-from holdfast.training.networks import Answered, answered_by, given_to, network, weights_alone
+from holdfast.training.networks import Answered, answered_by, network
+from holdfast.training.weight_files import of_file, reading, weights_alone
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,18 @@ class Sources:
     crop: tuple[int, ...] = ()
     """Keep the middle of the images: the side of a square, or ROWS COLUMNS (default: as --resize)."""
     model: str | None = None
-    """The architecture, if the network is a .safetensors file."""
+    """The architecture, if the network is a file of weights."""
+    key: str | None = None
+    """Which weights in the file, if it holds several: model_state_dict, or state_dict.0 (default: averaged ones, then
+    the usual keys)."""
+    option: tuple[str, ...] = ()
+    """What the file does not say of its network: normalize=none (cifar10, cifar10-kuangliu, symmetric, imagenet, …),
+    shortcut=raw, activation=relu; the error lists what must be said."""
+    trust_pickle: bool = False
+    """Read a file of weights that cannot be read without running it: it is code, and it is trusted."""
     mean: tuple[float, ...] = ()
-    """The mean that the network subtracts from the pixels, one number or one a channel, if its .safetensors file holds
-    no normalisation (default: that of its architecture; --mean 0 --std 1 for none)."""
+    """The mean that the network subtracts from the pixels, one number or one a channel, if its file of weights holds
+    no normalisation (--mean 0 --std 1 for none)."""
     std: tuple[float, ...] = ()
     """The standard deviations that go with --mean."""
     answers: str | None = None
@@ -74,7 +85,7 @@ class Named:
     source: str
     data: ImageSet
     assumed: str | None = None
-    """What was assumed of the network because nobody said it."""
+    """How the file of weights was read, and what was assumed of it because nobody said it."""
 
     def behind(self, words: Sequence[str]) -> "Named":
         """Return it behind the defences of these words."""
@@ -96,7 +107,7 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
     """
     source, whole = images_for(names[0], given)
     data = seen_by(names[0], whole)
-    normalisation = given_to(names, given.mean, given.std)
+    said = reading(names, given.key, given.option, given.mean, given.std, given.trust_pickle)
     answered = answered_by(names, given.answers, given.probabilities)
     found = []
     for place, name in enumerate(names):
@@ -104,9 +115,8 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
         if place > 0:
             check_sees(name, whole, data)
             architecture = other_model or (given.model if weights_alone(name) else None)
-        model = built(given, name, architecture, data, normalisation, answered)
-        words = assumed(name, model) if normalisation is None and weights_alone(name) else None
-        found.append(Named(name, model, source, data, words))
+        each = built(given, name, architecture, data, said, answered)
+        found.append(Named(name, each.model, source, data, f"{name}: {'; '.join(each.notes)}" if each.notes else None))
     return found
 
 
@@ -143,21 +153,31 @@ def check_sees(name: str, whole: ImageSet, data: ImageSet) -> None:
 
 
 def built(
-    given: Sources,
-    name: str,
-    architecture: str | None,
-    data: ImageSet,
-    norm: Normalisation | None,
-    answered: Answered,
-) -> nn.Module:
+    given: Sources, name: str, architecture: str | None, data: ImageSet, said: Reading, answered: Answered
+) -> Loaded:
     """Return a network in evaluation mode; weights that are drawn are the same in every process and at every call."""
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
         size = (data.shape, len(data.classes))
-        return network(name, architecture, *size, given.pretrained, given.download, norm, answered)
+        if weights_alone(name):
+            return from_weights(Path(name), architecture, data, said)
+        return Loaded(network(name, architecture, *size, given.pretrained, given.download, said, answered))
+
+
+def from_weights(path: Path, architecture: str | None, data: ImageSet, said: Reading) -> Loaded:
+    """Return the network of a file of weights; what it leaves open is tried out on the images, and asked for."""
+
+    def read(choice: Mapping[str, str]) -> Loaded:
+        options = {**said.options, **choice}
+        return of_file(path, architecture, data.shape, len(data.classes), replace(said, options=options))
+
+    try:
+        return read({})
+    except Undecided as left:
+        raise tried_out(left, lambda choice: read(choice).model, data) from left
 
 
 def tell_assumed(networks: Iterable[Named]) -> None:
-    """Say which normalisation was assumed of networks whose files do not say it."""
+    """Say how files of weights were read, and what was assumed of them."""
     for words in filter(None, (each.assumed for each in networks)) if is_main() else ():
         print(f"holdfast: {printable(words)}", file=sys.stderr)

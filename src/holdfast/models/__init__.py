@@ -16,6 +16,8 @@ from holdfast.models.cifar_resnet import CifarResNet
 from holdfast.models.digits_net import DigitsNet
 from holdfast.models.expectation import expectation
 from holdfast.models.features import Features
+from holdfast.models.foreign_choices import Undecided
+from holdfast.models.foreign_network import Reading, load
 from holdfast.models.from_file import from_file
 from holdfast.models.hf_network import from_hf
 from holdfast.models.imagenet_resnet import ImageNetResNet
@@ -39,6 +41,7 @@ from holdfast.models.timm_network import from_timm
 from holdfast.models.unet import UNetA, UNetB
 from holdfast.models.vgg import VGG
 from holdfast.models.wide_resnet import WideResNet
+from holdfast.models.wong_kolter import WongKolter
 
 __all__ = [
     "ARCHITECTURES",
@@ -57,6 +60,7 @@ __all__ = [
     "Normalized",
     "PreActResNet",
     "Preprocessing",
+    "Reading",
     "ResNet",
     "ResidualNRP",
     "SMLResNet",
@@ -66,10 +70,13 @@ __all__ = [
     "Thermometer",
     "UNetA",
     "UNetB",
+    "Undecided",
     "WideResNet",
     "WithAuxiliary",
+    "WongKolter",
     "adapt",
     "answers_of",
+    "architecture_of",
     "build",
     "capture",
     "expectation",
@@ -79,6 +86,7 @@ __all__ = [
     "from_torchvision",
     "labelled",
     "layer_names",
+    "load",
     "logarithms",
     "preprocessing_of",
     "straight_through",
@@ -95,8 +103,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "nrp": Architecture(NRP, answers="images"),
     "nrp-resg": Architecture(ResidualNRP, answers="images"),
     "preact-resnet-18": Architecture(PreActResNet),
-    "resnet-18": Architecture(ResNet),
-    "resnet-18-cas": Architecture(ResNet, rebuild=suppressed),
+    "resnet-18": Architecture(ResNet, {"depth": 18}),
+    "resnet-18-cas": Architecture(ResNet, {"depth": 18}, suppressed),
     "small-cnn": Architecture(SmallCNN),
     "sml-resnet": Architecture(SMLResNet),
     "unet-a": Architecture(UNetA, answers="images"),
@@ -104,6 +112,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vgg-16": Architecture(VGG, {"depth": 16}),
     "vgg-16-cas": Architecture(VGG, {"depth": 16}, suppressed),
     "vgg-19": Architecture(VGG, {"depth": 19}),
+    "wong-kolter": Architecture(WongKolter),
     "wrn-28-10": Architecture(WideResNet, {"depth": 28, "width": 10}),
     "wrn-34-10": Architecture(WideResNet, {"depth": 34, "width": 10}),
     "wrn-34-10-cas": Architecture(WideResNet, {"depth": 34, "width": 10}, suppressed),
@@ -111,6 +120,8 @@ ARCHITECTURES: dict[str, Architecture] = {
 """What `holdfast list` shows; `build` reads other depths and widths too, and networks made elsewhere."""
 
 _FAMILIES = {
+    r"resnet-(?P<depth>\d+)": Architecture(ResNet),
+    r"wrn": Architecture(WideResNet),
     r"wrn-(?P<depth>\d+)-(?P<width>\d+)": Architecture(WideResNet),
     r"wrn-(?P<depth>\d+)-(?P<width>\d+)-cas": Architecture(WideResNet, rebuild=suppressed),
     r"madry-wrn-(?P<depth>\d+)-(?P<width>\d+)": Architecture(MadryResNet),
@@ -125,12 +136,12 @@ _LIBRARIES = {"hf": from_hf, "timm": from_timm, "torchvision": from_torchvision}
 def build(name: str, shape: Shape, classes: int, **options: object) -> nn.Module:
     """Return the network of this name for images of shape (channels, rows, columns) in [0, 1], with fresh weights.
 
-    Besides those listed: wrn-D-K, wrn-D-K-cas, madry-wrn-D-K, cifar-resnet-D, cifar-resnet-D-average-N, vgg-D-W
-    (W channels in the first block), nrp-N and nrp-resg-N (N blocks), timm:NAME, torchvision:NAME, hf:ORG/NAME and
-    FILE.py:FUNCTION.
+    Besides those listed: wrn (depth and width by options), wrn-D-K, wrn-D-K-cas, resnet-D, madry-wrn-D-K,
+    cifar-resnet-D, cifar-resnet-D-average-N, vgg-D-W (W channels in the first block), nrp-N and nrp-resg-N (N blocks),
+    timm:NAME, torchvision:NAME, hf:ORG/NAME and FILE.py:FUNCTION.
     Weights are drawn from torch's global generator. `options` are arguments of the class or function behind the name;
-    for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]), "per-image" or "thermometer" (16 channels
-    for each) in place of the normalisation that the network comes with.
+    for classifiers of ours also `normalize`: "none", "symmetric" ([-1, 1]), "per-image", "thermometer" (16 channels
+    for each) or one of `normalized.PRESETS` in place of the normalisation that the network comes with.
     """
     require(len(shape) == 3 and min(shape) >= 1, f"shape = {shape}: give (channels, rows, columns), each at least 1")
     require(classes >= 2, f"classes = {classes}: a classifier tells at least 2 apart")
@@ -158,19 +169,20 @@ def foreign(name: str, classes: int | None, **options: object) -> nn.Module:
 
 def answers_of(name: str) -> Answers:
     """Return what the network of a name answers; every network that is not ours is a classifier."""
-    known = _known(name)
+    known = architecture_of(name)
     return "logits" if known is None else known.answers
 
 
 def _architecture(name: str) -> Architecture:
     """Look a name up, or read the depth and width in it."""
-    known = _known(name)
+    known = architecture_of(name)
     if known is None:
         raise UnknownName("model", name, ARCHITECTURES)
     return known
 
 
-def _known(name: str) -> Architecture | None:
+def architecture_of(name: str) -> Architecture | None:
+    """Return the architecture of ours that a name means, with the sizes in it; None for networks made elsewhere."""
     for pattern, family in _FAMILIES.items():
         if found := re.fullmatch(pattern, name):
             said = {word: int(value) for word, value in found.groupdict().items() if value is not None}

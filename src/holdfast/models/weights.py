@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from holdfast.errors import BadRecord, UsageError, require
@@ -58,13 +57,15 @@ def put(model: nn.Module, weights: Mapping[str, Tensor], origin: str, normalisat
     held = [name for name in HELD if name in weights]
     require(
         normalisation is None or not (held or PER_IMAGE in weights),
-        f"{origin} holds its own normalisation: leave --mean and --std out",
+        f"{origin} holds its own normalisation: leave --mean, --std and normalize out",
         UsageError,
     )
     kind = Standardized if PER_IMAGE in weights else Normalized
     if _own(model) is not None and not isinstance(_own(model), kind) and (held or kind is Standardized):
         model.normalized = kind()
     own = model.state_dict()
+    if _own(model) is None and len(held) == 2 and not own.keys() & set(held):
+        normalisation = Normalisation(*(tuple(weights.pop(name).flatten().tolist()) for name in HELD))
     for name in held:
         if name in own:
             weights[name] = _as_large(weights[name], own[name])
@@ -99,20 +100,21 @@ def _own(model: nn.Module) -> Normalized | Standardized | None:
     return own if isinstance(own, Normalized | Standardized) else None
 
 
-def _holds_one(path: str) -> bool:
-    with safe_open(path, framework="pt") as file:
-        return any(f".{name}".endswith((f".{HELD[0]}", f".{PER_IMAGE}")) for name in file.keys())  # noqa: SIM118
+def normalised_by(model: nn.Module, held: bool, given: bool) -> str:
+    """Say by what a network normalises that was put together from a file, and whether the file says it."""
+    normalized = _own(model) or next((part for part in model.children() if isinstance(part, Normalized)), None)
+    if normalized is None:
+        return ""
+    per_image = isinstance(normalized, Standardized)
+    by = "each image by itself" if per_image else str(_statistics(normalized))
+    if held or given:
+        return f"images are normalised by {by}"
+    return f"it holds no normalisation: {by} {'is' if per_image else 'are'} assumed; --mean and --std say otherwise"
 
 
-def assumed(path: str, model: nn.Module) -> str | None:
-    """Say which normalisation a network has that was put together from a file of weights that holds none."""
-    normalized = _own(model)
-    if normalized is None or _holds_one(path):
-        return None
-    if isinstance(normalized, Standardized):
-        return f"{path} holds no normalisation: each image by itself is assumed; --mean and --std say otherwise"
-    mean, std = (tuple(each.flatten()[:3].tolist()) for each in (normalized.mean, normalized.std))
-    return f"{path} holds no normalisation: {Normalisation(mean, std)} are assumed; --mean and --std say otherwise"
+def _statistics(normalized: nn.Module) -> Normalisation:
+    mean, std = (tuple(getattr(normalized, word).flatten()[:3].tolist()) for word in ("mean", "std"))
+    return Normalisation(mean, std)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:

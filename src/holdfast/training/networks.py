@@ -6,17 +6,17 @@ from pathlib import Path
 
 from torch import nn
 
-from holdfast import models
-from holdfast.errors import BadRecord, UsageError, require
+from holdfast.errors import UsageError, require
 from holdfast.models import adapt, answers_of, foreign, logarithms
 from holdfast.models.answer import Part
 from holdfast.models.architecture import check_answer
-from holdfast.models.weights import Normalisation, put
-from holdfast.storage.signed import read_any_tensors
+from holdfast.models.foreign_network import Reading
 from holdfast.training.folder import RunFolder, read_run
 from holdfast.training.run import seen_shape
+from holdfast.training.weight_files import check_classifies, of_file, weights_alone
 
 Shape = tuple[int, int, int]
+UNSAID = Reading()
 WITH_WEIGHTS = ("hf", "timm", "torchvision")
 """The libraries that have public weights."""
 ELSEWHERE = "timm:NAME, torchvision:NAME, hf:ORG/NAME or FILE.py:FUNCTION"
@@ -36,24 +36,6 @@ class Answered:
         """Return a network that answers with logits."""
         model = model if self.part is None else adapt(model, answers=self.part)
         return logarithms(model) if self.probabilities else model
-
-
-def weights_alone(name: str) -> bool:
-    """Say whether a name is that of a file of weights, which does not say of which network they are."""
-    return Path(name).suffix == ".safetensors"
-
-
-def given_to(names: Sequence[str], mean: tuple[float, ...], std: tuple[float, ...]) -> Normalisation | None:
-    """Return the normalisation that --mean and --std give to the files of weights among the names, if they do.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    if not (mean or std):
-        return None
-    words = f"--mean and --std: none of {', '.join(names)} is a .safetensors file"
-    require(any(map(weights_alone, names)), words, UsageError)
-    return Normalisation(mean, std)
 
 
 def answered_by(names: Sequence[str], part: str | None, probabilities: bool) -> Answered:
@@ -76,23 +58,21 @@ def network(
     classes: int,
     pretrained: bool = False,
     download: bool = False,
-    normalisation: Normalisation | None = None,
+    reading: Reading = UNSAID,
     answered: Answered = Answered(),
 ) -> nn.Module:
-    """Return a network: a run's folder, a .safetensors file with its architecture, or a name that `models.build` takes.
+    """Return a network: a run's folder, a file of weights with its architecture, or a name that `models.build` takes.
 
     A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so. The
-    `normalisation` is that of a .safetensors file that holds none, and `answered` is of a network by a name.
+    `reading` is of a file of weights, and `answered` of a network by a name.
 
     Raises:
         UsageError: nothing answers to the name, the weights are another network's, or it needs no architecture.
     """
     path = Path(name)
-    if path.suffix in (".pt", ".pth", ".pkl"):
-        raise BadRecord(f"{path} is a pickle, which could run code when read: save the weights as .safetensors")
     require(
         architecture is None or weights_alone(name),
-        f"--model {architecture} is only for .safetensors files; {name} already names its architecture",
+        f"--model {architecture} is only for files of weights; {name} already names its architecture",
         UsageError,
     )
     if path.is_dir():
@@ -100,17 +80,10 @@ def network(
         check_classifies(name, run.model)
         return RunFolder(run, path).network(shape, classes)
     if weights_alone(name):
-        if architecture is None:
-            raise UsageError(f"{path} holds only weights: say of which network with --model")
-        check_classifies(name, architecture)
-        model = models.build(architecture, shape, classes)
-        weights = read_any_tensors(path, "give the path of a safetensors file")
-        model = put(model, weights, str(path), normalisation).eval()
-        check_answer(model, name, shape, classes)
-        return model
+        return of_file(path, architecture, shape, classes, reading).model
     require(
         ":" in name,
-        f"'{name}' is no run's folder, no .safetensors file, and not {ELSEWHERE}",
+        f"'{name}' is no run's folder, no file of weights, and not {ELSEWHERE}",
         UsageError,
     )
     public = pretrained and name.partition(":")[0] in WITH_WEIGHTS
@@ -134,9 +107,3 @@ def purifier(folder: Path, shape: Shape, classes: int) -> nn.Module:
     words = f"{folder} was trained on images of shape {seen}, and these have shape {shape}"
     require(seen == shape, words, UsageError)
     return RunFolder(run, folder).network(shape, classes)
-
-
-def check_classifies(name: str, architecture: str) -> None:
-    """Refuse a purifier where a classifier is needed."""
-    words = f"{name} holds a purifier: '{architecture}' answers images, and a classifier is needed here"
-    require(answers_of(architecture) == "logits", words, UsageError)

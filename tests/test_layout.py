@@ -17,7 +17,7 @@ LEVELS = (
     ("attacks",),
     ("evaluation",),
     ("metrics",),
-    ("methods", "defences"),
+    ("methods", "defences", "loggers"),
     ("training",),
     ("auditing", "analysis"),
     ("experiments",),
@@ -65,7 +65,7 @@ def test_files_are_two_deep_short_and_explained(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".attacks", ".defences", ".methods", ".models", ".data", ".report"],
+    ["", ".attacks", ".defences", ".methods", ".models", ".data", ".report", ".loggers"],
     ids=lambda name: name or "holdfast",
 )
 def test_published_names_exist_and_are_sorted(name: str) -> None:

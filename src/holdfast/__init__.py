@@ -2,12 +2,13 @@
 
 from holdfast import attacks, data, defences, methods, metrics, models, objectives
 from holdfast.auditing import AutoAttack, Comparison, Doubt, Report, audit, compare
-from holdfast.data import CropFlip, ImageSet, load
+from holdfast.data import CropFlip, CutMix, ImageSet, RandAugment, load
 from holdfast.defences import defend
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
 from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.training.averages import EMA, SWA
 from holdfast.training.loop import train
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.run import Run, Start
@@ -16,10 +17,12 @@ from holdfast.training.schedules import Constant, Cosine, Levels, Steps, Triangl
 __version__ = "0.1.0"
 
 __all__ = [
+    "EMA",
     "L0",
     "L1",
     "L2",
     "SGD",
+    "SWA",
     "Adam",
     "AdamW",
     "AutoAttack",
@@ -28,6 +31,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "CropFlip",
+    "CutMix",
     "Doubt",
     "HoldfastError",
     "ImageSet",
@@ -35,6 +39,7 @@ __all__ = [
     "Linf",
     "Normalized",
     "Outcomes",
+    "RandAugment",
     "Report",
     "Run",
     "Start",

@@ -88,6 +88,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "timm": ("timm",),
     "hf": ("transformers",),
     "onnx": ("onnx", "onnx2torch"),
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
 }
 """The packages of each extra, by the names that they are imported by."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,7 @@ from holdfast.data.image_set import centered
 from holdfast.devices import conditions, device_of, on_which
 from holdfast.errors import UsageError, require
 from holdfast.evaluation import Cell, outcomes
+from holdfast.loggers import logger
 from holdfast.metrics import accuracy
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.folder import read_run
@@ -56,6 +58,8 @@ class Train:
     seeds: tuple[int, ...] = ()
     """Train once with each of these seeds, into FOLDER-seed-N, and print the test accuracies with their mean and
     standard deviation; of a purifier, those of the classifier that it uses, behind it."""
+    log: tuple[str, ...] = ()
+    """Where the numbers of each epoch go besides metrics.jsonl: tensorboard, wandb:PROJECT, mlflow:URI."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
     data_root: Path | None = None
@@ -68,14 +72,15 @@ class Train:
         require(
             self.begin is not None or self.takes == "weights", f"--takes {self.takes} needs --begin FOLDER", UsageError
         )
-        run, device = self.whole(), device_of(self.device)
+        run, device, log = self.whole(), device_of(self.device), [logger(words) for words in self.log]
         runs = {self.folder_of(each): each for each in [replace(run, seed=seed) for seed in self.seeds] or [run]}
         self.check_beside(next(iter(runs)))
         test_set = self.test_images(run).to(device) if self.seeds and can_be_tested(run) else None
+        carried_out = partial(train, device=device, data_root=self.data_root, download=self.download, log=log)
         shares = []
         with Teller() as tell:
             for folder, each in runs.items():
-                model = train(each, folder, device=device, data_root=self.data_root, download=self.download, tell=tell)
+                model = carried_out(each, folder, tell=tell)
                 shares += [] if test_set is None else [tested_on(test_set, each, model, folder)]
             tell(0, 1, on_which(conditions(device)))
         for folder, share in zip_longest(runs, shares):

@@ -6,9 +6,11 @@ of the file of one's own network) and `model.safetensors`. Everything random is 
 that was stopped anywhere and started again ends in the same weights and metrics, bit for bit on one device.
 """
 
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
@@ -16,8 +18,9 @@ import torch
 from torch import nn
 
 from holdfast.devices import device_of, isolated
-from holdfast.errors import ModelFault, TrainingDiverged
+from holdfast.errors import ModelFault, TrainingDiverged, require, shown
 from holdfast.fields import check_type
+from holdfast.loggers import Logger, Write
 from holdfast.methods.method import Origin
 from holdfast.storage.files import alone
 from holdfast.storage.signed import write_json, write_tensors
@@ -53,11 +56,13 @@ def train(
     data_root: Path | str | None = None,
     download: bool = False,
     tell: Tell = silent,
+    log: Sequence[Logger] = (),
 ) -> nn.Module:
     """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
 
     Runs that it names and that are not finished are carried out first, in folders beside its own: those that hold them
     already, else those that their fingerprints name. Where another process carries out the same run, it is waited for.
+    The numbers of each epoch of the run itself go to the loggers `log` as well as to `metrics.jsonl`.
 
     Raises:
         BadRecord: the folder holds another run or one that was made of other code or images, or a file is damaged.
@@ -68,6 +73,7 @@ def train(
     check_type("run", run, Run)
     check_type("folder", folder, Path | str)
     check_type("data_root", data_root, Path | str | None)
+    require(all(isinstance(each, Logger) for each in log), f"log = {shown(log)}: give loggers, as [TensorBoard()]")
     place, device = RunFolder(run, Path(folder)), device_of(device)
     place.check()
     supply = supplied(run, data_root, download)
@@ -78,10 +84,10 @@ def train(
         train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
     with isolated(device):
         lineage = Lineage(earlier, supply.whole.shape, len(supply.whole.classes), device, run.augment)
-        return finish(place, supply.to(device), lineage, tell)
+        return finish(place, supply.to(device), lineage, tell, log)
 
 
-def finish(place: RunFolder, supply: Supply, lineage: Lineage, tell: Tell) -> nn.Module:
+def finish(place: RunFolder, supply: Supply, lineage: Lineage, tell: Tell, log: Sequence[Logger]) -> nn.Module:
     """Carry out a run to its weights, alone in its folder, unless another process has done so meanwhile."""
     state = begin(supply, lineage)
     with alone(place.path, place.wait):
@@ -91,7 +97,10 @@ def finish(place: RunFolder, supply: Supply, lineage: Lineage, tell: Tell) -> nn
         write_json(place.path / "run.json", place.run)
         resume(place, state)
         try:
-            carry_out(place, state, supply, tell)
+            with ExitStack() as opened:
+                each = (place.name, place.described, place.path, state.step)
+                writes = [opened.enter_context(logger.open(*each)) for logger in log]
+                carry_out(place, state, supply, tell, writes)
         except TrainingDiverged as error:
             words = f"{error}; {last_good(place)}"
             write_json(place.path / "diverged.json", {"run": place.name, "words": words})
@@ -109,7 +118,7 @@ def finished(place: RunFolder, supply: Supply) -> nn.Module:
     return place.network(supply.whole.shape, len(supply.whole.classes))
 
 
-def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell) -> None:
+def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell, writes: Sequence[Write]) -> None:
     """Train to the end of the run, saving on the way."""
     run, per_epoch, total = place.run, supply.per_epoch, supply.steps
     tell(state.step, total, "resumed" if state.step > state.first else "started")
@@ -135,4 +144,6 @@ def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell) -> Non
             settle(supply, state, epoch)
         words = finish_epoch(run, state, epoch, last - max(first, state.first), supply.held_out)
         save(place, state)
+        for write in writes:
+            write(state.step, json.loads(state.lines[-1]))
         tell(state.step, total, words)

@@ -8,6 +8,7 @@ from holdfast.data.made_up import made_up_images
 from holdfast.data.rand_augment import RandAugment
 from holdfast.data.request import data_root
 from holdfast.data.sources import SOURCES, load
+from holdfast.data.stored_images import StoredImages
 
 __all__ = [
     "SOURCES",
@@ -17,6 +18,7 @@ __all__ = [
     "Framing",
     "ImageSet",
     "RandAugment",
+    "StoredImages",
     "data_root",
     "load",
     "made_up_images",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from holdfast.data.framing import Framing, framed_pixels
 from holdfast.data.order import permutation
+from holdfast.data.stored_images import as_float
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
 from holdfast.rng import Stream
 from holdfast.storage.fingerprint import name_of_tensors
@@ -131,11 +132,7 @@ class ImageSet:
 
     def take(self, index: Index | Sequence[int]) -> Images:
         """Return the images at these positions as float32 in [0, 1]."""
-        images = self.images[_positions(index, len(self), self.device)]
-        if images.dtype == torch.float32:
-            return images
-        # A tensor, not a number: a GPU multiplies by 1/255 for a number, and pixels would differ from the CPU's.
-        return images.float() / torch.full((), 255.0, device=self.device)
+        return as_float(self.images[_positions(index, len(self), self.device)])
 
     def subset(self, index: Index | Sequence[int]) -> "ImageSet":
         """Return the set of the images at these positions, in that order."""

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -35,10 +36,42 @@ def name_of_described(described: Described, more: str = "") -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def name_of_tensors(tensors: Mapping[str, Tensor], *words: str) -> str:
-    """Return a short name made of the bytes of named tensors."""
+AT_ONCE = 2**25
+"""How many bytes of a tensor are brought to the host at once."""
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """What gives its rows as a tensor does, wherever they lie."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """Return some rows."""
+
+
+def name_of_tensors(tensors: Mapping[str, Tensor | Stored], *words: str) -> str:
+    """Return a short name made of the bytes of named tensors, which need not be in memory as a whole."""
     digest = hashlib.sha256(repr(words).encode())
-    for name, tensor in sorted(tensors.items()):
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[0]):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        for some in _pieces(tensor):
+            digest.update(some.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:12]
+
+
+def _pieces(tensor: Tensor | Stored) -> Iterator[Tensor]:
+    """Yield a tensor in parts, whose bytes one after the other are its own."""
+    if len(tensor.shape) == 0 or tensor.shape[0] == 0:
+        assert isinstance(tensor, Tensor), "what is stored has rows"
+        yield tensor
+        return
+    size = max(1, AT_ONCE // max(1, tensor[:1].nbytes))
+    for start in range(0, tensor.shape[0], size):
+        yield tensor[start : start + size]

@@ -12,6 +12,7 @@ from torch import nn
 
 from holdfast import Linf, audit
 from holdfast.errors import UsageError
+from tests.auditing.on_disk import found
 from tests.cli.test_audit import LINEAR, QUICK, audited, result
 
 
@@ -37,6 +38,19 @@ def test_two_processes_find_what_one_does(precision: str, tmp_path: Path, capsys
     assert together["margin"] == alone["margin"]
     assert result(together) == result(alone)
     assert together == json.loads((tmp_path / "two" / "report.json").read_text())
+
+
+@pytest.mark.slow
+def test_two_processes_with_points_on_disk_find_what_one_in_memory_does(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    alone = found()
+    for _ in ("anew", "from the checkpoint"):
+        subprocess.run([*torchrun, "-m", "tests.auditing.on_disk", str(tmp_path)], check=True, timeout=300)
+        for rank in (0, 1):
+            told = torch.load(tmp_path / f"{rank}.pt")
+            for name, values in alone.items():
+                assert torch.equal(told[name], values), name
+            (tmp_path / f"{rank}.pt").unlink()
 
 
 @pytest.mark.slow

@@ -1,14 +1,17 @@
 """What attacks and audits work on: a network, images, targets and a start, checked once and made plain tensors."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from holdfast.data import StoredImages
 from holdfast.errors import BadImages, BadLabels, HoldfastError, UsageError, require, shown
 from holdfast.fields import check_count, check_type
 from holdfast.types import Images, Labels, Network, Takes, Targets
 
+Pixels = TypeVar("Pixels", Tensor, StoredImages)
 ROUNDING = 1e-6
 """How far outside [0, 1] a pixel may be by rounding; it is clamped."""
 
@@ -36,24 +39,40 @@ def accepted(
     return (images, targets, start) if len(images) == 0 else (_clamped(images, targets, start), targets, start)
 
 
-def check(images: Tensor, targets: Tensor) -> None:
+def check(images: Tensor | StoredImages, targets: Tensor) -> None:
     """Refuse images and labels that no attack can work on."""
-    accepted(images, targets, takes="labels")
+    if not isinstance(images, StoredImages):
+        accepted(images, targets, takes="labels")
+        return
+    _check_targets(targets, len(images), "labels")
+    least = int(targets.amin()) if len(targets) else 0
+    require(least >= 0, f"a label is {least}; classes count from 0", BadLabels)
 
 
 def auditable(
-    model: Network, images: Tensor, labels: Tensor, effort: str, seed: int, batch: int, folder: Path | str | None = None
-) -> tuple[Images, Labels]:
-    """Return images and labels as plain tensors; refuse arguments that no audit can be made of."""
+    model: Network,
+    images: Pixels,
+    labels: Tensor,
+    effort: str,
+    seed: int,
+    batch: int,
+    folder: Path | str | None = None,
+) -> tuple[Pixels, Labels]:
+    """Return images and labels as plain tensors, stored images as they are; refuse what no audit can be made of."""
     check_network(model)
     check_type("effort", effort, str)
     check_type("seed", seed, int)
     check_count("batch", batch)
     check_type("folder", folder, Path | str | None)
-    images, labels, _ = accepted(images, labels, takes="labels")
+    if isinstance(images, StoredImages):
+        labels = plain("targets", labels, BadLabels).to(images.device)
+        check(images, labels)
+    else:
+        images, labels, _ = accepted(images, labels, takes="labels")
+        images = images.detach()
     if len(images) == 0:
         raise BadImages("there are no images to audit")
-    return images.detach(), labels.detach()
+    return images, labels.detach()
 
 
 def check_network(model: object) -> None:

@@ -20,13 +20,15 @@ from holdfast.attacks.inputs import auditable, check_network
 from holdfast.attacks.watched import check_labels
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.engine_state import STANDS, Progress
+from holdfast.auditing.points import PointsOnDisk
+from holdfast.data import StoredImages
 from holdfast.devices import device_of
 from holdfast.errors import UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.fields import check_type
 from holdfast.metrics import share_of
 from holdfast.objectives import dlr, is_correct
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L1, L2, Linf, Threat, per_image
 from holdfast.types import Images, Labels, Logits, Network
 
 DRAWS = 20
@@ -166,7 +168,9 @@ class AutoAttack:
     ) -> Progress:
         """Return what the attacks break in turn."""
         device = self.there(images)
-        subject = Subject(self.model, self.model, images.to(device), labels.to(device), self.seed, bs)
+        # Images of the host stay there, and come to the other device in batches.
+        there = images if images.device == device else StoredImages.of(images, device)
+        subject = Subject(self.model, self.model, there, labels.to(device), self.seed, bs)
         return run_moves(subject, {name: Move(attack) for name, attack in attacks.items()}, folder, self.say)[0]
 
     def clean_accuracy(self, images: Tensor, labels: Tensor, bs: int = 250) -> float:
@@ -205,6 +209,11 @@ class AutoAttack:
 
 
 def adversarial(found: Progress, images: Images) -> Images:
-    """Return the break of each image, and the image itself where none was found."""
-    broken = (found.broken_by > 0)[:, None, None, None]
-    return torch.where(broken, found.best, images.to(found.best.device)).to(images.device)
+    """Return the break of each image, and the image itself where none was found.
+
+    Where the points are on disk, the result is a tensor of the host that is mapped to a file.
+    """
+    broken = found.broken_by > 0
+    if isinstance(found.best, PointsOnDisk):
+        return found.best.of(broken)
+    return torch.where(per_image(broken), found.best, images.to(found.best.device)).to(images.device)

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 import torch
 
 from holdfast.attacks.inputs import check
-from holdfast.auditing.checks_attacks import part, wrong
+from holdfast.auditing.checks_attacks import wrong
 from holdfast.auditing.checks_rations import step_for
 from holdfast.auditing.checks_registry import AFTER, BEFORE, NO_GRADIENT, OF_VIEWS
 from holdfast.auditing.checks_scene import Kind, Scene
@@ -21,6 +21,7 @@ from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Finding, not_applicable
 from holdfast.auditing.looks import reseeded
+from holdfast.auditing.part import Part, part
 from holdfast.auditing.report import Stage
 from holdfast.auditing.surrogate_steadiness import generators_restored
 from holdfast.errors import NoGradient, reason
@@ -49,7 +50,7 @@ def checks_of_network(subject: Subject, threat: Threat) -> tuple[Check, ...]:
     check(subject.images, subject.labels)
     with restored(subject.model), generators_restored():
         with costed() as looking:
-            reseeded(subject.images, subject.looks, subject.seed, "right ones")
+            reseeded(subject.images.device, subject.looks, subject.seed, "right ones")
             right = right_ones(subject)
         scene = Scene(own_seed(subject), threat, right, random=subject.looks > 1)
         checks: list[Check] = []
@@ -126,7 +127,7 @@ def run_check(kind: Kind, scene: Scene) -> Finding:
         return not_applicable("the network answers at random, so two of its answers cannot be compared")
     if kind.differentiates and scene.cut_off:
         return not_applicable("no gradient reaches the images, which is a check of its own")
-    reseeded(scene.subject.images, scene.subject.looks, scene.subject.seed, kind.name)
+    reseeded(scene.subject.images.device, scene.subject.looks, scene.subject.seed, kind.name)
     try:
         with fresh("check", kind.draws_as or kind.name):
             return kind.look(scene)
@@ -141,9 +142,9 @@ def own_seed(subject: Subject) -> Subject:
     return replace(subject, seed=number(subject.seed, "doubts"))
 
 
-def right_ones(subject: Subject) -> Subject:
+def right_ones(subject: Subject) -> Part:
     """Return the subject with its first images that the network gets right; with its first, where it cannot tell."""
-    subject = own_seed(part(subject, slice(AMONG)))
+    subject = part(own_seed(subject), slice(AMONG))
     rows = torch.arange(len(subject.images), device=subject.images.device)
     right = rows[:0]
     try:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from holdfast.attacks.attack import at_rest
-from holdfast.auditing.engine import Subject
 from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.part import Part
 from holdfast.passes import spend
 from holdfast.rng import Stream
 from holdfast.types import Images, Logits, Network, PerImage
@@ -44,7 +44,7 @@ def ulp(answers: Logits) -> float:
     return torch.finfo(kept[0] if kept else answers.dtype).eps
 
 
-def interior_points(subject: Subject) -> Images:
+def interior_points(subject: Part) -> Images:
     """Return points near the images, off the walls of the box, off grids, and without flat parts.
 
     Where pixels are equal, maxima are tied, and a tie has no gradient; on a wall, a clamp has none.
@@ -58,7 +58,7 @@ RANDOM = 1e-4
 """Distance between answers of unit length (AutoAttack's)."""
 
 
-def random_output(subject: Subject) -> Finding:
+def random_output(subject: Part) -> Finding:
     """Doubt a network that answers differently when asked again, unless its defences say so."""
     if subject.looks > 1:
         return not_applicable("its defences draw at random, and it is judged by the mean of many draws")
@@ -75,7 +75,7 @@ PROBABILITIES = 1e-5
 """How far an entry may leave [0, 1], and a sum leave 1 (AutoAttack's)."""
 
 
-def probabilities(subject: Subject) -> Finding:
+def probabilities(subject: Part) -> Finding:
     """Doubt a network that answers with probabilities; their logarithms are as good as logits."""
     answers = ask(subject.model, subject.images).double()
     low, high = (float(end) for end in answers.aminmax())
@@ -89,7 +89,7 @@ def probabilities(subject: Subject) -> Finding:
     return finding(figure <= PROBABILITIES, PROBABILITIES, figure, meaning)
 
 
-def gradients_inside(subject: Subject) -> Finding:
+def gradients_inside(subject: Part) -> Finding:
     """Doubt a network that differentiates something on its way to the answer.
 
     Seen through what autograd saves: a forward pass saves, and only a backward pass takes out again. That holds for
@@ -121,7 +121,7 @@ def gradients_inside(subject: Subject) -> Finding:
     return finding(False, 0.0, 0.0, "")
 
 
-def _stopped(subject: Subject, tracked: bool) -> Exception | None:
+def _stopped(subject: Part, tracked: bool) -> Exception | None:
     """Return what keeps the network from answering, with or without gradients tracked; None where it answers."""
     images = subject.images.clone().requires_grad_(tracked)
     spend(forwards=len(images))
@@ -139,7 +139,7 @@ FEW = 8
 """How many of the images are asked about again, in other company."""
 
 
-def batch_dependence(subject: Subject) -> Finding:
+def batch_dependence(subject: Part) -> Finding:
     """Doubt a network whose answer to an image depends on the images beside it."""
     few = subject.images[:FEW]
     among = ask(subject.model, subject.images)[:FEW]
@@ -160,7 +160,7 @@ UNMOVED = 0.5
 """Share of the images. An 8-bit grid hides the nudge of about 80 %; a float32 network shows it for all."""
 
 
-def quantised_input(subject: Subject) -> Finding:
+def quantised_input(subject: Part) -> Finding:
     """Doubt a network that does not see small changes at all, or none near black or near white."""
     x = interior_points(subject)
     before = ask(subject.model, x)
@@ -185,7 +185,7 @@ CEILING = 0.1
 """Share of the images that have the highest margin of all, to the last digit, where they are of several classes."""
 
 
-def saturated(subject: Subject) -> Finding:
+def saturated(subject: Part) -> Finding:
     """Doubt answers that have reached a ceiling: no climb, on whatever objective, has a slope to follow there.
 
     A softmax that rounds to 1 is none: logits a hundred times as large leave the same images standing, as the attacks

@@ -6,15 +6,15 @@ judged by the network itself.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
 
 from holdfast.attacks import APGD, FGSM, ODI, PGD, Attack
 from holdfast.attacks.attack import with_seed
-from holdfast.auditing.engine import Subject
 from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.part import Part, part
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, is_correct, margin
 from holdfast.passes import spend
@@ -22,12 +22,7 @@ from holdfast.threats import Sparse, Threat
 from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, PerImage, Rows
 
 
-def part(subject: Subject, rows: Rows | slice) -> Subject:
-    """Return the subject with some of its images."""
-    return replace(subject, images=subject.images[rows], labels=subject.labels[rows])
-
-
-def attacked(subject: Subject, attack: Attack, start: Images | None = None) -> Images:
+def attacked(subject: Part, attack: Attack, start: Images | None = None) -> Images:
     """Return the images after an attack, made under the subject's seed."""
     attack = with_seed(attack, subject.seed)
     parts = torch.split(torch.arange(len(subject.images), device=subject.images.device), subject.batch)
@@ -38,14 +33,14 @@ def attacked(subject: Subject, attack: Attack, start: Images | None = None) -> I
     return torch.cat(each)
 
 
-def wrong(model: Network, images: Images, subject: Subject) -> Flags:
+def wrong(model: Network, images: Images, subject: Part) -> Flags:
     """Return which of the images a network gets wrong; a tie is wrong."""
     spend(forwards=len(images))
     answers = torch.cat([judge(model, some) for some in torch.split(images, subject.batch)])
     return ~is_correct(answers, subject.labels)
 
 
-def broken(subject: Subject, attack: Attack, start: Images | None = None) -> Flags:
+def broken(subject: Part, attack: Attack, start: Images | None = None) -> Flags:
     """Return which images an attack breaks."""
     return wrong(subject.model, attacked(subject, attack, start), subject)
 
@@ -59,7 +54,7 @@ class Breaks:
 
     known: dict[Attack, Flags] = field(default_factory=dict)
 
-    def of(self, subject: Subject, attack: Attack) -> Flags:
+    def of(self, subject: Part, attack: Attack) -> Flags:
         """Return which of the images the attack breaks."""
         known = self.known.get(attack, torch.zeros(0, dtype=torch.bool, device=subject.images.device))
         if len(known) < len(subject.images):
@@ -68,7 +63,7 @@ class Breaks:
         return known[: len(subject.images)]
 
 
-def standing(subject: Subject, *attacks: Attack) -> Rows:
+def standing(subject: Part, *attacks: Attack) -> Rows:
     """Return the images that attacks in turn do not break, each shown what the ones before it left."""
     rows = torch.arange(len(subject.images), device=subject.images.device)
     for attack in attacks:
@@ -89,7 +84,7 @@ ONE_STEP_IMAGES = 3
 """And how many they must be: one or two are chance."""
 
 
-def one_step_wins(subject: Subject, threat: Threat) -> Finding:
+def one_step_wins(subject: Part, threat: Threat) -> Finding:
     """Doubt gradients that lead attacks of ten steps, by either loss, less far than one of one step."""
     hit = part(subject, broken(subject, FGSM(threat)).nonzero()[:, 0])
     if len(hit.images) == 0:
@@ -113,7 +108,7 @@ The silent parts of honest networks keep up to 6 %; masked networks that raise t
 """
 
 
-def unbounded_fails(subject: Subject, threat: Threat) -> Finding:
+def unbounded_fails(subject: Part, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
     free = threat.of_radius(threat.diameter(subject.images))
     climbs = (climb(free, UNBOUNDED_STEPS, margin), climb(free, UNBOUNDED_STEPS))
@@ -136,7 +131,7 @@ FELL, FLAT = 0.9, 0.8
 """A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those."""
 
 
-def flat_curve(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
+def flat_curve(subject: Part, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt an accuracy that rises with the radius, or falls at first and then no more."""
     if threat.eps == 0:
         return not_applicable("a radius of 0 has no multiples")
@@ -175,7 +170,7 @@ class ScaledEntropy:
         return cross_entropy(self.factor * logits.float(), labels)
 
 
-def usual_entropy(subject: Subject) -> ScaledEntropy:
+def usual_entropy(subject: Part) -> ScaledEntropy:
     """Return the cross-entropy of logits brought to a usual size.
 
     Logits of a hundredth of the size, or of a hundred times as much, are no mask, but they blunt a plain cross-entropy:
@@ -187,7 +182,7 @@ def usual_entropy(subject: Subject) -> ScaledEntropy:
     return ScaledEntropy(USUAL / height if 0 < height < math.inf else 1.0)
 
 
-def losses_disagree(subject: Subject, threat: Threat, breaks: Breaks) -> Finding:
+def losses_disagree(subject: Part, threat: Threat, breaks: Breaks) -> Finding:
     """Doubt a network that is much weaker under one loss than under the other."""
     by_entropy = broken(subject, climb(threat, CLIMB_STEPS, usual_entropy(subject)))
     by_margin = breaks.of(subject, climb(threat, CLIMB_STEPS, margin))

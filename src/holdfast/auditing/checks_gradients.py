@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
 from holdfast.auditing.checks_answers import ask, interior_points, ulp
-from holdfast.auditing.engine import Subject
 from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.part import Part
 from holdfast.objectives import margin
 from holdfast.passes import spend
 from holdfast.rng import Stream
@@ -33,7 +33,7 @@ def towards_images(model: Network, x: Tensor, labels: Labels, objective: Objecti
         return torch.autograd.grad(objective(model(x), labels.clone()).sum(), x)[0]
 
 
-def interrupted(subject: Subject) -> Finding:
+def interrupted(subject: Part) -> Finding:
     """Doubt a network that cannot be differentiated, or not towards its images.
 
     Raises:
@@ -62,7 +62,7 @@ LOOKS = 4
 """Random points of an image's ball at which the answer is another, unless the network is constant there."""
 
 
-def zero_gradients(subject: Subject, threat: Threat) -> Finding:
+def zero_gradients(subject: Part, threat: Threat) -> Finding:
     """Doubt a margin that has no gradient at an image, or at a random point of its ball, and yet is not constant there.
 
     A network that is constant, as where its features are silent, hides nothing. Where the cross-entropy alone has no
@@ -93,7 +93,7 @@ WRONG, OF_IMAGES = 0.1, 0.1
 """Relative error of the slope, and the share of images that may have it."""
 
 
-def wrong_gradients(subject: Subject) -> Finding:
+def wrong_gradients(subject: Part) -> Finding:
     """Doubt a network whose gradient does not predict, at any size of step, how its margin changes."""
     labels = subject.labels
     model, x = exact(subject.model, interior_points(subject))

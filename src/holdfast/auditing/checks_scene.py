@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from holdfast.auditing.checks_attacks import Breaks, part
+from holdfast.auditing.checks_attacks import Breaks
 from holdfast.auditing.checks_rations import Ration
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import Progress
 from holdfast.auditing.findings import Finding
+from holdfast.auditing.part import Part, part
 from holdfast.auditing.report import Stage
 from holdfast.threats import Threat
 
@@ -19,7 +20,7 @@ class Scene:
     subject: Subject
     """All images, with a seed of the checks' own, so that they do not repeat the audit's random numbers."""
     threat: Threat
-    right: Subject
+    right: Part
     """The first images that the network gets right, as many as any check is shown."""
     count: int = 0
     """How many images this check is shown."""
@@ -33,12 +34,12 @@ class Scene:
     """What checks that make the same attack share."""
 
     @property
-    def few(self) -> Subject:
+    def few(self) -> Part:
         """The images that this check is shown of those that the network gets right."""
         return part(self.right, slice(self.count))
 
     @property
-    def some(self) -> Subject:
+    def some(self) -> Part:
         """The same; where the network gets none right, the first images."""
         return self.few if len(self.right.images) else part(self.subject, slice(self.count))
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import torch
 
 from holdfast.attacks import APGDT, DDN, FABT, PGD, Attack, MultiTargeted, OnePixel, SigmaZero, Square
-from holdfast.auditing.checks_attacks import attacked, broken, climb, part, standing, wrong
+from holdfast.auditing.checks_attacks import attacked, broken, climb, standing, wrong
 from holdfast.auditing.engine import Subject
 from holdfast.auditing.engine_state import STANDS, Progress
 from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.part import Part, part
 from holdfast.auditing.report import Stage
 from holdfast.errors import NoGradient
 from holdfast.evaluation import judge
@@ -161,7 +162,7 @@ TIE = 0.03
 """Margin, in units of the largest logit, that the rounding of a fast copy may turn around."""
 
 
-def surrogate_differs(subject: Subject, threat: Threat) -> Finding:
+def surrogate_differs(subject: Part, threat: Threat) -> Finding:
     """Doubt attacks made on a copy whose breaks are none for the network itself."""
     if subject.crafted_on is subject.model:
         return not_applicable("the attacks were made on the network itself")

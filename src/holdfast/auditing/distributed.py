@@ -1,16 +1,20 @@
 """Several processes on one audit: each takes some batches of every move, then all know what all have found."""
 
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from holdfast.auditing.engine_state import Progress
+from holdfast.auditing.engine_state import CLEAN, Progress
+from holdfast.data.stored_images import AT_ONCE
 from holdfast.errors import UsageError, require
+from holdfast.types import PerImage, Rows
 
 Value = TypeVar("Value")
-FOUND = ("broken_by", "best", "margin", "slope", "fell")
-"""What a move changes, a row an image."""
+FOUND = ("broken_by", "margin", "slope", "fell")
+"""What a move changes, a few numbers an image; and its point."""
 
 
 def rank_and_count() -> tuple[int, int]:
@@ -46,20 +50,62 @@ def check_same(*said: object) -> None:
     require(all(one == told[0] for one in told), words, UsageError)
 
 
-def merge(progress: Progress, mine: Tensor, before: list[float]) -> None:
+@dataclass(frozen=True)
+class Before:
+    """What was known of the present move, and of the images, when the processes began to share it."""
+
+    spent: list[float]
+    """What the move had cost."""
+    margin: PerImage
+    """The highest margin of each image."""
+
+
+def merge(progress: Progress, mine: Rows, before: Before) -> None:
     """Exchange what the processes found in the present move; `mine` are the rows that this one attacked.
 
-    `before` is what the move had cost when the processes began to share it.
+    What goes from one to the others is tensors: a few numbers of each row that it attacked, and the points of those
+    that came nearer to a break, so many at once as are held anyway.
     """
-    _, count = rank_and_count()
+    rank, count = rank_and_count()
     if count == 1:
         return
-    cost = [now - then for now, then in zip(progress.spent[progress.move], before, strict=True)]
-    found: dict[str, Any] = {name: getattr(progress, name)[mine].cpu() for name in FOUND}
-    told: list[Any] = [None] * count
-    dist.all_gather_object(told, {"rows": mine.cpu(), "cost": cost, **found})
-    progress.spent[progress.move] = [sum(parts) for parts in zip(before, *(one["cost"] for one in told), strict=True)]
-    for one in told:
+    nearer = mine[progress.margin[mine] > before.margin[mine]] if progress.move > CLEAN else mine[:0]
+    spent = zip(progress.spent[progress.move], before.spent, strict=True)
+    costs = gathered([now - then for now, then in spent], progress.margin)
+    progress.spent[progress.move] = [sum(parts) for parts in zip(before.spent, *costs, strict=True)]
+    for source, numbers in enumerate(gathered([len(mine), len(nearer)], progress.margin)):
+        attacked, moved = (told(rows, int(many), source) for rows, many in zip((mine, nearer), numbers, strict=True))
         for name in FOUND:
             values = getattr(progress, name)
-            values[one["rows"].to(values.device)] = one[name].to(values.device)
+            values[attacked] = told(values[attacked] if rank == source else values[:0], len(attacked), source)
+        for some in torch.split(moved, AT_ONCE):
+            if len(some):
+                here = progress.best[some if rank == source else some[:0]]
+                points = told(here, len(some), source)
+                if rank != source:
+                    progress.best[some] = points
+
+
+def gathered(numbers: list[float], beside: Tensor) -> list[list[float]]:
+    """Return the numbers of every process, in order; they travel as tensors on the device of another one."""
+    own = torch.tensor(numbers, dtype=torch.float64, device=exchanged_on(beside))
+    each = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(each, own)
+    return [one.tolist() for one in each]
+
+
+def told(rows: Tensor, count: int, source: int) -> Tensor:
+    """Return the rows that one process holds, so many, in all of them; others give rows of that kind, or none."""
+    where = exchanged_on(rows)
+    if dist.get_rank() == source:
+        values = rows.to(where).contiguous()
+    else:
+        values = torch.empty(count, *rows.shape[1:], dtype=rows.dtype, device=where)
+    if values.numel():
+        dist.broadcast(values, src=source)
+    return values.to(rows.device)
+
+
+def exchanged_on(tensor: Tensor) -> torch.device:
+    """Return where tensors are that processes exchange: NCCL takes those of a GPU alone, others those of the host."""
+    return tensor.device if "nccl" in dist.get_backend() else torch.device("cpu")

@@ -17,12 +17,13 @@ from torch import nn
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
-from holdfast.auditing.distributed import merge, rank_and_count
+from holdfast.auditing.distributed import Before, merge, rank_and_count
 from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.looks import looked, reseeded
 from holdfast.auditing.nearness import slope
 from holdfast.auditing.report import Stage
+from holdfast.data import StoredImages
 from holdfast.devices import exact_products
 from holdfast.errors import NoGradient, UsageError, require
 from holdfast.metrics import share_of
@@ -30,7 +31,6 @@ from holdfast.passes import counting
 from holdfast.rng import fresh
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
-from holdfast.threats import per_image
 from holdfast.types import Images, Labels, Network, Rows
 
 SAVE_EVERY = 60.0
@@ -70,7 +70,7 @@ class Subject:
     """What it gets wrong in float32 is a break; nothing else is."""
     crafted_on: Network
     """What the attacks see, in float32: the network itself, or a fast copy of it."""
-    images: Images
+    images: Images | StoredImages
     labels: Labels
     seed: int = 0
     batch: int = 250
@@ -132,10 +132,11 @@ class Begun:
         require(subject.batch > 0, f"batches of {subject.batch} images: one at least")
         moves = {"clean": Move(None), **moves}
         path = None if folder is None else Path(folder) / f"{name_of(subject, moves, effort)}.safetensors"
+        writes = rank_and_count()[0] == 0
         if path is None or not path.exists():
             views = sum(move.kind == VIEW for move in moves.values())
-            return cls(moves, begin(subject.images, len(moves), views), path)
-        progress = read(path, subject.images)
+            return cls(moves, begin(subject.images, len(moves), views, path if writes else None), path)
+        progress = read(path, subject.images, writes)
         tell(0, 1, f"resumed: {int(progress.ledger.images.count_nonzero())} of {len(moves)} attacks were tried")
         return cls(moves, progress, path)
 
@@ -162,7 +163,7 @@ def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:
     """Attack the batches of a turn that are this process's, and learn what the others found."""
     progress, (rank, count), saved = begun.progress, rank_and_count(), time.monotonic()
     move, rows = list(begun.moves.values())[progress.move], progress.turn.rows
-    before = list(progress.spent[progress.move])
+    before = Before(list(progress.spent[progress.move]), progress.margin.clone())
     batches = [some for some in torch.split(rows[progress.done :], subject.batch) if len(some)]
     for some in batches[rank::count]:
         one_batch(subject, some, move, progress)
@@ -177,7 +178,7 @@ def one_turn(subject: Subject, begun: Begun, tell: Tell) -> None:
 def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> None:
     """Attack the images at `rows`; keep the breaks that the network itself confirms, else the best point so far."""
     began, images, labels = time.monotonic(), subject.images[rows], subject.labels[rows]
-    reseeded(images, subject.looks, subject.seed, progress.move, rows[:1].tolist())
+    reseeded(images.device, subject.looks, subject.seed, progress.move, rows[:1].tolist())
     with counting() as spent:
         attacked = images
         if move.attack is not None:
@@ -187,7 +188,8 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
                 attacked = with_seed(move.attack, subject.seed)(seen, images, labels, start)
         reached, wrong = looked(subject.model, attacked, labels, subject.looks)
         better = reached > progress.margin[rows]
-        progress.best[rows] = torch.where(per_image(better), attacked, progress.best[rows])
+        if move.attack is not None:  # before any attack the images themselves are the points
+            progress.best[rows[better]] = attacked[better]
         progress.margin[rows] = reached.maximum(progress.margin[rows])
         progress.enter(rows, wrong, move.kind == VIEW)
         if move.first == "all" and move.attack is not None:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from holdfast.auditing.ledger import Ledger, Turn
+from holdfast.auditing.points import PointsOnDisk, points_of
+from holdfast.data import StoredImages
 from holdfast.passes import Spent
 from holdfast.storage.files import clear
 from holdfast.storage.signed import read_tensors, write_tensors
@@ -23,7 +25,7 @@ class Progress:
 
     broken_by: Index
     """The number of the move that broke each image; STANDS, or CLEAN, the number of the clean pass."""
-    best: Images
+    best: Images | PointsOnDisk
     """The break of each broken image; of the others, the point of the highest margin so far."""
     margin: PerImage
     """The highest margin so far: how near the network was to being wrong."""
@@ -97,22 +99,31 @@ class Progress:
         return standing[self.distance(standing).sort(stable=True).indices]
 
 
-def begin(images: Images, moves: int = 1, views: int = 0) -> Progress:
-    """Return the progress of an ensemble that has done nothing; so many of its moves are views."""
+def begin(images: Images | StoredImages, moves: int = 1, views: int = 0, path: Path | None = None) -> Progress:
+    """Return the progress of an ensemble that has done nothing; so many of its moves are views.
+
+    `path` is where this process will write its checkpoints, if it does.
+    """
     nobody = torch.full((len(images),), STANDS, device=images.device)
     margin = torch.full((len(images),), -math.inf, device=images.device)
     slope, ledger = torch.zeros_like(margin), Ledger.blank(moves, len(images))
     fell = torch.zeros(len(images), views, dtype=torch.bool, device=images.device)
-    return Progress(nobody, images.clone(), margin, slope, ledger, [[0.0] * 3 for _ in range(moves)], fell=fell)
+    best = points_of(images, path)
+    return Progress(nobody, best, margin, slope, ledger, [[0.0] * 3 for _ in range(moves)], fell=fell)
 
 
 def write(path: Path, progress: Progress) -> None:
-    """Write the checkpoint, whole or not at all, and clear away what a killed audit was writing."""
+    """Write the checkpoint, whole or not at all, and clear away what a killed audit was writing.
+
+    Points on disk are there already, those alone that changed: what is written is where they lie.
+    """
     clear(path.parent, path.name)
-    turn = progress.turn
+    turn, best = progress.turn, progress.best
+    if isinstance(best, PointsOnDisk):
+        best.flush()
     tensors = {
         "broken_by": progress.broken_by,
-        "best": progress.best,
+        **({"slots": best.slots, "sums": best.sums} if isinstance(best, PointsOnDisk) else {"best": best}),
         "margin": progress.margin,
         "slope": progress.slope,
         "spent": torch.tensor(progress.spent, dtype=torch.float64),
@@ -127,13 +138,23 @@ def write(path: Path, progress: Progress) -> None:
         **({"fell": progress.fell} if progress.fell.numel() else {}),
     }
     write_tensors(path, tensors, audit=path.stem)
+    if isinstance(best, PointsOnDisk):
+        best.fix()
 
 
-def read(path: Path, images: Images) -> Progress:
-    """Read how far it had come; a file that was damaged, or is another audit's, is named."""
+def read(path: Path, images: Images | StoredImages, writes: bool = True) -> Progress:
+    """Read how far it had come; a file that was damaged, or is another audit's, is named.
+
+    A process that `writes` no checkpoints copies the points that lie on disk.
+    """
     kept = read_tensors(path, "delete it; the audit will begin again", audit=path.stem)
-    names = ("broken_by", "best", "margin", "slope", "rows")
-    broken_by, best, margin, slope, rows = (kept[name].to(images.device) for name in names)
+    names = ("broken_by", "margin", "slope", "rows")
+    broken_by, margin, slope, rows = (kept[name].to(images.device) for name in names)
+    best: Images | PointsOnDisk
+    if "best" in kept:
+        best = kept["best"].to(images.device)
+    else:
+        best = PointsOnDisk.read(path, images, kept["slots"], kept["sums"], writes)
     ledger = Ledger(**{name[7:]: values for name, values in kept.items() if name.startswith("ledger.")})
     move, telling, done, step = kept["at"].tolist()
     turn = Turn(move, rows, kept["bands"], bool(telling))

@@ -19,9 +19,10 @@ from holdfast.auditing.engine import VIEW, Begun, Move, Subject, Tell, go_on, st
 from holdfast.auditing.engine_state import STANDS
 from holdfast.auditing.findings import Check
 from holdfast.auditing.given import given
+from holdfast.auditing.points import PointsOnDisk
 from holdfast.auditing.report import Report, Stage
 from holdfast.auditing.schedule import moves_of, plan_of
-from holdfast.auditing.surrogate import fast_copy, known_precision
+from holdfast.auditing.surrogate import COMPARED, fast_copy, known_precision
 from holdfast.auditing.view import viewed
 from holdfast.defences.views import DRAWS, steps_of
 from holdfast.evaluation import judge
@@ -98,7 +99,7 @@ def under_way(
         begun, name, through = look(model, named, moves, threat, folder, tell, effort)
         words = f"'{name}': "
     with costed() as copying:
-        copy = fast_copy(through, judged.images, precision)
+        copy = fast_copy(through, judged.images[:COMPARED], precision)
     subject = replace(judged, crafted_on=copy.network, early=copy.early, words=words + copy.words)
     return subject, begun or Begun.of(subject, moves, folder, tell, effort), copying[0]
 
@@ -130,7 +131,7 @@ def report_of(
     precision: str,
 ) -> Report:
     """Return the report of what was found; `names` are those of the labels and of the images."""
-    found, images = begun.progress, subject.images
+    found, best = begun.progress, begun.progress.best
     stages, broken_by = those_shown(stages_of(begun), found.broken_by)
     cost = Spent().and_also(*(check.spent for check in checks))
     views = viewed(found, tuple(name for name, move in begun.moves.items() if move.kind == VIEW))
@@ -138,13 +139,13 @@ def report_of(
         threat,
         effort,
         seed=int(subject.seed),  # JSON has no numbers of numpy
-        adversarial=adversarial(found, images),
+        attacked=best if isinstance(best, PointsOnDisk) else adversarial(found, subject.images[:]),
         broken_by=broken_by,
         stages=(*stages, Stage("checks", 0, 0, cost.forwards, cost.backwards, cost.seconds)),
         checks=checks,
         crafted_on=subject.words,
         margin=found.margin,
-        best=found.best.to(images.device),
+        best=best,
         labels_fingerprint=names[0],
         images_fingerprint=names[1],
         precision=precision,

@@ -1,7 +1,6 @@
 """When an image counts as wrong: what one look at the network says, or, where it draws at random, several in a row."""
 
 import torch
-from torch import Tensor
 
 from holdfast.attacks.watched import check_labels
 from holdfast.devices import reseed
@@ -29,7 +28,7 @@ def looked(model: Network, images: Images, labels: Labels, looks: int = 1) -> tu
     return reached, wrong
 
 
-def reseeded(images: Tensor, looks: int, *words: object) -> None:
+def reseeded(device: torch.device, looks: int, *words: object) -> None:
     """Seed what a network that draws at random draws from, so that a piece of work repeats whatever was done before."""
     if looks > 1:
-        reseed(images.device, number("draws", *words))
+        reseed(device, number("draws", *words))

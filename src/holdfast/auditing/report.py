@@ -2,10 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
+
+from torch import Tensor
 
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Doubt, suspicion
+from holdfast.auditing.points import PointsOnDisk
 from holdfast.auditing.view import View, table, too_much
 from holdfast.metrics import interval, share_of
 from holdfast.threats import Threat
@@ -51,8 +55,8 @@ class Report:
     threat: Threat
     effort: str
     seed: int
-    adversarial: Images
-    """The break of each image, verified in float32; the original image where none was found."""
+    attacked: Images | PointsOnDisk
+    """What `adversarial` is, or is made of."""
     broken_by: Index
     """The number of the stage that broke each image: 0 for one that is wrong when clean, -1 for one that none broke."""
     stages: tuple[Stage, ...]
@@ -63,8 +67,9 @@ class Report:
     """What the attacks saw, in words: the network itself, or what was done to a fast copy of it."""
     margin: PerImage | None = None
     """The highest margin that an attack reached on each image: how near the network came to being wrong."""
-    best: Images | None = None
-    """Where it was reached: for an image that was broken its break, for another the point nearest to one."""
+    best: Images | PointsOnDisk | None = None
+    """Where it was reached: for an image that was broken its break, for another the point nearest to one. Points on
+    disk are read by positions as those of a tensor are: `report.best[rows]`."""
     labels_fingerprint: str = ""
     """A name made of the labels that the images were audited with."""
     images_fingerprint: str = ""
@@ -77,6 +82,14 @@ class Report:
     """How a defended network was seen, and what each view left; empty where there is no defence."""
     judged_by: str = ""
     """What answers for a network whose defences draw at random; empty where that is the network itself."""
+
+    @cached_property
+    def adversarial(self) -> Images:
+        """The break of each image, verified in float32; the original image where none was found.
+
+        Where the points are on disk it is made when it is first asked for: a tensor that is mapped to a temporary file.
+        """
+        return self.attacked if isinstance(self.attacked, Tensor) else self.attacked.of(self.broken_by > CLEAN)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:

@@ -117,11 +117,12 @@ def pictures_of(report: Report, model: Network, data: ImageSet) -> dict[str, Pic
     """Return what the attacks did to these images: their breaks, or the points that came nearest to one."""
     shown = {}
     points = report.adversarial if report.best is None else report.best
+    device = report.broken_by.device
     for kind, rows in looked_at(report).items():
         if len(rows) == 0:
             continue
-        rows = rows.to(data.device)
-        images, labels, attacked = data.take(rows), data.labels[rows], points.to(data.device)[rows]
+        held = rows.to(data.device)
+        images, labels, attacked = data.take(held), data.labels[held], points[rows.to(device)]
         after = judge(model, attacked).argmax(1).cpu()
         shown[kind] = Pictures(kind, images.cpu(), attacked.cpu(), labels.cpu(), after, data.classes)
     return shown

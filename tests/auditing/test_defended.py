@@ -92,6 +92,23 @@ def test_gradients_that_rounding_shatters_are_broken_straight_through_and_doubte
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("defence", "longer"), [(BitDepth(2), True), (nn.AvgPool2d(3, 1, 1), False)], ids=["rounds", "blurs"]
+)
+def test_the_shortest_effort_ends_with_long_climbs_where_it_follows_stand_ins(
+    defence: Defence | nn.Module, longer: bool, network: nn.Module, few: tuple[Tensor, Tensor]
+) -> None:
+    fast, standard = (hf.audit(hf.defend(network, defence), *few, EPS, effort) for effort in ("fast", "standard"))
+    stages = [stage.name for stage in fast.stages]
+    assert ("long climb" in stages) is longer
+    assert not any(stage.name.startswith("long climb") for stage in standard.stages)
+    if longer:
+        assert stages.index("climb") < stages.index("long climb")
+        standing = 40 - sum(stage.broken for stage in fast.stages[: stages.index("long climb")])
+        assert fast.stages[stages.index("long climb")].attacked == standing
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_harmless_purifier_raises_no_doubt(network: nn.Module, few: tuple[Tensor, Tensor]) -> None:
     smooth = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     nn.init.constant_(smooth.weight, 0.02)

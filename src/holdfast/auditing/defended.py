@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.attacks import FeatureDistortion
+from holdfast.attacks import ODI, FeatureDistortion
 from holdfast.auditing.engine import VIEW, Begun, Move, Subject, Tell, go_on
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.auditing.ledger import Turn
@@ -24,6 +24,7 @@ from holdfast.devices import isolated
 from holdfast.errors import UsageError
 from holdfast.models.expectation import expectation
 from holdfast.models.layers import layer_names
+from holdfast.objectives import cross_entropy, margin
 from holdfast.threats import Threat
 from holdfast.types import Network
 
@@ -31,6 +32,8 @@ LOOKS = 2
 """How many looks in a row must find an image of a random network wrong."""
 FEATURE_STEPS = 40
 """As many as the two climbs have together."""
+LONG = 100
+"""Steps of a climb on all that stands, where stand-ins are followed."""
 PROTOCOL = (
     f"the mean of {DRAWS} random answers, drawn anew at each look: an image is wrong, clean or attacked, where "
     f"{LOOKS} looks in a row say so"
@@ -58,6 +61,20 @@ def view_moves(model: Network, seen: Mapping[str, Network], threat: Threat) -> d
     features = FeatureDistortion(threat, FEATURE_STEPS, step_size, feature_layers(model))
     attacks = {**dict.fromkeys(seen, TwoClimbs(threat)), FEATURES: features}
     return {name: Move(attack, passes=torch.inf, kind=VIEW) for name, attack in attacks.items()}
+
+
+def longer_moves(model: Network, threat: Threat, effort: str) -> dict[str, Move]:
+    """Return the long climbs with which `fast` ends where it follows stand-ins; none on any other network.
+
+    Through a step that rounds, short climbs stop on its plateaus. The longer efforts have long climbs of their own.
+    """
+    if effort != "fast" or all(step.differentiable for step in steps_of(model)):
+        return {}
+    objectives = {"long climb": margin, "long climb ce": cross_entropy}
+    return {
+        name: Move(ODI(threat, steps=LONG, objective=objective), passes=torch.inf)
+        for name, objective in objectives.items()
+    }
 
 
 def feature_layers(model: Network) -> tuple[str, ...]:

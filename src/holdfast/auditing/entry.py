@@ -13,7 +13,7 @@ from holdfast.auditing.allocation import Outlook, further
 from holdfast.auditing.autoattack import adversarial
 from holdfast.auditing.checks import checks_of_attacks, checks_of_network, misled, record_checks
 from holdfast.auditing.checks_registry import OF_COPY
-from holdfast.auditing.defended import PROTOCOL, drawn_apart, judge_of, look, looks_of
+from holdfast.auditing.defended import PROTOCOL, drawn_apart, judge_of, longer_moves, look, looks_of
 from holdfast.auditing.distributed import broadcast, check_same
 from holdfast.auditing.engine import VIEW, Begun, Move, Subject, Tell, go_on, stages_of, untold
 from holdfast.auditing.engine_state import STANDS
@@ -66,7 +66,8 @@ def audit(
     """
     pixels, targets, threat = given(model, images, labels, threat)
     images, labels = auditable(model, pixels, targets, effort, seed, batch, folder)
-    moves, precision = moves_of(effort, threat), known_precision(precision)
+    longer, precision = longer_moves(model, threat, effort), known_precision(precision)
+    moves = moves_of(effort, threat) | longer
     names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
     check_same(*names, short_repr(threat), effort, seed, batch, precision)
     with drawn_apart(model, images.device):
@@ -75,7 +76,7 @@ def audit(
             spend(forwards=len(images[:2]))
         judged = Subject(judge_of(model), model, images, labels, seed, batch, looks=looks_of(model))
         subject, begun, copying = under_way(model, judged, moves, threat, folder, tell, effort, precision)
-        checks = charged(carried_out(subject, threat, effort, begun, tell), copying.and_also(*asking))
+        checks = charged(carried_out(subject, threat, effort, tuple(longer), begun, tell), copying.and_also(*asking))
         return report_of(subject, threat, effort, begun, checks, names, precision)
 
 
@@ -104,9 +105,11 @@ def under_way(
     return subject, begun or Begun.of(subject, moves, folder, tell, effort), copying[0]
 
 
-def carried_out(subject: Subject, threat: Threat, effort: str, begun: Begun, tell: Tell) -> tuple[Check, ...]:
+def carried_out(
+    subject: Subject, threat: Threat, effort: str, longer: tuple[str, ...], begun: Begun, tell: Tell
+) -> tuple[Check, ...]:
     """Make the steps of the plan that are asked for, and return what all checks found."""
-    found, plan = begun.progress, plan_of(effort, threat, DRAWS if subject.looks > 1 else 1)
+    found, plan = begun.progress, plan_of(effort, threat, DRAWS if subject.looks > 1 else 1, longer)
     checks = broadcast(checks_of_network(subject, threat))
     for number, step in enumerate(plan):
         # An audit that was stopped in this step, or in a later one, had looked at the checks before.

@@ -5,11 +5,14 @@ allocation.py finds on the network itself.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from holdfast.attacks import APGD
 from holdfast.auditing.allocation import Allocation
 from holdfast.auditing.engine import Choose, InOrder, Move
+from holdfast.auditing.engine_state import Progress
+from holdfast.auditing.ledger import Turn
 from holdfast.auditing.schedule_norms import schedule_of, trusted
 from holdfast.errors import BadValue, UnknownName, require
 from holdfast.threats import Threat
@@ -40,6 +43,18 @@ def moves_of(effort: str, threat: Threat) -> dict[str, Move]:
 
 
 @dataclass(frozen=True)
+class InTurn:
+    """Chooses as the first does, and as the second once the first has ended."""
+
+    first: Choose
+    second: Choose
+
+    def __call__(self, moves: Mapping[str, Move], progress: Progress) -> Turn | None:
+        """Return the next turn."""
+        return self.first(moves, progress) or self.second(moves, progress)
+
+
+@dataclass(frozen=True)
 class Step:
     """A part of an audit, after which it looks at the checks."""
 
@@ -48,8 +63,10 @@ class Step:
     """Whether it is made only where a check says that the attacks so far failed."""
 
 
-def plan_of(effort: str, threat: Threat, passes: int = 1) -> tuple[Step, ...]:
+def plan_of(effort: str, threat: Threat, passes: int = 1, longer: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """Return the steps of an effort, on a network each answer of which takes so many passes.
+
+    `longer` are moves with which `fast` ends, on all that stands.
 
     Where checks say that the attacks failed, `standard` goes on with the last ones on all that stands: with all of
     AutoAttack where it is defined. `thorough` does so in any case, so that it can never report more.
@@ -57,5 +74,6 @@ def plan_of(effort: str, threat: Threat, passes: int = 1) -> tuple[Step, ...]:
     if effort == "autoattack":
         return (Step(InOrder()),)
     if effort == "fast":
-        return (Step(Allocation(FAST * passes, LEAST * passes)),)
+        search = Allocation(FAST * passes, LEAST * passes)
+        return (Step(InTurn(search, InOrder(longer)) if longer else search),)
     return (Step(Allocation()), Step(InOrder(tuple(schedule_of(threat).last)), if_misled=effort == "standard"))

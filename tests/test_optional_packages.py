@@ -64,6 +64,7 @@ def test_an_audit_without_pages_says_so_and_writes_the_rest(
         ("report", ("report", "runs", "--format", "html")),
         ("report", ("report", "runs", "--figures", "figures")),
         ("timm", ("audit", "timm:resnet18")),
+        ("datasets", ("audit", LINEAR, "--data", "hf:mnist")),
     ],
 )
 def test_without_its_extra_a_command_ends_before_any_work(

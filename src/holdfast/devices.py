@@ -87,6 +87,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "analysis": ("sklearn",),
     "timm": ("timm",),
     "hf": ("transformers",),
+    "datasets": ("datasets",),
     "onnx": ("onnx", "onnx2torch"),
     "tensorboard": ("tensorboard",),
     "wandb": ("wandb",),

@@ -28,7 +28,7 @@ SHELLS: Mapping[str, str] = {"bash": "", "zsh": "autoload -U +X bashcompinit && 
 """What comes before the script in each shell: zsh learns to read bash's."""
 CHOICES: Mapping[str, Iterable[str]] = {
     **{f"--{part}": kinds for part, kinds in PARTS.items()},
-    "--data": [name.partition(":")[0] for name in SOURCES],
+    "--data": [name.partition(":")[0] for name in SOURCES if not name.startswith("FILE")],
     "--device": ("auto", "cpu", "cuda"),
     "--effort": EFFORTS,
     "--format": get_args(Format),

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
-import torch
-
 from holdfast.data.folder import in_order
 from holdfast.data.image_set import ImageSet
-from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular, sizes
+from holdfast.data.labelled_pictures import labelled_pictures
+from holdfast.data.pictures import SUFFIXES, regular
 from holdfast.data.request import Request, expanded
-from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, printable, require
+from holdfast.errors import BadLabels, BadValue, MissingData, printable, require
 
 PLACES = {"train": ("train",), "test": ("test", "val", "validation")}
 """Where the pictures of a split are looked for; the folder itself is the last place of a test split."""
@@ -35,25 +34,8 @@ def read(request: Request) -> ImageSet:
     place, of_class = _found(request, folder)
     label, classes = labelled(sorted(of_class), _others(request, folder))
     paths = [path for name in sorted(of_class) for path in sorted(of_class[name])]
-    return pictures_of(request, place, paths, [label[_class_of(path)] for path in paths], classes)
-
-
-def pictures_of(
-    request: Request, place: Path, paths: Sequence[PurePosixPath], labels: Sequence[int], classes: tuple[str, ...]
-) -> ImageSet:
-    """Return the pictures at these paths from `place` on, framed, as many as are wanted."""
-    opened: Opened = lambda name: regular(place / name)  # noqa: E731
-    names = [str(path) for path in paths]
-    needed = request.framing if request.framing and request.framing.needed_by(sizes(names, opened)) else None
-    # Before any limit: else a set and a part of it could differ in their channels.
-    grey = all_grey(names, opened)
-    kept = request.kept(len(names)).tolist()
-    try:
-        images = decode([names[position] for position in kept], opened, needed)
-    except FileNotFoundError as fault:
-        raise BadImages(f"{fault.filename} is not there: a link that leads nowhere, or deleted meanwhile") from fault
-    chosen = torch.tensor([labels[position] for position in kept])
-    return ImageSet(images[:, :1].contiguous() if grey else images, chosen, classes, str(needed or ""))
+    names, labels = list(map(str, paths)), [label[_class_of(path)] for path in paths]
+    return labelled_pictures(request, names, lambda name: regular(place / name), labels, classes)
 
 
 def labelled(names: Sequence[str], others: Sequence[str] = ()) -> tuple[Mapping[str, int], tuple[str, ...]]:

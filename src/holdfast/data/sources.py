@@ -3,18 +3,32 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.data import arrays, cifar, class_folders, digits, folder, made_up, mnist, svhn, tiny_imagenet
+from holdfast.data import (
+    arrays,
+    cifar,
+    class_folders,
+    digits,
+    folder,
+    hub_sets,
+    made_up,
+    mnist,
+    own_code,
+    svhn,
+    tiny_imagenet,
+)
 from holdfast.data.framing import Framing
 from holdfast.data.image_set import ImageSet, framed
 from holdfast.data.request import Request, data_root
 from holdfast.errors import BadImages, BadLabels, UnknownName, require
 
 SOURCES = {
+    "FILE.py:FUNCTION": "what a function of yours returns for a split, train or test: a Dataset, a DataLoader or pairs",
     "cifar10": "CIFAR-10: 60,000 colour images 3x32x32, 10 classes of things and animals",
     "cifar100": "CIFAR-100: 60,000 colour images 3x32x32, 100 classes of things and animals",
     "digits": "handwritten digits (UCI): 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
     "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
     "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
+    "hf:NAME": f"a data set of Hugging Face: {hub_sets.FORM}; needs the extra datasets",
     "imagefolder:PATH": f"pictures in class folders, such as ImageNet's val/: {class_folders.LAYOUT}",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
     "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
@@ -35,18 +49,20 @@ KNOWN: dict[str, Callable[[Request], ImageSet]] = {
 }
 KINDS: dict[str, Callable[[Request], ImageSet]] = {
     "folder": folder.read,
+    "hf": hub_sets.read,
     "imagefolder": class_folders.read,
     "made-up": made_up.read,
     "npz": arrays.read,
 }
 """What reads a name that goes on after a colon."""
-PICTURES = (folder.read, class_folders.read)
+PICTURES = (folder.read, class_folders.read, hub_sets.read)
 """What frames pictures while it reads them, one by one, whatever sizes they have."""
 
 
 def _reader(name: str) -> Callable[[Request], ImageSet]:
     """Return what reads the source of this name."""
-    reader = KNOWN.get(name) or KINDS.get(name.partition(":")[0])
+    own = own_code.read if ".py:" in name else None
+    reader = own or KNOWN.get(name) or KINDS.get(name.partition(":")[0])
     if reader is None:
         raise UnknownName("data set", name, SOURCES)
     return reader

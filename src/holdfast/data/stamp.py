@@ -20,9 +20,13 @@ def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None
 
 
 def stamp(name: str) -> int:
-    """Return a number that changes when a file of `npz:PATH` or `folder:PATH` is added, removed or written over."""
-    path = expanded(name.partition(":")[2])
+    """Return a number that changes when a file of one's own is added, removed or written over.
+
+    Those are the files of `npz:PATH`, `folder:PATH`, `imagefolder:PATH` and `hf:FOLDER`, and FILE.py.
+    """
+    kind, _, argument = name.partition(":")
+    path = Path(name.rpartition(":")[0]) if ".py:" in name else expanded(argument)
     if ":" not in name or not path.exists():
         return 0
-    files = path.glob("*/*/*") if path.is_dir() else [path]
+    files = [path] if path.is_file() else path.glob("*/*/*") if kind == "folder" else path.rglob("*")
     return hash(frozenset((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))

@@ -8,14 +8,19 @@ from holdfast.models import Preprocessing, preprocessing_of
 
 
 def framing_for(
-    network: str, source: str, resize: tuple[int, ...], crop: tuple[int, ...], pretrained: bool
+    network: str,
+    source: str,
+    resize: tuple[int, ...],
+    crop: tuple[int, ...],
+    pretrained: bool,
+    download: bool = False,
 ) -> Framing | None:
     """Return how the images of a source become what a network of this name sees; None where nothing says so.
 
     What --resize or --crop leaves open, the public network's own configuration says.
     """
     asked = bool(resize or crop)
-    known = preprocessing_of(network) if pretrained and (asked or holds_pictures(source)) else None
+    known = preprocessing_of(network, download) if pretrained and (asked or holds_pictures(source)) else None
     if known is None and not asked:
         return None
     usual = known or Preprocessing()

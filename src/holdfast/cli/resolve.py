@@ -33,8 +33,8 @@ class Sources:
     limit: int | None = None
     """Use this many test images only; a smaller number gives a part of a larger one."""
     resize: tuple[int, ...] = ()
-    """Resize the images: the shorter side, or ROWS COLUMNS (default: pictures as the public network named timm:NAME or
-    torchvision:NAME wants them, where they do not all have its size yet; else not)."""
+    """Resize the images: the shorter side, or ROWS COLUMNS (default: pictures as the public network of timm:NAME,
+    torchvision:NAME or hf:ORG/NAME wants them, where they do not all have its size yet; else not)."""
     crop: tuple[int, ...] = ()
     """Keep the middle of the images: the side of a square, or ROWS COLUMNS (default: as --resize)."""
     model: str | None = None
@@ -132,7 +132,7 @@ def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
         root=given.data_root,
         download=given.download,
         limit=given.limit,
-        framing=framing_for(name, source, given.resize, given.crop, given.pretrained),
+        framing=framing_for(name, source, given.resize, given.crop, given.pretrained, given.download),
     )
     if is_main():
         barrier()

@@ -1,6 +1,6 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
-from holdfast import attacks, data, defences, methods, metrics, models, objectives
+from holdfast import attacks, data, defences, loggers, methods, metrics, models, objectives
 from holdfast.auditing import AutoAttack, Comparison, Doubt, Report, audit, compare
 from holdfast.data import CropFlip, CutMix, ImageSet, RandAugment, load
 from holdfast.defences import defend
@@ -55,6 +55,7 @@ __all__ = [
     "defend",
     "expectation",
     "load",
+    "loggers",
     "methods",
     "metrics",
     "models",

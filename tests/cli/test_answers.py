@@ -61,5 +61,7 @@ def test_who_says_nothing_is_told_what_to_say(mine: str, capsys: pytest.CaptureF
 
 
 def test_it_is_said_of_networks_of_others(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--answers and --probabilities: none of net\.safetensors is timm:NAME"):
+    with pytest.raises(
+        UsageError, match=r"--answers and --probabilities: none of net\.safetensors is FILE.onnx, timm:NAME"
+    ):
         resolved(Sources(limit=5, answers="out"), ["net.safetensors"])

@@ -48,12 +48,12 @@ class Sources:
     trust_pickle: bool = False
     """Read a file of weights that cannot be read without running it: it is code, and it is trusted."""
     mean: tuple[float, ...] = ()
-    """The mean that the network subtracts from the pixels, one number or one a channel, if its file of weights holds
-    no normalisation (--mean 0 --std 1 for none)."""
+    """The mean that the network subtracts from the pixels, one number or one a channel, if its file (of weights, or
+    .onnx) holds no normalisation (--mean 0 --std 1 for none)."""
     std: tuple[float, ...] = ()
     """The standard deviations that go with --mean."""
     answers: str | None = None
-    """Which part of what FILE.py:FUNCTION, timm:NAME or torchvision:NAME returns are the logits, if it returns more:
+    """Which part of what FILE.py:FUNCTION, FILE.onnx or a library's network returns are the logits, if it returns more:
     the name of an entry or of a field (logits), or the place in a tuple (0)."""
     probabilities: bool = False
     """The network of such a name answers with probabilities: attack and judge their logarithms."""

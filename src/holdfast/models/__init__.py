@@ -28,6 +28,7 @@ from holdfast.models.madry_resnet import MadryResNet
 from holdfast.models.magnet_autoencoder import MagNetAutoencoder
 from holdfast.models.normalized import Normalized, Standardized
 from holdfast.models.nrp import NRP, ResidualNRP
+from holdfast.models.onnx_network import from_onnx
 from holdfast.models.preact_resnet import PreActResNet
 from holdfast.models.preprocessing import Preprocessing
 from holdfast.models.preprocessing_by_name import preprocessing_of
@@ -82,6 +83,7 @@ __all__ = [
     "expectation",
     "from_file",
     "from_hf",
+    "from_onnx",
     "from_timm",
     "from_torchvision",
     "labelled",

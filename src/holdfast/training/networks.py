@@ -7,19 +7,19 @@ from pathlib import Path
 from torch import nn
 
 from holdfast.errors import UsageError, require
-from holdfast.models import adapt, answers_of, foreign, logarithms
+from holdfast.models import adapt, answers_of, foreign, from_onnx, logarithms
 from holdfast.models.answer import Part
 from holdfast.models.architecture import check_answer
 from holdfast.models.foreign_network import Reading
 from holdfast.training.folder import RunFolder, read_run
 from holdfast.training.run import seen_shape
-from holdfast.training.weight_files import check_classifies, of_file, weights_alone
+from holdfast.training.weight_files import check_classifies, is_graph, of_file, weights_alone
 
 Shape = tuple[int, int, int]
 UNSAID = Reading()
 WITH_WEIGHTS = ("hf", "timm", "torchvision")
 """The libraries that have public weights."""
-ELSEWHERE = "timm:NAME, torchvision:NAME, hf:ORG/NAME or FILE.py:FUNCTION"
+ELSEWHERE = "FILE.onnx, timm:NAME, torchvision:NAME, hf:ORG/NAME or FILE.py:FUNCTION"
 """The names of networks that others made."""
 
 
@@ -47,7 +47,7 @@ def answered_by(names: Sequence[str], part: str | None, probabilities: bool) -> 
     if part is None and not probabilities:
         return Answered()
     words = f"--answers and --probabilities: none of {', '.join(names)} is {ELSEWHERE}"
-    require(any(":" in name for name in names), words, UsageError)
+    require(any(":" in name or is_graph(name) for name in names), words, UsageError)
     return Answered(int(part) if part is not None and part.isdecimal() else part, probabilities)
 
 
@@ -61,10 +61,10 @@ def network(
     reading: Reading = UNSAID,
     answered: Answered = Answered(),
 ) -> nn.Module:
-    """Return a network: a run's folder, a file of weights with its architecture, or a name that `models.build` takes.
+    """Return a network: a run's folder, a file of weights with its architecture, an ONNX file, or a name for `build`.
 
     A `pretrained` one of a library has its public weights, fetched if they are missing and `download` says so. The
-    `reading` is of a file of weights, and `answered` of a network by a name.
+    `reading` is of a file of weights (its normalisation of an ONNX file too), `answered` of a network made elsewhere.
 
     Raises:
         UsageError: nothing answers to the name, the weights are another network's, or it needs no architecture.
@@ -81,6 +81,11 @@ def network(
         return RunFolder(run, path).network(shape, classes)
     if weights_alone(name):
         return of_file(path, architecture, shape, classes, reading).model
+    if is_graph(name):
+        model = answered.by(from_onnx(path, shape))
+        model = (model if reading.normalisation is None else reading.normalisation.before(model)).eval()
+        check_answer(model, name, shape, classes)
+        return model
     require(
         ":" in name,
         f"'{name}' is no run's folder, no file of weights, and not {ELSEWHERE}",

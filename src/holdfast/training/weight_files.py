@@ -25,6 +25,11 @@ def weights_alone(name: str) -> bool:
     return path.suffix in ENDINGS or (path.suffix not in _OTHERS and path.is_file())
 
 
+def is_graph(name: str) -> bool:
+    """Say whether a name is that of an ONNX file, which holds a network whole, but seldom its normalisation."""
+    return Path(name).suffix == ".onnx"
+
+
 def reading(
     names: Sequence[str],
     key: str | None = None,
@@ -38,7 +43,8 @@ def reading(
     Raises:
         UsageError: something is said, and there is no such file.
     """
-    said = {"--key": key, "--option": option, "--mean and --std": mean or std, "--trust-pickle": trust}
+    statistics = bool(mean or std) and not any(map(is_graph, names))
+    said = {"--key": key, "--option": option, "--mean and --std": statistics, "--trust-pickle": trust}
     for words in (word for word, value in said.items() if value):
         words = f"{words}: none of {', '.join(names)} is a file of weights"
         require(any(map(weights_alone, names)), words, UsageError)

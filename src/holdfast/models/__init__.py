@@ -32,6 +32,7 @@ from holdfast.models.onnx_network import from_onnx
 from holdfast.models.preact_resnet import PreActResNet
 from holdfast.models.preprocessing import Preprocessing
 from holdfast.models.preprocessing_by_name import preprocessing_of
+from holdfast.models.program import save_program
 from holdfast.models.resnet import ResNet
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
@@ -91,6 +92,7 @@ __all__ = [
     "load",
     "logarithms",
     "preprocessing_of",
+    "save_program",
     "straight_through",
 ]
 

@@ -33,7 +33,7 @@ LOOKS = 2
 FEATURE_STEPS = 40
 """As many as the two climbs have together."""
 LONG = 100
-"""Steps of a climb on all that stands, where stand-ins are followed."""
+"""Steps of a climb on all that stands."""
 PROTOCOL = (
     f"the mean of {DRAWS} random answers, drawn anew at each look: an image is wrong, clean or attacked, where "
     f"{LOOKS} looks in a row say so"
@@ -64,11 +64,11 @@ def view_moves(model: Network, seen: Mapping[str, Network], threat: Threat) -> d
 
 
 def longer_moves(model: Network, threat: Threat, effort: str) -> dict[str, Move]:
-    """Return the long climbs with which `fast` ends where it follows stand-ins; none on any other network.
+    """Return the long climbs with which `fast` ends where there are defences; none on any other network.
 
-    Through a step that rounds, short climbs stop on its plateaus. The longer efforts have long climbs of their own.
+    Short climbs stop on the plateaus of what rounds or sorts. The longer efforts have long climbs of their own.
     """
-    if effort != "fast" or all(step.differentiable for step in steps_of(model)):
+    if effort != "fast" or not steps_of(model):
         return {}
     objectives = {"long climb": margin, "long climb ce": cross_entropy}
     return {

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from holdfast.cli.resolve import Named, Sources, resolved
+from holdfast.cli.saved import Saved
 from holdfast.errors import HoldfastError, UsageError
 from holdfast.models import build
 from tests.cli.saying import said
@@ -29,7 +30,8 @@ def path(net: nn.Module, tmp_path: Path) -> Path:
 
 
 def found(path: Path, **options: object) -> Named:
-    return resolved(Sources(data="digits", limit=40, model="wong-kolter", **options), [str(path)])[0]
+    saved = Saved(**{"model": "wong-kolter"} | options)
+    return resolved(Sources(data="digits", limit=40, saved=saved), [str(path)])[0]
 
 
 def test_what_is_open_is_asked_for_with_the_accuracy_of_each_choice(path: Path) -> None:
@@ -69,7 +71,7 @@ def test_what_is_said_is_used_and_reported(path: Path, net: nn.Module) -> None:
 )
 def test_a_mistake_is_one_line(options: dict[str, object], words: str, path: Path) -> None:
     with pytest.raises(HoldfastError, match=words) as mistake:
-        resolved(Sources(**{"data": "digits", "limit": 40, "model": "wong-kolter"} | options), [str(path)])
+        found(path, **options)
     assert "\n" not in str(mistake.value)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 State = dict[str, Tensor]
 CLASSES = 4
 CHANNELS = 3
+IMAGES = torch.rand(3, CHANNELS, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 def drawn(shapes: Mapping[str, tuple[int, ...]]) -> State:

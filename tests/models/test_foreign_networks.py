@@ -36,10 +36,9 @@ from torch import Tensor, nn
 
 from holdfast.models import Undecided, build, load
 from tests.models import public_forms as forms
-from tests.models.public_forms import CLASSES, State
+from tests.models.public_forms import CLASSES, IMAGES, State
 
 COLOUR = (3, 8, 8)
-IMAGES = torch.rand(3, *COLOUR, generator=torch.Generator().manual_seed(1))
 C10 = ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))
 
 

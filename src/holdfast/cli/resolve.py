@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -12,16 +13,17 @@ from torch import nn
 from holdfast.auditing.launched import barrier, is_main
 from holdfast.cli.defended import behind, described
 from holdfast.cli.framed import framing_for
-from holdfast.cli.undecided import tried_out
+from holdfast.cli.parse import Flat
+from holdfast.cli.saved import Saved, from_weights
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
 from holdfast.devices import isolated, reseed
 from holdfast.errors import UsageError, printable, require
-from holdfast.models import Reading, Undecided
+from holdfast.models import Reading
 from holdfast.models.foreign_network import Loaded
 from holdfast.training.folder import read_run
 from holdfast.training.networks import Answered, answered_by, network
-from holdfast.training.weight_files import of_file, reading, weights_alone
+from holdfast.training.weight_files import name_in, weights_alone
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,7 @@ class Sources:
     torchvision:NAME or hf:ORG/NAME wants them, where they do not all have its size yet; else not)."""
     crop: tuple[int, ...] = ()
     """Keep the middle of the images: the side of a square, or ROWS COLUMNS (default: as --resize)."""
-    model: str | None = None
-    """The architecture, if the network is a file of weights."""
-    key: str | None = None
-    """Which weights in the file, if it holds several: model_state_dict, or state_dict.0 (default: averaged ones, then
-    the usual keys)."""
-    option: tuple[str, ...] = ()
-    """What the file does not say of its network: normalize=none (cifar10, cifar10-kuangliu, symmetric, imagenet, …),
-    shortcut=raw, activation=relu; the error lists what must be said."""
-    trust_pickle: bool = False
-    """Read a file of weights that cannot be read without running it: it is code, and it is trusted."""
-    mean: tuple[float, ...] = ()
-    """The mean that the network subtracts from the pixels, one number or one a channel, if its file (of weights, or
-    .onnx) holds no normalisation (--mean 0 --std 1 for none)."""
-    std: tuple[float, ...] = ()
-    """The standard deviations that go with --mean."""
+    saved: Annotated[Saved, Flat] = field(default_factory=Saved)
     answers: str | None = None
     """Which part of what FILE.py:FUNCTION, FILE.onnx or a library's network returns are the logits, if it returns more:
     the name of an entry or of a field (logits), or the place in a tuple (0)."""
@@ -107,14 +95,14 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
     """
     source, whole = images_for(names[0], given)
     data = seen_by(names[0], whole)
-    said = reading(names, given.key, given.option, given.mean, given.std, given.trust_pickle)
+    said = given.saved.of(names)
     answered = answered_by(names, given.answers, given.probabilities)
     found = []
     for place, name in enumerate(names):
-        architecture = given.model
+        architecture = given.saved.model
         if place > 0:
             check_sees(name, whole, data)
-            architecture = other_model or (given.model if weights_alone(name) else None)
+            architecture = other_model or (given.saved.model if weights_alone(name) else None)
         each = built(given, name, architecture, data, said, answered)
         found.append(Named(name, each.model, source, data, f"{name}: {'; '.join(each.notes)}" if each.notes else None))
     return found
@@ -132,11 +120,17 @@ def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
         root=given.data_root,
         download=given.download,
         limit=given.limit,
-        framing=framing_for(name, source, given.resize, given.crop, given.pretrained, given.download),
+        framing=framing_for(known_as(name, given), source, given.resize, given.crop, given.pretrained, given.download),
     )
     if is_main():
         barrier()
     return source, whole
+
+
+def known_as(name: str, given: Sources) -> str:
+    """Return the name that says how a network's pictures are framed: of a file of weights, that of its network."""
+    said = (given.saved.model or name_in(Path(name))) if weights_alone(name) else None
+    return said or name
 
 
 def seen_by(name: str, whole: ImageSet) -> ImageSet:
@@ -162,19 +156,6 @@ def built(
         if weights_alone(name):
             return from_weights(Path(name), architecture, data, said)
         return Loaded(network(name, architecture, *size, given.pretrained, given.download, said, answered))
-
-
-def from_weights(path: Path, architecture: str | None, data: ImageSet, said: Reading) -> Loaded:
-    """Return the network of a file of weights; what it leaves open is tried out on the images, and asked for."""
-
-    def read(choice: Mapping[str, str]) -> Loaded:
-        options = {**said.options, **choice}
-        return of_file(path, architecture, data.shape, len(data.classes), replace(said, options=options))
-
-    try:
-        return read({})
-    except Undecided as left:
-        raise tried_out(left, lambda choice: read(choice).model, data) from left
 
 
 def tell_assumed(networks: Iterable[Named]) -> None:

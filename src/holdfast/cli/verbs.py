@@ -1,4 +1,4 @@
-"""The command line: holdfast train | attack | audit | purify | reproduce | report | list.
+"""The command line: holdfast train | attack | audit | purify | convert | reproduce | report | list.
 
 Every verb has a file: a frozen dataclass whose fields become options and whose docstrings become the help, by tyro. A
 user's mistake is one line and status 2; an interruption is status 130; a training that diverged is status 1.
@@ -15,6 +15,7 @@ from holdfast import __version__
 from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
 from holdfast.cli.completion import print_completion
+from holdfast.cli.convert import run_convert
 from holdfast.cli.listing import run_list
 from holdfast.cli.purify import run_purify
 from holdfast.cli.reproduce import run_report, run_reproduce
@@ -38,6 +39,7 @@ VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "attack": (run_attack, "attack a network and write the images: holdfast attack ATTACK NETWORK [options]"),
     "audit": (run_audit, "estimate robust accuracy, or compare two networks: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (run_purify, "clean images with a purifier or another defence: holdfast purify DEFENCE IMAGES [options]"),
+    "convert": (run_convert, "write a network that others saved as safetensors: holdfast convert FILE --model NAME"),
     "reproduce": (
         run_reproduce,
         "compute a paper's tables: holdfast reproduce PAPER [options], or FILE.py:PAPER",

@@ -112,7 +112,7 @@ def _renamed(state: State, prefix: str, ours: Callable[[str], str | None], origi
             left_out[unused] += 1
         elif name not in said:
             weights[found or name] = tensor
-    notes = [f"{count} tensors of {words} are left out" for words, count in left_out.items()]
+    notes = [f"{words} is left out (tensors: {count})" for words, count in left_out.items()]
     for words, pair in list(pairs.items())[:1]:
         weights |= dict(zip(HELD, pair, strict=True))
         notes.append(f"it holds its normalisation ({' and '.join(words.split())})")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import nn
@@ -10,6 +10,7 @@ from torch import nn
 from holdfast import models
 from holdfast.errors import BadRecord, UsageError, require
 from holdfast.models.architecture import Shape, check_answer
+from holdfast.models.converted import said_in
 from holdfast.models.foreign_choices import decided
 from holdfast.models.foreign_file import Content, read_foreign
 from holdfast.models.foreign_names import Renamed, by_layout, by_own_names, guessed
@@ -76,6 +77,7 @@ def load(
 def loaded(path: Path, name: str, shape: Shape, classes: int, reading: Reading) -> Loaded:
     """Return the network of a file, and how it was read; it raises what `load` raises."""
     origin, content = str(path), read_foreign(path, reading.trust)
+    asked, reading = reading, _with_words(path, name, reading)
     choice = chosen(content, reading.key, origin)
     normalisation, given = _normalisation(reading)
     known = models.architecture_of(name)
@@ -87,11 +89,21 @@ def loaded(path: Path, name: str, shape: Shape, classes: int, reading: Reading) 
     if found is None:
         found = _in_own_names(choice.tensors, model, name, origin)
     twice = f"{origin} holds its own normalisation: leave normalize out"
-    require(not (found.normalised and "normalize" in reading.options), twice, UsageError)
+    require(not (found.normalised and "normalize" in asked.options), twice, UsageError)
     model = put(model, found.weights, origin, normalisation).eval()
     check_answer(model, name, shape, classes)
-    told = (choice.words, *found.notes, _form(found), _images(model, found, reading), _not_made(content))
+    told = (choice.words, *found.notes, _form(found), _images(model, found, asked), _not_made(content))
     return Loaded(model, given, tuple(filter(None, told)))
+
+
+def _with_words(path: Path, name: str, reading: Reading) -> Reading:
+    """Return the reading with what a converted file says of its network itself."""
+    said = None if ".py:" in name else said_in(path)
+    if said is None:
+        return reading
+    require(said[0] == name, f"{path} holds {said[0]}, not {name}: leave --model out", BadRecord)
+    known = said[1] if models.architecture_of(name) is not None else {}
+    return replace(reading, options={**known, **reading.options})
 
 
 def _normalisation(reading: Reading) -> tuple[Normalisation | None, dict[str, object]]:

@@ -115,6 +115,16 @@ def read_any_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     return _tensors_and_words(path, remedy)[0]
 
 
+def words_of(path: Path) -> dict[str, str]:
+    """Return the words that safetensors were written with, unchecked; none of other files, and of what is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            signature = (file.metadata() or {}).get(FINGERPRINT, "")
+    except (SafetensorError, OSError, ValueError):
+        return {}
+    return dict(word.split("=", 1) for word in signature.split(" ")[1:] if "=" in word)
+
+
 def _tensors_and_words(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict[str, str] | None]:
     """Return tensors, and the words that they were signed with; None where they carry no signature."""
     if not os.path.lexists(path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from holdfast.errors import UsageError, require
 from holdfast.models import answers_of
 from holdfast.models.architecture import Shape
+from holdfast.models.converted import said_in
 from holdfast.models.foreign_file import read_foreign
 from holdfast.models.foreign_names import guessed
 from holdfast.models.foreign_network import Loaded, Reading, loaded
@@ -59,6 +60,7 @@ def of_file(path: Path, architecture: str | None, shape: Shape, classes: int, re
         UsageError: the file does not say of which network its weights are, or how it computes.
         BadRecord: the file cannot be read, or holds another network.
     """
+    architecture = architecture or name_in(path)
     if architecture is None:
         state = chosen(read_foreign(path, reading.trust), reading.key, str(path)).tensors
         like = guessed(state)
@@ -66,6 +68,12 @@ def of_file(path: Path, architecture: str | None, shape: Shape, classes: int, re
         raise UsageError(f"{path} holds only weights: say of which network with --model{hint}")
     check_classifies(str(path), architecture)
     return loaded(path, architecture, shape, classes, reading)
+
+
+def name_in(path: Path) -> str | None:
+    """Return the name of the network that a file says itself, as those of `holdfast convert` do; None of others."""
+    said = said_in(path)
+    return None if said is None else said[0]
 
 
 def check_classifies(name: str, architecture: str) -> None:

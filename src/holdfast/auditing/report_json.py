@@ -34,6 +34,8 @@ class Origin:
     """How its file of weights was read, and what was assumed of it because nobody said it: its normalisation."""
     framed: str = ""
     """How pictures of other sizes became the images, in words."""
+    published: str = ""
+    """Which accuracies others published of the network, in words."""
 
 
 def as_json(report: Report, origin: Origin) -> Written:

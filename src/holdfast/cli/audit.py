@@ -106,6 +106,6 @@ def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command:
             weights = name_of_tensors(each.model.state_dict())
             source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
             of_what = (printable(each.name), weights, source, each.data.fingerprint)
-            origin = Origin(*of_what, options.batch, command, measured, each.assumed, each.data.framed)
+            origin = Origin(*of_what, options.batch, command, measured, each.assumed, each.data.framed, each.published)
             audits.append(Audited(report, origin, pictures_of(report, judge_of(each.model), each.data)))
     return audits

@@ -43,18 +43,19 @@ def written(options: Audit, audits: Sequence[Audited]) -> dict[str, Any]:
     else:
         page.unlink(missing_ok=True)  # of an earlier audit
     if not options.json:
-        said = [
-            "\n".join(filter(None, (each.origin.network, each.origin.assumed, _framed(each), str(each.report))))
-            for each in audits
-        ]
+        said = ["\n".join(filter(None, (each.origin.network, *_beside(each), str(each.report)))) for each in audits]
         said += [str(comparison)] if comparison is not None else []
         there = on_which(audits[0].origin.conditions)
         print("\n\n".join([*said, f"{there}\nreport: {page if have('report') else page.with_suffix('.json')}"]))
     return whole
 
 
-def _framed(audited: Audited) -> str:
-    return f"images {audited.origin.framed}" if audited.origin.framed else ""
+def _beside(audited: Audited) -> tuple[str, ...]:
+    """Return what is said before the verdict: how the network and its images were read, and what others published."""
+    origin = audited.origin
+    framed = f"images {origin.framed}" if origin.framed else ""
+    published = f"published: {origin.published}" if origin.published else ""
+    return (origin.assumed or "", framed, published)
 
 
 def told(options: Audit, names: Sequence[str], done: Sequence[Done]) -> int:

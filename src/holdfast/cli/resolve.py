@@ -17,10 +17,13 @@ from holdfast.cli.parse import Flat
 from holdfast.cli.saved import Saved, from_weights
 from holdfast.data import ImageSet, load
 from holdfast.data.image_set import centered
+from holdfast.data.request import data_root
 from holdfast.devices import isolated, reseed
 from holdfast.errors import UsageError, printable, require
 from holdfast.models import Reading
+from holdfast.models.architecture import check_answer
 from holdfast.models.foreign_network import Loaded
+from holdfast.models.robustbench import PREFIX, from_robustbench, published_of
 from holdfast.training.folder import read_run
 from holdfast.training.networks import Answered, answered_by, network
 from holdfast.training.weight_files import name_in, weights_alone
@@ -54,7 +57,8 @@ class Sources:
     purifier: Path | None = None
     """The folder of a purifier's run: one more defence, the last before the network."""
     data_root: Path | None = None
-    """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
+    """The folder of the data sets, and of robustbench:DATA/THREAT/NAME under models/ (default: $HOLDFAST_DATA, else
+    ./data)."""
     download: bool = False
     """Download the data set or the public weights if they are missing."""
 
@@ -74,6 +78,8 @@ class Named:
     data: ImageSet
     assumed: str | None = None
     """How the file of weights was read, and what was assumed of it because nobody said it."""
+    published: str = ""
+    """Which accuracies others published of it, in words."""
 
     def behind(self, words: Sequence[str]) -> "Named":
         """Return it behind the defences of these words."""
@@ -104,13 +110,15 @@ def resolved(given: Sources, names: Sequence[str], other_model: str | None = Non
             check_sees(name, whole, data)
             architecture = other_model or (given.saved.model if weights_alone(name) else None)
         each = built(given, name, architecture, data, said, answered)
-        found.append(Named(name, each.model, source, data, f"{name}: {'; '.join(each.notes)}" if each.notes else None))
+        notes = f"{name}: {'; '.join(each.notes)}" if each.notes else None
+        published = published_of(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else ""
+        found.append(Named(name, each.model, source, data, notes, published))
     return found
 
 
 def images_for(name: str, given: Sources) -> tuple[str, ImageSet]:
     """Return the test images that are asked for, or that the network was trained beside, and their name."""
-    source = given.data or (read_run(Path(name)).data if Path(name).is_dir() else "digits")
+    source = given.data or _usual_data(name)
     if not is_main():
         logging.getLogger("holdfast").setLevel(logging.ERROR)  # what is told beside the work, the first tells
         barrier()  # the first process downloads what is missing
@@ -133,6 +141,13 @@ def known_as(name: str, given: Sources) -> str:
     return said or name
 
 
+def _usual_data(name: str) -> str:
+    """Return the data set that a network was trained on, as far as its name tells; else digits."""
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).partition("/")[0]
+    return read_run(Path(name)).data if Path(name).is_dir() else "digits"
+
+
 def seen_by(name: str, whole: ImageSet) -> ImageSet:
     """Return the images as the network sees them: a run that was trained on crops, their centers."""
     augment = read_run(Path(name)).augment if Path(name).is_dir() else None
@@ -153,6 +168,10 @@ def built(
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), 0)
         size = (data.shape, len(data.classes))
+        if name.startswith(PREFIX):
+            found = from_robustbench(name.removeprefix(PREFIX), data_root(given.data_root) / "models")
+            check_answer(found.model, name, *size)
+            return found
         if weights_alone(name):
             return from_weights(Path(name), architecture, data, said)
         return Loaded(network(name, architecture, *size, given.pretrained, given.download, said, answered))

@@ -34,6 +34,7 @@ from holdfast.models.preprocessing import Preprocessing
 from holdfast.models.preprocessing_by_name import preprocessing_of
 from holdfast.models.program import save_program
 from holdfast.models.resnet import ResNet
+from holdfast.models.robustbench import from_robustbench
 from holdfast.models.small_cnn import SmallCNN
 from holdfast.models.sml_resnet import SMLResNet
 from holdfast.models.straight_through import straight_through
@@ -85,6 +86,7 @@ __all__ = [
     "from_file",
     "from_hf",
     "from_onnx",
+    "from_robustbench",
     "from_timm",
     "from_torchvision",
     "labelled",

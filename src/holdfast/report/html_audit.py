@@ -177,6 +177,7 @@ def _repeat(report: Report, origin: Origin) -> Shown:
             "attacked on": report.crafted_on,
             **({"judged by": report.judged_by} if report.judged_by else {}),
             "time": f"{report.seconds:.1f} s",
+            **({"published": origin.published} if origin.published else {}),
             **({"file of weights": origin.assumed} if origin.assumed else {}),
             **origin.conditions,
         },

@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]
 UNSAID = Reading()
 WITH_WEIGHTS = ("hf", "timm", "torchvision")
 """The libraries that have public weights."""
-ELSEWHERE = "FILE.onnx, timm:NAME, torchvision:NAME, hf:ORG/NAME or FILE.py:FUNCTION"
+ELSEWHERE = "FILE.onnx, timm:NAME, torchvision:NAME, hf:ORG/NAME, robustbench:NAME or FILE.py:FUNCTION"
 """The names of networks that others made."""
 
 

@@ -1,7 +1,7 @@
 """holdfast: image classifiers that hold under attack, and honest numbers on how well they hold."""
 
 from holdfast import attacks, data, defences, loggers, methods, metrics, models, objectives
-from holdfast.auditing import AutoAttack, Comparison, Doubt, Report, audit, compare
+from holdfast.auditing import AutoAttack, Comparison, CorruptionReport, Doubt, Report, audit, audit_corruptions, compare
 from holdfast.data import CropFlip, CutMix, ImageSet, RandAugment, load
 from holdfast.defences import defend
 from holdfast.errors import HoldfastError
@@ -29,6 +29,7 @@ __all__ = [
     "Cell",
     "Comparison",
     "Constant",
+    "CorruptionReport",
     "Cosine",
     "CropFlip",
     "CutMix",
@@ -48,6 +49,7 @@ __all__ = [
     "Triangle",
     "attacks",
     "audit",
+    "audit_corruptions",
     "capture",
     "compare",
     "data",

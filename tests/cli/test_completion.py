@@ -20,7 +20,9 @@ LINES = {
     "train TRADES --held": {"--held-out"},
     "attack PGD net --attack.step-": {"--attack.step-size"},
     "audit net --norm L": {"L0", "L1", "L2", "Linf"},
-    "audit net --thr": {"--threat.eps", "--threat.norm"},
+    "audit net --thr": {"--threat", "--threat.eps", "--threat.norm"},
+    "audit net --threat corr": {"corruptions"},
+    "audit net --sev": {"--severities"},
     "reproduce d": {"demo"},
     "list p": {"papers"},
     "audit net.py": set(),  # files, which the shell completes itself

@@ -28,11 +28,11 @@ def given(
     if not of_data:
         return images, labels, threat
     require(not isinstance(images, Tensor), f"images are given without labels: {CALLS}", BadLabels)
-    data = ImageSet.of(images).to(_device(model))
+    data = ImageSet.of(images).to(device_behind(model))
     return data.take(torch.arange(len(data))), data.labels, threat
 
 
-def _device(model: Network) -> torch.device:
+def device_behind(model: Network) -> torch.device:
     """Return where a network is; a loader's images are on the CPU wherever that may be."""
     parts = (*model.parameters(), *model.buffers()) if isinstance(model, nn.Module) else ()
     return next((part.device for part in parts), torch.device("cpu"))

@@ -2,7 +2,7 @@
 
 Status 0 when the robust accuracy is as high as required, 3 when it is lower. `torchrun --nproc-per-node 2 -m
 holdfast.cli audit ...` shares the work between processes; the report is the same, and torchrun ends with 1 for any
-status that is not 0.
+status that is not 0. `--threat corruptions` is another measurement, with options of its own: `corruptions.py`.
 """
 
 import shlex
@@ -19,6 +19,7 @@ from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.audit_verdict import Done, tell_without_page, told, written
 from holdfast.cli.config import with_config
+from holdfast.cli.corruptions import named_corruptions, run_corruptions
 from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
@@ -38,6 +39,8 @@ USAGE = f"give one network or two to holdfast audit: a run's folder, a file of w
 
 def run_audit(args: Sequence[str]) -> int:
     """holdfast audit NETWORK [OTHER] [options]."""
+    if (without := named_corruptions(args)) is not None:
+        return run_corruptions(without, args)
     names = leading(args)
     words = with_config(args)
     options = parse(Audit, "audit NETWORK [OTHER]", words[len(names) :], Audit())

@@ -33,7 +33,10 @@ class Ball:
 
 @dataclass(frozen=True)
 class Audit:
-    """Measure the adversarial robustness of a network, or compare two networks."""
+    """Measure the adversarial robustness of a network, or compare two networks.
+
+    --threat corruptions --data cifar10-c measures the accuracy under common corruptions instead (--help says more).
+    """
 
     threat: Ball = field(default_factory=Ball)
     effort: str = "standard"

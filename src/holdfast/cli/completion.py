@@ -35,6 +35,7 @@ CHOICES: Mapping[str, Iterable[str]] = {
     "--model": ARCHITECTURES,
     "--precision": PRECISIONS,
     "--scale": {scale for paper in PAPERS.values() for scale in paper.scales},
+    "--threat": ("corruptions",),
     "--takes": get_args(get_type_hints(Start)["takes"]),
 }
 """What an option may be, for completion alone: a word that is not here is as good as before."""
@@ -85,6 +86,7 @@ def options_of(verb: str, run: Callable[[Sequence[str]], int]) -> list[str]:
     lines: Mapping[str, list[tuple[str, ...]]] = {
         "train": [*((name,) for name in METHODS), *(("AT", *part) for part in parts)],
         "attack": [(name,) for name in ATTACKS],
+        "audit": [(), ("--threat", "corruptions")],
         "reproduce": [("demo",)],
     }
     said = io.StringIO()

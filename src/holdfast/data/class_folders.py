@@ -82,23 +82,31 @@ def _found(request: Request, folder: Path) -> tuple[Path, dict[str, list[PurePos
     """Return where the pictures of a split are, and their paths from there on, by class."""
     places = [folder / name for name in PLACES[request.split] if (folder / name).is_dir()]
     itself = request.split == "test" and not any((folder / name).is_dir() for name in ("train", *PLACES["test"]))
-    loose: list[Path] = []
-    for place in [*places, *([folder] if itself else [])]:
-        of_class: dict[str, list[PurePosixPath]] = {}
-        where: dict[str, PurePosixPath] = {}
-        for path in _pictures(place):
-            if len(path.parts) == 1:
-                loose.append(place / path)
-                continue
+    places += [folder] if itself else []
+    for place in places:
+        if of_class := pictures_by_class(place):
+            return place, of_class
+    loose = next((place / path for place in places for path in _pictures(place)), None)
+    flat = f"{loose} lies in no class folder; labels are the names of class folders: expected {LAYOUT}"
+    words = f"{request.name} has no {request.split} pictures in class folders; expected {LAYOUT}"
+    raise MissingData(flat if loose else words)
+
+
+def pictures_by_class(place: Path) -> dict[str, list[PurePosixPath]]:
+    """Return the paths of the pictures in class folders, from `place` on, by class.
+
+    Raises:
+        BadLabels: a class is in two places.
+    """
+    of_class: dict[str, list[PurePosixPath]] = {}
+    where: dict[str, PurePosixPath] = {}
+    for path in _pictures(place):
+        if len(path.parts) > 1:
             name, above = _class_of(path), path.parent
-            twice = f"{request.name}: class {name} is in two places, {where.get(name)} and {above}: name one of them"
+            twice = f"{place}: class {name} is in two places, {where.get(name)} and {above}: name one of them"
             require(where.setdefault(name, above) == above, twice, BadLabels)
             of_class.setdefault(name, []).append(path)
-        if of_class:
-            return place, of_class
-    flat = f"{loose[0]} lies in no class folder; labels are the names of class folders" if loose else ""
-    words = f"{request.name} has no {request.split} pictures in class folders; expected {LAYOUT}"
-    raise MissingData(flat + (f": expected {LAYOUT}" if flat else words))
+    return of_class
 
 
 def _class_of(path: PurePosixPath) -> str:

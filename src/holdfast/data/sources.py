@@ -7,6 +7,7 @@ from holdfast.data import (
     arrays,
     cifar,
     class_folders,
+    corrupted,
     digits,
     folder,
     hub_sets,
@@ -24,17 +25,22 @@ from holdfast.errors import BadImages, BadLabels, UnknownName, require
 SOURCES = {
     "FILE.py:FUNCTION": "what a function of yours returns for a split, train or test: a Dataset, a DataLoader or pairs",
     "cifar10": "CIFAR-10: 60,000 colour images 3x32x32, 10 classes of things and animals",
+    "cifar10-c:NAME:N": "CIFAR-10-C: test images of CIFAR-10 under corruption NAME (fog, snow, ...), severity N of 5",
     "cifar100": "CIFAR-100: 60,000 colour images 3x32x32, 100 classes of things and animals",
+    "cifar100-c:NAME:N": "CIFAR-100-C, likewise",
     "digits": "handwritten digits (UCI): 1,297 + 500 grey images 1x8x8, 10 classes; needs no files",
     "fashion-mnist": "Fashion-MNIST: 70,000 grey images 1x28x28, 10 classes of clothes",
     "folder:PATH": f"a folder or .zip of pictures: {folder.LAYOUT}",
     "hf:NAME": f"a data set of Hugging Face: {hub_sets.FORM}; needs the extra datasets",
     "imagefolder:PATH": f"pictures in class folders, such as ImageNet's val/: {class_folders.LAYOUT}",
+    "imagenet-3dcc:NAME:N": "ImageNet-3DCC: ImageNet's validation images under corruption NAME (flash, ...), likewise",
+    "imagenet-c:NAME:N": "ImageNet-C: ImageNet's validation images under corruption NAME (fog, snow, ...), likewise",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
     "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
     "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images (or val_images), test_labels",
     "svhn": "Street View House Numbers: 99,289 colour images 3x32x32, digits",
     "tiny-imagenet": "Tiny ImageNet: 110,000 colour images 3x64x64, 200 classes; tests on its validation set",
+    "tiny-imagenet-c:NAME:N": "Tiny ImageNet-C, likewise",
 }
 """Every source and one line about it."""
 
@@ -48,6 +54,7 @@ KNOWN: dict[str, Callable[[Request], ImageSet]] = {
     "tiny-imagenet": tiny_imagenet.read,
 }
 KINDS: dict[str, Callable[[Request], ImageSet]] = {
+    **dict.fromkeys(corrupted.CORRUPTED, corrupted.read),
     "folder": folder.read,
     "hf": hub_sets.read,
     "imagefolder": class_folders.read,
@@ -55,7 +62,7 @@ KINDS: dict[str, Callable[[Request], ImageSet]] = {
     "npz": arrays.read,
 }
 """What reads a name that goes on after a colon."""
-PICTURES = (folder.read, class_folders.read, hub_sets.read)
+PICTURES = (folder.read, class_folders.read, hub_sets.read, corrupted.read)
 """What frames pictures while it reads them, one by one, whatever sizes they have."""
 
 

@@ -25,7 +25,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = said(capsys, "--help")
     assert status == 0
     assert all(verb in out for verb in VERBS)
-    assert set(VERBS) == {"train", "attack", "audit", "purify", "convert", "reproduce", "report", "list"}
+    assert set(VERBS) == {"train", "attack", "audit", "purify", "convert", "export", "reproduce", "report", "list"}
 
 
 def test_the_version_is_the_one_that_the_package_states(capsys: pytest.CaptureFixture[str]) -> None:

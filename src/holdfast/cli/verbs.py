@@ -1,4 +1,4 @@
-"""The command line: holdfast train | attack | audit | purify | convert | reproduce | report | list.
+"""The command line: holdfast train | attack | audit | purify | convert | export | reproduce | report | list.
 
 Every verb has a file: a frozen dataclass whose fields become options and whose docstrings become the help, by tyro. A
 user's mistake is one line and status 2; an interruption is status 130; a training that diverged is status 1.
@@ -17,6 +17,7 @@ from holdfast.cli.audit import run_audit
 from holdfast.cli.completion import print_completion
 from holdfast.cli.convert import run_convert
 from holdfast.cli.listing import run_list
+from holdfast.cli.program import run_export
 from holdfast.cli.purify import run_purify
 from holdfast.cli.reproduce import run_report, run_reproduce
 from holdfast.cli.terminal import flushed, silence, usable_streams
@@ -40,6 +41,7 @@ VERBS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "audit": (run_audit, "estimate robust accuracy, or compare two networks: holdfast audit NETWORK [OTHER] [options]"),
     "purify": (run_purify, "clean images with a purifier or another defence: holdfast purify DEFENCE IMAGES [options]"),
     "convert": (run_convert, "write a network that others saved as safetensors: holdfast convert FILE --model NAME"),
+    "export": (run_export, "write a network and its defences for torch alone: holdfast export NETWORK [options]"),
     "reproduce": (
         run_reproduce,
         "compute a paper's tables: holdfast reproduce PAPER [options], or FILE.py:PAPER",

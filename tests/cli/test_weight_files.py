@@ -38,7 +38,7 @@ def test_what_is_open_is_asked_for_with_the_accuracy_of_each_choice(path: Path) 
     with pytest.raises(UsageError) as asked:
         found(path)
     words = str(asked.value)
-    assert "does not say its normalize: choose; of 40 images it gets right" in words
+    assert "does not say the normalisation of its network: choose; of some images it gets right" in words
     assert "% with --option normalize=none" in words
     assert "% with --option normalize=symmetric" in words
     assert "\n" not in words

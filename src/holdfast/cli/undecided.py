@@ -10,35 +10,38 @@ from holdfast.errors import ModelFault, UsageError
 from holdfast.evaluation import judge
 from holdfast.models import Undecided
 from holdfast.objectives import is_correct
-from holdfast.types import Images, Labels
 
-ENOUGH, SHOWN = 250, 6
-"""How many images each way is tried on, and how many ways are told."""
+ENOUGH, FEW, LARGE, SHOWN = 250, 64, 10_000_000, 6
+"""How many images each way is tried on, how many on networks of so many weights, and how many ways are told."""
+CALLED = {"normalize": "normalisation"}
+"""What options are called in words, where that is another word."""
 
 
 def tried_out(left: Undecided, read: Callable[[Mapping[str, str]], nn.Module], data: ImageSet) -> UsageError:
     """Return the error that says for each way to read the file how many of some images its network gets right.
 
-    A wrong way may be nearly as right as the true one, so it is told and never taken.
+    A wrong way may be as right as the true one, or more, so it is told and never taken.
     """
-    count = min(ENOUGH, len(data))
-    index = torch.linspace(0, len(data) - 1, count).round().long()
-    some, labels = data.take(index), data.labels[index]
-    rights = [(_right(read(choice), some, labels), choice) for choice in left.choices]
+    rights = [(_share_right(read(choice), data), choice) for choice in left.choices]
     best = sorted(rights, key=lambda each: -each[0])
-    ways = [f"{right / count:.1%} with --option {_words(choice)}" for right, choice in best[:SHOWN]]
+    ways = [f"{right:.1%} with --option {_words(choice)}" for right, choice in best[:SHOWN]]
     less = f", less with {len(best) - SHOWN} others" if len(best) > SHOWN else ""
     also = "; or --mean and --std" if "normalize" in left.left_open else ""
-    said = f"{left.origin} does not say its {' and '.join(left.left_open)}: choose"
-    return UsageError(f"{said}; of {count} images it gets right {', '.join(ways)}{less}{also}")
+    what = " and ".join(CALLED.get(word, word) for word in left.left_open)
+    return UsageError(
+        f"{left.origin} does not say the {what} of its network: choose; of some images it gets right "
+        f"{', '.join(ways)}{less}{also}"
+    )
 
 
-def _right(model: nn.Module, images: Images, labels: Labels) -> int:
-    """Return how many images a network gets right; none where it answers with NaN."""
+def _share_right(model: nn.Module, data: ImageSet) -> float:
+    """Return the share of some images, spread over all, that a network gets right; none where it answers with NaN."""
+    large = sum(weight.numel() for weight in model.parameters()) > LARGE
+    index = torch.linspace(0, len(data) - 1, min(FEW if large else ENOUGH, len(data))).round().long()
     try:
-        return int(is_correct(judge(model, images), labels).sum())
+        return float(is_correct(judge(model, data.take(index)), data.labels[index]).float().mean())
     except ModelFault:
-        return 0
+        return 0.0
 
 
 def _words(choice: Mapping[str, str]) -> str:

@@ -111,6 +111,16 @@ def test_what_is_not_at_hand_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         from_hf(str(tmp_path / "backbone"))
 
 
+def test_code_of_a_repository_is_not_run(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "mine.py").write_text("raise SystemExit\n")
+    said = json.loads((tmp_path / "config.json").read_text())
+    auto = {"AutoConfig": "mine.Config", "AutoModelForImageClassification": "mine.Network"}
+    (tmp_path / "config.json").write_text(json.dumps({**said, "model_type": "mine", "auto_map": auto}))
+    with pytest.raises(UsageError, match="transformers does not know the network of"):
+        from_hf(str(tmp_path), pretrained=True)
+
+
 @pytest.mark.parametrize("shape", [(2, 16, 16), (3, 8, 8)])
 def test_channels_and_sizes_are_checked(shape: tuple[int, int, int], tmp_path: Path) -> None:
     write(tmp_path)

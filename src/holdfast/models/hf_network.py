@@ -36,7 +36,7 @@ def _fresh(name: str, classes: int | None, download: bool) -> Any:
     from transformers import AutoModelForImageClassification
 
     try:
-        return AutoModelForImageClassification.from_config(_config(name, classes, download))
+        return AutoModelForImageClassification.from_config(_config(name, classes, download), trust_remote_code=False)
     except FAULTS as fault:
         raise UsageError(f"transformers could not build '{name}': {reason(fault)}") from fault
 
@@ -45,7 +45,7 @@ def _pretrained(name: str, classes: int | None, download: bool) -> Any:
     from transformers import AutoModelForImageClassification
 
     repository, revision = split_revision(name)
-    options = {"revision": revision, "local_files_only": not download, "dtype": torch.float32}
+    options = {"revision": revision, "local_files_only": not download, "trust_remote_code": False}
     try:
         with _quiet():
             network, loaded = AutoModelForImageClassification.from_pretrained(
@@ -53,6 +53,7 @@ def _pretrained(name: str, classes: int | None, download: bool) -> Any:
                 config=_config(name, classes, download),
                 ignore_mismatched_sizes=classes is not None,
                 output_loading_info=True,
+                dtype=torch.float32,
                 **options,
             )
     except FAULTS as fault:
@@ -69,7 +70,10 @@ def _config(name: str, classes: int | None, download: bool) -> Any:
 
     repository, revision = split_revision(name)
     try:
-        config = AutoConfig.from_pretrained(repository, revision=revision, local_files_only=not download)
+        # Where nothing is said of code in the repository, transformers would ask on the terminal.
+        config = AutoConfig.from_pretrained(
+            repository, revision=revision, local_files_only=not download, trust_remote_code=False
+        )
     except FAULTS as fault:
         raise UsageError(f"transformers does not know the network of '{name}': {reason(fault)}") from fault
     if classes is not None and classes != config.num_labels:

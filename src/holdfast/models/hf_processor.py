@@ -33,7 +33,9 @@ def preprocessing_of_hf(repository: str, download: bool = False) -> Preprocessin
 
     name, revision = split_revision(repository)
     try:
-        processor = AutoImageProcessor.from_pretrained(name, revision=revision, local_files_only=not download)
+        processor = AutoImageProcessor.from_pretrained(
+            name, revision=revision, local_files_only=not download, trust_remote_code=False
+        )
     except FAULTS as fault:
         words = f"'{repository}' says nothing of its normalisation: no preprocessor_config.json ({reason(fault)})"
         raise MissingData(f"{words}; {WAY_OUT}") from fault

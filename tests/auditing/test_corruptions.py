@@ -2,7 +2,9 @@
 
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -80,6 +82,16 @@ def test_images_are_read_by_the_network_at_rest() -> None:
     assert report.count == 4
     assert "fog: accuracy 100.00%" in told
     assert model.training
+
+
+def test_the_files_of_a_set_are_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "CIFAR-10-C").mkdir()
+    for name, held in (("fog", np.zeros((10, 2, 2, 3), np.uint8)), ("labels", np.zeros(10, np.uint8))):
+        np.save(tmp_path / "CIFAR-10-C" / f"{name}.npy", held)
+    np.save(tmp_path / "CIFAR-10-C" / "spatter.npy", np.zeros((10, 2, 2, 3), np.uint8))
+    monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path))
+    report = hf.audit_corruptions(nn.Flatten(), "cifar10-c", severities=(1, 4))
+    assert {name: rows.shape for name, rows in report.right.items()} == {"fog": (2, 2)}
 
 
 def test_what_does_not_fit_is_refused() -> None:

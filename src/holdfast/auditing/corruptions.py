@@ -9,9 +9,9 @@ from torch import Tensor
 from holdfast.auditing.corruption_baselines import BASELINES
 from holdfast.auditing.corruption_report import CorruptionReport
 from holdfast.auditing.given import device_behind
-from holdfast.data import ImageSet
+from holdfast.data import ImageSet, data_root
 from holdfast.data import load as load_source
-from holdfast.data.corrupted import MAIN, SEVERITIES
+from holdfast.data.corrupted import MAIN, SEVERITIES, usual_of
 from holdfast.errors import BadImages, UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
@@ -27,7 +27,7 @@ def audit_corruptions(
     model: Network,
     data: str,
     load: Load | None = None,
-    names: Sequence[str] = MAIN,
+    names: Sequence[str] = (),
     severities: Sequence[int] = SEVERITIES,
     baseline: str | None = None,
     batch: int = 250,
@@ -35,8 +35,9 @@ def audit_corruptions(
 ) -> CorruptionReport:
     """Return how well a network reads the images of a set, such as "cifar10-c", under each corruption.
 
-    `load` gives the images of a corruption and severity (default: as `holdfast.load` finds them). With a baseline of
-    `BASELINES`, the report has an mCE where all is there that it is over.
+    `load` gives the images of a corruption and severity (default: as `holdfast.load` finds them); `names` are those of
+    the corruptions (default: of the usual fifteen those that are there). With a baseline of `BASELINES`, the report has
+    an mCE where all is there that it is over.
 
     Raises:
         UnknownName: there is no such baseline.
@@ -44,6 +45,7 @@ def audit_corruptions(
     """
     if baseline is not None and baseline not in BASELINES:
         raise UnknownName("baseline", baseline, BASELINES)
+    names = names or (usual_of(data, data_root()) if load is None else MAIN)
     of = load or (lambda name, severity: load_source(f"{data}:{name}:{severity}", "test"))
     began, right, count, device = time.monotonic(), dict[str, Tensor](), None, device_behind(model)
     for name in names:

@@ -23,7 +23,7 @@ from holdfast.cli.parse import Config, Flat, leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, Sources, images_for, resolved, seen_by, tell_assumed
 from holdfast.data import ImageSet, data_root
-from holdfast.data.corrupted import CORRUPTED, MAIN, SEVERITIES, corruptions_of
+from holdfast.data.corrupted import CORRUPTED, SEVERITIES, corruptions_of, usual_of
 from holdfast.devices import conditions, device_of, have, on_which, remedy
 from holdfast.errors import UnknownName, UsageError, printable, require
 from holdfast.report.html_corruptions import corruptions_page
@@ -66,11 +66,12 @@ class Corruptions:
         data = self.given.data or ""
         wanted = f"--data {data or 'is not given'}: corruptions are of {', '.join(CORRUPTED)}"
         require(data in CORRUPTED, wanted, UsageError)
-        there = corruptions_of(data, data_root(self.given.data_root))
+        root = data_root(self.given.data_root)
+        there = corruptions_of(data, root)
         for name in self.corruptions:
             if name not in there:
                 raise UnknownName(f"corruption of {data}", name, there)
-        return data, self.corruptions or tuple(name for name in there if name in MAIN) or there
+        return data, self.corruptions or usual_of(data, root)
 
 
 def named_corruptions(args: Sequence[str]) -> list[str] | None:

@@ -64,6 +64,12 @@ def corruptions_of(name: str, root: Path) -> tuple[str, ...]:
     return (*(each for each in MAIN if each in there), *sorted(there - set(MAIN)))
 
 
+def usual_of(name: str, root: Path) -> tuple[str, ...]:
+    """Return the main corruptions whose files are there; all that are there where none of those is."""
+    there = corruptions_of(name, root)
+    return tuple(each for each in there if each in MAIN) or there
+
+
 def _places(folder: Path) -> Mapping[str, Path]:
     """Return the folders of corruptions by name: those with a folder for a severity."""
     depths = [*folder.glob("*"), *folder.glob("*/*")]

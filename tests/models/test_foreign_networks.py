@@ -34,6 +34,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from holdfast.errors import HoldfastError
 from holdfast.models import Undecided, build, load
 from tests.models import public_forms as forms
 from tests.models.public_forms import CLASSES, IMAGES, State
@@ -255,6 +256,15 @@ def test_what_a_file_leaves_open_is_listed(tmp_path: Path) -> None:
     torch.save(forms.PreAct(raw=True).state(), tmp_path / "preact.pt")
     with pytest.raises(Undecided, match=r"shortcut \(activated \| raw\)"):
         load(tmp_path / "preact.pt", "preact-resnet-18", COLOUR, CLASSES, normalize="none")
+
+
+@pytest.mark.parametrize("missing", ["layer.1", "batchnorm.", "layer.1.block.0.shortcut", "logits.bias"])
+def test_a_network_that_is_not_whole_is_refused_in_one_line(missing: str, tmp_path: Path) -> None:
+    state = forms.DEEPMIND.state()
+    torch.save({name: tensor for name, tensor in state.items() if not name.startswith(missing)}, tmp_path / "net.pt")
+    with pytest.raises(HoldfastError, match=r"it lacks '|not wrn-10-1") as found:
+        load(tmp_path / "net.pt", "wrn-10-1", COLOUR, CLASSES, normalize="none")
+    assert "\n" not in str(found.value)
 
 
 def test_own_networks_come_back_whatever_wraps_them(tmp_path: Path) -> None:

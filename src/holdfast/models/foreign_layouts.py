@@ -58,6 +58,13 @@ class Layout:
                 return f"{template.format(**numbers)}.{leaf}"
         return None
 
+    def read_off(self, state: State) -> dict[str, object]:
+        """Return the options that tensors in our names determine; nothing where some of them are missing."""
+        try:
+            return self.determines(state)
+        except (KeyError, TypeError):  # a tensor is missing, or is one number
+            return {}
+
     def called(self, determined: Mapping[str, object]) -> str:
         """Return the name of the network of these options, as `build` takes it."""
         try:

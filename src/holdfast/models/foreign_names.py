@@ -37,9 +37,9 @@ class Renamed:
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:
-        """Return the weights of the first and the last layer."""
+        """Return the weights of the first and the last layer that have more than one number a channel."""
         matrices = [tensor for tensor in self.weights.values() if tensor.ndim > 1]
-        return matrices[0], self.weights["linear.weight"]
+        return matrices[0], matrices[-1]
 
     @property
     def normalised(self) -> bool:
@@ -60,7 +60,7 @@ def by_layout(state: State, network: type[nn.Module], origin: str) -> Renamed | 
     require(len(found) == 1, f"{origin} holds several networks, at {words}: save one of them alone", BadRecord)
     layout, prefix = found[0]
     renamed = _renamed(state, prefix, layout.ours, origin)
-    determined = layout.determines(renamed.weights)
+    determined = layout.read_off(renamed.weights)
     return Renamed(renamed.weights, layout, determined, (f"the names are those of {layout.title}", *renamed.notes))
 
 
@@ -82,7 +82,7 @@ def guessed(state: State) -> str | None:
             inside = [name for name in state if name.startswith(prefix) and not _unused(name, state[name])]
             ours = {layout.ours(name.removeprefix(prefix)): state[name] for name in inside}
             if None not in ours:
-                return layout.called(layout.determines({str(name): each for name, each in ours.items()}))
+                return layout.called(layout.read_off({str(name): each for name, each in ours.items()}))
     return None
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from holdfast.devices import conditions, device_of, on_which
+from holdfast.devices import conditions, device_of, home_of, on_which
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -17,3 +18,9 @@ def test_conditions_name_the_device_that_was_used() -> None:
     measured = conditions("cpu")
     assert measured["device"] == "cpu"
     assert "CPU threads" in on_which(measured)
+
+
+def test_a_network_is_where_its_weights_are() -> None:
+    assert home_of(nn.Linear(2, 2, device="meta")) == torch.device("meta")
+    assert home_of(nn.BatchNorm1d(2, affine=False)) == torch.device("cpu")
+    assert home_of(lambda x: x, "meta") == torch.device("meta")

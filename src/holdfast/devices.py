@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 import torch
+from torch import nn
 
 from holdfast.errors import BadValue, MissingExtra, shown
+from holdfast.types import Network
 
 
 def conditions(device: str | torch.device) -> dict[str, str]:
@@ -43,6 +45,12 @@ def device_of(name: str | torch.device) -> torch.device:
         there = "cpu and cuda" if torch.cuda.is_available() else "cpu only"
         raise BadValue(f"device {shown(name)} cannot be used here; this machine has {there}") from error
     return device
+
+
+def home_of(model: Network, otherwise: torch.device | str = "cpu") -> torch.device:
+    """Return where a network is, to which images of the host come in batches; `otherwise` for what has no weights."""
+    parts = (*model.parameters(), *model.buffers()) if isinstance(model, nn.Module) else ()
+    return next((part.device for part in parts), torch.device(otherwise))
 
 
 def reseed(device: torch.device, seed: int) -> None:

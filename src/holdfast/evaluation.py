@@ -17,7 +17,7 @@ from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, with_seed
 from holdfast.attacks.watched import ask, check_answer, check_labels
 from holdfast.data import ImageSet
-from holdfast.devices import exact_products
+from holdfast.devices import exact_products, home_of
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
 from holdfast.objectives import joins_images
 from holdfast.passes import counting
@@ -105,9 +105,10 @@ def computed(
     done = sum(len(each.labels) for each in rows)
     saved = time.monotonic()
     order = torch.arange(done, len(data), device=data.labels.device)
+    there = home_of(networks[cell.judged], data.device)
     for images in data.batches(batch, order) if done < len(data) else ():
         began = time.monotonic()
-        new = evaluate(cell, networks, images.images, images.labels)
+        new = evaluate(cell, networks, images.images.to(there), images.labels.to(there))
         rows.append(replace(new, seconds=time.monotonic() - began))
         done += len(new.labels)
         tell(done, len(data), "")

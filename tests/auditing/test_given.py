@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import holdfast as hf
 from holdfast.auditing.given import given
+from holdfast.data import StoredImages
 from holdfast.errors import BadImages, BadLabels, BadValue, HoldfastError, UsageError
 
 X, Y = torch.rand(12, 1, 8, 8), torch.arange(12) % 10
@@ -27,6 +28,16 @@ def test_data_are_read_as_the_tensors_that_they_hold(data: Any) -> None:
         assert torch.equal(labels, Y)
         assert found is threat
     assert given(network(), X, Y, threat) == (X, Y, threat)
+
+
+def test_many_images_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.auditing.given.IN_MEMORY", 12 * 64 * 4 - 1)
+    for source in (X, (255 * X).byte()):
+        data = hf.ImageSet(source, Y, tuple("0123456789"))
+        images, _, _ = given(network(), data, hf.Linf(0.1), None)
+        assert isinstance(images, StoredImages)
+        assert images.held.data_ptr() == source.data_ptr()
+        assert torch.equal(images[:], data.take(torch.arange(12)))
 
 
 def test_an_audit_takes_a_loader() -> None:

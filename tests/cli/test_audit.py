@@ -18,6 +18,8 @@ import torch
 from holdfast import CropFlip, Linf, Report, Run, train
 from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.cli import main
+from holdfast.cli.audit import begin_or_go_on
+from holdfast.cli.audit_request import Audit
 from holdfast.models import build
 from holdfast.passes import Passes, counting
 from holdfast.storage.files import alone
@@ -118,6 +120,17 @@ def test_require_decides_the_status_to_the_last_image(done: Done, capsys: pytest
     assert "6 of 8" in err
     assert "robust accuracy at most" in out
     assert f"lower than the required {reached + 1 / 20:.2%}" in err
+
+
+def test_images_that_do_not_fit_in_memory_are_audited_alike(
+    done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("given", "points"):
+        monkeypatch.setattr(f"holdfast.auditing.{module}.IN_MEMORY", 0)
+    assert result(audited(capsys, tmp_path, LINEAR, *QUICK)) == result(done.found)
+    assert {path.suffix for path in (tmp_path / "progress").iterdir()} == {".safetensors", ".points"}
+    begin_or_go_on(Audit(folder=tmp_path))
+    assert not list((tmp_path / "progress").iterdir())
 
 
 def test_a_gate_that_is_passed_names_what_the_checks_doubt(done: Done, capsys: pytest.CaptureFixture[str]) -> None:

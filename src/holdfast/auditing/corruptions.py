@@ -8,10 +8,10 @@ from torch import Tensor
 
 from holdfast.auditing.corruption_baselines import BASELINES
 from holdfast.auditing.corruption_report import CorruptionReport
-from holdfast.auditing.given import device_behind
 from holdfast.data import ImageSet, data_root
 from holdfast.data import load as load_source
 from holdfast.data.corrupted import MAIN, SEVERITIES, usual_of
+from holdfast.devices import home_of
 from holdfast.errors import BadImages, UnknownName, require
 from holdfast.evaluation import judge
 from holdfast.metrics import share_of
@@ -47,7 +47,7 @@ def audit_corruptions(
         raise UnknownName("baseline", baseline, BASELINES)
     names = names or (usual_of(data, data_root()) if load is None else MAIN)
     of = load or (lambda name, severity: load_source(f"{data}:{name}:{severity}", "test"))
-    began, right, count, device = time.monotonic(), dict[str, Tensor](), None, device_behind(model)
+    began, right, count, device = time.monotonic(), dict[str, Tensor](), None, home_of(model)
     for name in names:
         rows = []
         for severity in severities:

@@ -3,12 +3,14 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from holdfast.data import ImageSet
+from holdfast.auditing.points import IN_MEMORY
+from holdfast.data import ImageSet, StoredImages
+from holdfast.devices import home_of
 from holdfast.errors import BadLabels, BadValue, UsageError, require, shown
 from holdfast.threats import Threat
-from holdfast.types import Network
+from holdfast.types import Images, Network
 
 CALLS = "hf.audit(model, images, labels, threat) or hf.audit(model, data, threat)"
 
@@ -28,11 +30,12 @@ def given(
     if not of_data:
         return images, labels, threat
     require(not isinstance(images, Tensor), f"images are given without labels: {CALLS}", BadLabels)
-    data = ImageSet.of(images).to(device_behind(model))
-    return data.take(torch.arange(len(data))), data.labels, threat
+    data, device = ImageSet.of(images), home_of(model)
+    return pixels_of(data, device), data.labels.to(device), threat
 
 
-def device_behind(model: Network) -> torch.device:
-    """Return where a network is; a loader's images are on the CPU wherever that may be."""
-    parts = (*model.parameters(), *model.buffers()) if isinstance(model, nn.Module) else ()
-    return next((part.device for part in parts), torch.device("cpu"))
+def pixels_of(data: ImageSet, device: torch.device) -> Images | StoredImages:
+    """Return the images of a set for a device: there as a whole where they are small, else in batches."""
+    if 4 * data.images.numel() > IN_MEMORY:
+        return StoredImages.of(data.images, device)
+    return data.take(torch.arange(len(data))).to(device)

@@ -14,6 +14,7 @@ import torch
 
 from holdfast.auditing import audit
 from holdfast.auditing.defended import judge_of
+from holdfast.auditing.given import pixels_of
 from holdfast.auditing.launched import barrier, is_main, launched
 from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_request import Audit
@@ -35,6 +36,10 @@ from holdfast.threats import Threat
 from holdfast.training.networks import ELSEWHERE
 
 USAGE = f"give one network or two to holdfast audit: a run's folder, a file of weights with --model, {ELSEWHERE}"
+
+
+KEPT = (".safetensors", ".points")
+"""What an audit keeps in its folder to go on from: checkpoints, and the points that do not fit in memory."""
 
 
 def run_audit(args: Sequence[str]) -> int:
@@ -69,11 +74,11 @@ def one_audit(options: Audit, names: Sequence[str], device: torch.device, comman
     with aside:
         mine = [of_seed(name, options.seed, options.seeds) for name in names]
         given = options.given
-        subjects = [each.behind(given.defences).to(device) for each in resolved(given, mine, options.other_model)]
+        subjects = [each.behind(given.defences) for each in resolved(given, mine, options.other_model)]
         tell_assumed(subjects)
     with kept_alone(options):
         with aside:
-            audits = attacked(options, subjects, options.checked(), command)
+            audits = attacked(options, subjects, options.checked(), device, command)
         return (written(options, audits) if is_main() else {}), audits
 
 
@@ -89,7 +94,7 @@ def kept_alone(options: Audit) -> Iterator[None]:
 
 def begin_or_go_on(options: Audit) -> None:
     """Clear away what an earlier audit kept; where it is to be gone on with, say if there is nothing."""
-    kept = list(options.progress.glob(f"{'[0-9a-f]' * 12}.safetensors"))
+    kept = [path for kind in KEPT for path in options.progress.glob(f"{'[0-9a-f]' * 12}{kind}")]
     if not options.resume:
         for path in kept:
             path.unlink()
@@ -97,18 +102,20 @@ def begin_or_go_on(options: Audit) -> None:
         print(f"holdfast: nothing is kept in {options.progress}; the audit begins", file=sys.stderr)
 
 
-def attacked(options: Audit, subjects: Sequence[Named], threat: Threat, command: str) -> list[Audited]:
-    """Audit the networks one after the other."""
+def attacked(
+    options: Audit, subjects: Sequence[Named], threat: Threat, device: torch.device, command: str
+) -> list[Audited]:
+    """Audit the networks one after the other on a device, to which many images come in batches."""
     audits = []
     with Teller(quiet=options.json or not is_main()) as tell:
         for each in subjects:
             tell(0, 1, f"{each.name} under {short_repr(threat)}, effort {options.effort}")
-            images = each.data.take(torch.arange(len(each.data)))
+            model, images, labels = each.model.to(device), pixels_of(each.data, device), each.data.labels.to(device)
             search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
-            report = audit(each.model, images, each.data.labels, *search)
-            weights = name_of_tensors(each.model.state_dict())
-            source, measured = f"{printable(each.source)}, test", conditions(each.data.device)
+            report = audit(model, images, labels, *search)
+            weights = name_of_tensors(model.state_dict())
+            source, measured = f"{printable(each.source)}, test", conditions(device)
             of_what = (printable(each.name), weights, source, each.data.fingerprint)
             origin = Origin(*of_what, options.batch, command, measured, each.assumed, each.data.framed, each.published)
-            audits.append(Audited(report, origin, pictures_of(report, judge_of(each.model), each.data)))
+            audits.append(Audited(report, origin, pictures_of(report, judge_of(model), each.data)))
     return audits

@@ -46,7 +46,8 @@ class Audit:
     require: float | None = None
     """End with status 3 when a robust accuracy is lower than this share."""
     folder: Path = Path("runs/audit")
-    """The folder for report.html, report.json and the checkpoint of the audit."""
+    """The folder for report.html, report.json and the checkpoint of the audit. Images of more than 512 MiB as float32
+    stay on the host, and their attacked points in a file here, as large as the images in float32 (docs/scale.md)."""
     resume: bool = False
     """Continue the interrupted audit in this folder instead of starting again."""
     json: bool = False

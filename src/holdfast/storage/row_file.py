@@ -74,6 +74,10 @@ class RowFile:
         with naming(self.path):
             os.fsync(self.file.fileno())
 
+    def used(self) -> int:
+        """Return how many bytes the file has."""
+        return os.fstat(self.file.fileno()).st_size
+
     def mapped(self, count: int) -> Tensor:
         """Return the first rows as a tensor in the system's cache of the file, which gives its memory back at need."""
         numbers = np.dtype(str(self.dtype).removeprefix("torch."))

@@ -10,7 +10,6 @@ most that the process held, libraries included; `above` is what the audit added.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import holdfast as hf
 from holdfast.attacks import FGSM, PGD
 from holdfast.auditing.engine import Move, Subject, run_moves
 from holdfast.auditing.engine_state import STANDS
+from holdfast.auditing.points import PointsOnDisk
 from holdfast.data import StoredImages
 from holdfast.metrics import share_of
 from holdfast.types import Images
@@ -64,23 +64,25 @@ def measured(count: int, asked: argparse.Namespace) -> list[str]:
         labels = written(path, model, count, device)
         stored = StoredImages.file(path, device)
         images = stored[:] if asked.in_memory else stored
-        before, free, began = peak(), free_space(folder), time.monotonic()
-        passes, left, _points = audited(asked.moves, model, images, labels)
+        before, began = peak(), time.monotonic()
+        passes, left, points = audited(asked.moves, model, images, labels)
         held = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else 0.0
-        seconds, disk = time.monotonic() - began, (free - free_space(folder)) / 1e9
+        seconds, disk = time.monotonic() - began, points.file.used() / 1e9 if isinstance(points, PointsOnDisk) else 0.0
     numbers = (peak(), peak() - before, held)
     return [*(f"{each:,.0f}" for each in numbers), f"{disk:.1f}", f"{seconds:,.0f}", f"{passes:.1f}", f"{left:.2%}"]
 
 
-def audited(moves: str, model: nn.Module, images: Images | StoredImages, labels: Tensor) -> tuple[float, float, object]:
-    """Return the passes an image, the share of images that are left, and what holds the points."""
+def audited(
+    moves: str, model: nn.Module, images: Images | StoredImages, labels: Tensor
+) -> tuple[float, float, Images | PointsOnDisk | None]:
+    """Return the passes an image, the share of images that are left, and the points."""
     threat = hf.Linf(EPS[moves])
     if moves == "fast":
         report = hf.audit(model, images, labels, threat, effort="fast", batch=BATCH)
-        return sum(report.passes), report.robust_accuracy, report
+        return sum(report.passes), report.robust_accuracy, report.best
     two = {"step": Move(FGSM(threat)), "climb": Move(PGD(threat, steps=2, random_start=False), warm=True)}
     found, _ = run_moves(Subject(model, model, images, labels, batch=BATCH), two)
-    return float(found.passes.sum()) / len(labels), share_of(found.broken_by == STANDS), found
+    return float(found.passes.sum()) / len(labels), share_of(found.broken_by == STANDS), found.best
 
 
 def network() -> nn.Sequential:
@@ -114,12 +116,6 @@ def written(path: Path, model: nn.Module, count: int, device: torch.device) -> T
 def peak() -> float:
     """Return the most that this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-
-
-def free_space(folder: str) -> int:
-    """Return how many bytes are free where temporary files lie."""
-    there = os.statvfs(folder)
-    return there.f_bavail * there.f_frsize
 
 
 if __name__ == "__main__":

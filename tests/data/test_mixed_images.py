@@ -113,7 +113,7 @@ def test_stopped_and_resumed_is_bit_identical(
         (SIMAdv(), RandAugment(), "SIMAdv follows each picture through crops and flips alone, not RandAugment"),
         (SML(), RandAugment(), "draws more images than its batch follows each picture through crops and flips alone"),
     ],
-    ids=str,
+    ids=["AT", "AWP", "Guarded", "SIMAdv", "SML"],
 )
 def test_methods_that_cannot_take_it_refuse(method: Method, augment: Augmentation, words: str, tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=words):

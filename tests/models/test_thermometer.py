@@ -12,7 +12,15 @@ def test_a_code_by_hand() -> None:
     code = Thermometer(4)(values)[0, :, 0].T
     assert code.tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
     near = Thermometer(4).stand_in(values)[0, :, 0].T
-    torch.testing.assert_close(near[2], torch.tensor([0.3, 0.05, 0.0, 0.0]))
+    torch.testing.assert_close(near[2], torch.tensor([0.8, 0.55, 0.3, 0.05]))
+
+
+def test_the_stand_in_sees_the_steps_that_a_value_can_climb_to_as_well_as_those_it_can_fall_from() -> None:
+    value = torch.full((1, 1, 1, 1), 0.5, requires_grad=True)
+    code = Thermometer(16).stand_in(value).flatten()
+    slopes = [torch.autograd.grad(level, value, retain_graph=True)[0].item() for level in code]
+    seen = [level for level, slope in enumerate(slopes) if slope > 0]
+    assert min(seen) < 8 < max(seen)  # 8/16 is the value itself
 
 
 def test_channels_are_coded_one_after_the_other() -> None:

@@ -10,6 +10,8 @@ from holdfast.types import Images, Outputs
 
 LEVELS = 16
 """What the authors take."""
+REACH = 2
+"""How many steps from a value those are that its gradient sees, on either side."""
 
 
 class Thermometer(nn.Module):
@@ -33,8 +35,12 @@ class Thermometer(nn.Module):
         return self._above(images).sign().clamp_min(0).flatten(1, 2)
 
     def stand_in(self, images: Images) -> Outputs:
-        """Return how far each value is above each step, as Athalye et al. (2018) differentiate it."""
-        return self._above(images).clamp(0, 1).flatten(1, 2)
+        """Return ramps from 0 to 1 around the steps.
+
+        They have a gradient on both sides of a step. That of Athalye et al. (2018), min(max(x - step, 0), 1), has none
+        below it, so it does not see the steps that a value could climb.
+        """
+        return (0.5 + self._above(images) * self.steps.shape[2] / (2 * REACH)).clamp(0, 1).flatten(1, 2)
 
     def _above(self, images: Images) -> Tensor:
         return images[:, :, None] - self.steps

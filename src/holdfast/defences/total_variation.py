@@ -46,7 +46,8 @@ class TotalVariation(Defence):
             dual = torch.zeros(2, *images.shape, device=images.device)
             for _ in range(self.steps):
                 dual = dual + _differences(ahead) / (8 * STEP)
-                dual = dual / (dual.norm(dim=0) / self.weight).clamp_min(1)
+                # On the CPU, norm(dim=0) takes fifty times as long.
+                dual = dual / (torch.hypot(dual[0], dual[1]) / self.weight).clamp_min(1)
                 moved = drawn - STEP * _back(dual)
                 closer = _closer(moved, kept, known)
                 drawn, ahead = closer, 2 * closer - drawn

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +40,8 @@ HIDDEN: dict[str, Callable[[nn.Module], Callable[[Tensor], Tensor]]] = {
     "function": lambda network: lambda x: network(x),
     "partial": lambda network: functools.partial(lambda asked, x: asked(x), network),
     "list in a module": lambda network: Listed([network]),
+    "queue": lambda network: functools.partial(lambda queue, x: queue[0](x), deque([network])),
+    "decorator of a package": lambda network: torch.enable_grad()(nn.Sequential(network).forward),
 }
 
 

@@ -19,7 +19,7 @@ from holdfast.errors import BadValue, ModelFault, require, shown
 from holdfast.fields import check_fields
 from holdfast.objectives import Towards, is_correct, of_heads, targets_of, undetected
 from holdfast.rng import Stream
-from holdfast.storage.behaviour import modules_behind
+from holdfast.storage.modules_behind import modules_behind
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Takes, Targets
 

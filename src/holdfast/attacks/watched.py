@@ -12,7 +12,8 @@ from torch import Tensor
 from holdfast.errors import BadLabels, HoldfastError, ModelFault, NoGradient, reason, require
 from holdfast.models.answer import how_to_say, shown_answer
 from holdfast.passes import spend
-from holdfast.storage.behaviour import INSTALLED, OURS, modules_behind
+from holdfast.storage.behaviour import INSTALLED, OURS
+from holdfast.storage.modules_behind import modules_behind
 from holdfast.types import Images, Network, Outputs, Targets
 
 FAR, STEEP = 1e18, 1e15

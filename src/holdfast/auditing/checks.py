@@ -27,7 +27,7 @@ from holdfast.auditing.surrogate_steadiness import generators_restored
 from holdfast.errors import NoGradient, reason
 from holdfast.passes import Spent, costed
 from holdfast.rng import fresh, number
-from holdfast.storage.behaviour import modules_behind
+from holdfast.storage.modules_behind import modules_behind
 from holdfast.threats import Threat
 from holdfast.types import Network
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -35,85 +35,6 @@ def network_fingerprint(network: nn.Module) -> str:
 def own_code(value: object) -> list[Text]:
     """Return what a value's functions and kinds from outside holdfast do; nothing where there are none."""
     return _Reader().own_code(value)
-
-
-MANY = 10_000
-"""How many objects behind a function are looked at for networks, and how long a list of them may be."""
-
-
-def modules_behind(network: object) -> list[nn.Module]:
-    """Return every module that a network is made of, also behind functions, methods, partials and objects that call it.
-
-    Looked at are attributes, closures, defaults, what functions and their kinds ask for by name, and what lists and
-    mappings hold; installed packages are not searched. Of a module that is found every part is returned, however many.
-    """
-    found: dict[int, object] = {}
-    waiting = [network]
-    while waiting and len(found) < MANY:
-        value = waiting.pop()
-        if id(value) not in found:
-            found[id(value)] = value
-            waiting += [part for part in _parts(value) if not isinstance(part, _PLAIN)]
-    modules, known = (value for value in found.values() if isinstance(value, nn.Module)), set[nn.Module]()
-    return [part for module in modules for _, part in module.named_modules(known)]
-
-
-_HOLDERS = (Mapping, tuple, list, set, frozenset)
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, Tensor, torch.dtype, torch.device)
-
-
-def _parts(value: object) -> list[object]:
-    """Return what a value is made of, or asks for, without running any of its code."""
-    kind: Any = type(value)
-    if isinstance(value, nn.Module):
-        own = [item for name, item in vars(value).items() if name not in OF_EVERY_MODULE]
-        hooks = [*value._forward_pre_hooks.values(), *value._forward_hooks.values()]
-        return [*value.children(), *own, *hooks, *_own_kinds(kind)]
-    if isinstance(value, _HOLDERS):
-        items = list(value.values()) if isinstance(value, Mapping) else list(value)
-        return items if len(items) <= MANY else []
-    if isinstance(value, functools.partial):
-        return [value.func, *value.args, *value.keywords.values()]
-    if isinstance(value, MethodType):
-        return [value.__self__, value.__func__]
-    if isinstance(value, FunctionType):
-        return [] if _installed(value) else [*_asked(value), *vars(value).values()]
-    if isinstance(value, type):
-        return [getattr(each, "__func__", each) for each in vars(value).values()]
-    if isinstance(value, property):
-        return [value.fget]
-    if isinstance(value, ModuleType):
-        return []
-    kinds = _own_kinds(kind)
-    slots = [item for kind in kinds for item in vars(kind).values() if isinstance(item, MemberDescriptorType)]
-    held = [getattr(value, slot.__name__, None) for slot in slots]
-    return [*getattr(value, "__dict__", {}).values(), *held, *kinds]
-
-
-@functools.cache
-def _own_kinds(kind: Any) -> tuple[type, ...]:
-    """Return a class and those that it builds on, less those of installed packages."""
-    return tuple(each for each in kind.__mro__ if not _installed(each))
-
-
-def _installed(what: FunctionType | type) -> bool:
-    module = sys.modules.get(what.__module__ or "")
-    return module is not None and installed(module)
-
-
-def _asked(function: FunctionType) -> list[object]:
-    """Return what a function can reach: its closure, its defaults, and the globals that it names."""
-    closed = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
-    names = _names(function.__code__)
-    used = [function.__globals__[name] for name in names if name in function.__globals__]
-    modules = [item for item in used if isinstance(item, ModuleType) and not installed(item)]
-    inside = [vars(module)[name] for module in modules for name in names if name in vars(module)]
-    return [*closed, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *used, *inside]
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = [_names(item) for item in code.co_consts if isinstance(item, CodeType)]
-    return set(code.co_names).union(*inner)
 
 
 class _Reader:
@@ -198,7 +119,7 @@ class _Reader:
         })  # fmt: skip
 
     def _function(self, function: FunctionType) -> Text:
-        closed = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
+        closed = closed_over(function)
         if _named(function):
             return [_name(function), self.text(closed)]
         code = function.__code__
@@ -216,6 +137,11 @@ class _Reader:
     def _code(self, code: CodeType) -> Text:
         inner = [self._code(item) if isinstance(item, CodeType) else self.text(item) for item in code.co_consts]
         return [hashlib.sha256(code.co_code).hexdigest(), list(code.co_names), inner]
+
+
+def closed_over(function: FunctionType) -> list[object]:
+    """Return what a function closes over; that of a package's decorator is the function that it is around."""
+    return [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
 
 
 def _named(what: Any) -> bool:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from holdfast import L0, L1, L2, Linf, Threat
+from holdfast import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.errors import BadValue
 from holdfast.rng import Stream
 
-THREATS = (Linf(0.1), L2(0.8), L1(4.0), L0(6), L2(math.inf), Linf(math.inf), L1(math.inf))
-FINITE = THREATS[:4]
+FINITE = (Linf(0.1), L2(0.8), L1(4.0), L0(6), NormalisedLinf(0.4, (0.05, 0.3)))
+THREATS = (*FINITE, L2(math.inf), Linf(math.inf), L1(math.inf))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_random_starts_fill_the_ball(threat: Threat, center: Tensor) -> None:
     assert torch.equal(threat.random_start(center[:3], stream[torch.arange(3)]), start[:3])
 
 
-@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.5), L1(1.0)], ids=str)
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.5), L1(1.0), NormalisedLinf(0.1, (0.05, 0.3))], ids=str)
 def test_ascent_has_unit_size_and_climbs_no_more_than_the_dual_norm(threat: Threat) -> None:
     gradient = torch.randn(30, 2, 5, 5)
     step = threat.ascent(gradient)
@@ -152,14 +152,14 @@ def test_l0_counts_and_keeps_the_largest_changes() -> None:
 def test_eps_in_bytes_is_refused_with_what_was_meant() -> None:
     with pytest.raises(BadValue, match=r"did you mean 8/255\?"):
         Linf(8)
-    for threat in (Linf, L2, L1, L0):
+    for threat in (Linf, L2, L1, L0, NormalisedLinf):
         with pytest.raises(BadValue, match="0 or more"):
             threat(-1.0)
 
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("eps", ["0.1", None, 1j, [0.1], True, math.nan])
-@pytest.mark.parametrize("threat", [Linf, L2, L1, L0])
+@pytest.mark.parametrize("threat", [Linf, L2, L1, L0, NormalisedLinf])
 def test_a_radius_is_a_number(threat: type[Threat], eps: object) -> None:
     with pytest.raises(BadValue, match=re.escape(f"eps = {eps!r}")):
         threat(eps)  # type: ignore[call-arg]

@@ -7,7 +7,7 @@ from holdfast.defences import defend
 from holdfast.errors import HoldfastError
 from holdfast.evaluation import Cell, Outcomes, outcomes
 from holdfast.models import Normalized, capture, expectation, straight_through
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.training.averages import EMA, SWA
 from holdfast.training.loop import train
 from holdfast.training.optimizers import SGD, Adam, AdamW
@@ -38,6 +38,7 @@ __all__ = [
     "ImageSet",
     "Levels",
     "Linf",
+    "NormalisedLinf",
     "Normalized",
     "Outcomes",
     "RandAugment",

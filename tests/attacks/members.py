@@ -5,13 +5,13 @@ from math import isqrt
 
 from torch import Tensor
 
-from holdfast import L0, L1, L2, Linf
+from holdfast import L0, L1, L2, Linf, NormalisedLinf
 from holdfast.attacks import Attack
 from holdfast.threats import Threat
 from tests.conftest import attack_kinds
 
 KINDS = attack_kinds()
-THREATS = (Linf(0.1), L2(0.7), L1(3.0), L0(5))
+THREATS = (Linf(0.1), L2(0.7), L1(3.0), L0(5), NormalisedLinf(0.4, (0.3, 0.1, 0.25)))
 
 
 def own(kind: type[Attack]) -> Threat:

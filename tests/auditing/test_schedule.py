@@ -120,7 +120,7 @@ def test_a_norm_that_no_schedule_is_written_for_is_refused() -> None:
     half: Any = type("Half", (Threat,), {"eps": 1.0})  # a norm of somebody else
     half.__abstractmethods__ = frozenset()
     threat = half()
-    with pytest.raises(BadValue, match="an audit is defined for Linf, L2, L1, L0, not"):
+    with pytest.raises(BadValue, match="an audit is defined for Linf, L2, L1, L0, NormalisedLinf, not"):
         moves_of("standard", threat)
     with pytest.raises(BadValue, match="AutoAttack is not defined in Half"):
         moves_of("autoattack", threat)

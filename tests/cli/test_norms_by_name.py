@@ -46,11 +46,12 @@ def test_a_norm_without_a_place_is_refused(words: str) -> None:
 
 
 def test_methods_of_one_norm_refuse_another_where_no_type_checker_runs() -> None:
-    given = "('FreeAT', ['--norm', 'L2']), ('NFGSM', ['--norm', 'L1'])"
+    given = "('FreeAT', ['--norm', 'L2']), ('NFGSM', ['--norm', 'L1']), ('FreeAT', ['--norm', 'NormalisedLinf'])"
     said = refusals("from holdfast.cli.compose import chosen_run; chosen_run(*it)", given)
     assert said == [
         "FreeAT is defined for Linf, not L2(eps=0.5)",
         "NFGSM is defined for Linf, not L1(eps=12.0, share=0.01)",
+        "FreeAT is defined for Linf, not NormalisedLinf(eps=0.031, std=(0.247, 0.2435, 0.2616))",
     ]
 
 

@@ -21,7 +21,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, Share
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat, per_image
 from holdfast.types import Flags, Images, Index, Objective, PerImage, Targets
 
 
@@ -32,7 +32,7 @@ class APGD(Attack):
     For L-inf, L2 and L1, at a hundred steps and more.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
 
     threat: Threat = Linf()
     steps: Count = 100

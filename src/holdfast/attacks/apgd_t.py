@@ -12,7 +12,7 @@ from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.fields import Count
 from holdfast.objectives import is_correct, targeted_dlr
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Images, Targets
 
 
@@ -23,7 +23,7 @@ class APGDT(Attack):
     Of all climbs the one to take in L2 and L1; in L-inf MultiTargeted goes as far in fewer steps.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()

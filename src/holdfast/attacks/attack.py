@@ -20,7 +20,7 @@ from holdfast.fields import check_fields
 from holdfast.objectives import Towards, is_correct, of_heads, targets_of, undetected
 from holdfast.rng import Stream
 from holdfast.storage.modules_behind import modules_behind
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Flags, Images, Network, Objective, Outputs, Takes, Targets
 
 LARGEST = 1e18
@@ -31,7 +31,7 @@ LARGEST = 1e18
 class Attack(ABC):
     """A way to look for images inside a threat that the network gets wrong."""
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0, NormalisedLinf)
     """The norms that the attack is defined for."""
     joint: ClassVar[bool] = False
     """Whether the images of a batch are attacked together, so that what an image becomes depends on its batch."""

@@ -14,7 +14,7 @@ from holdfast.errors import require
 from holdfast.fields import Count, Interval, NonNegative
 from holdfast.objectives import Towards, margin, of_margin
 from holdfast.rng import Stream
-from holdfast.threats import L2, Linf, Threat, per_image
+from holdfast.threats import L2, Linf, NormalisedLinf, Threat, per_image
 from holdfast.types import Flags, Images, Labels, Logits, Objective, PerImage, Rows, Targets
 
 BEYOND = 1e-4
@@ -34,7 +34,7 @@ class DeepFool(Attack):
     that is already misclassified is returned as it is.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)

@@ -25,7 +25,7 @@ from holdfast.errors import require
 from holdfast.fields import Count, Interval
 from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat, per_image
 from holdfast.types import Images, Index, Labels, Objective, Targets
 
 Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
@@ -40,7 +40,7 @@ class FAB(Attack):
     `candidates`.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = L2(math.inf)
@@ -93,7 +93,7 @@ class FABT(Attack):
     For L-inf, and for L2 and L1 on networks that were not trained against attacks, where its ways are the shortest.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
@@ -159,10 +159,8 @@ def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Im
 
 def between(fab: FAB, x0: Images, x1: Images, f: Tensor, w: Tensor) -> Images:
     """Step onto the plane f + <w, x - x1> = 0 from the point and from the image, and mix both by their lengths."""
-    flat = w.flatten(1)
-    gap0 = -f - (flat * (x0 - x1).flatten(1)).sum(1)
-    d1 = onto_plane(fab.threat, x1.flatten(1), flat, -f).view_as(x1)
-    d2 = onto_plane(fab.threat, x0.flatten(1), flat, gap0).view_as(x0)
+    gap0 = -f - (w * (x0 - x1)).flatten(1).sum(1)
+    d1, d2 = onto_plane(fab.threat, x1, w, -f), onto_plane(fab.threat, x0, w, gap0)
     zero = torch.zeros_like(d1)
     a1, a2 = (fab.threat.distance(d, zero).clamp_min(1e-8) for d in (d1, d2))
     alpha = per_image((a1 / (a1 + a2)).clamp_max(fab.alpha_max))

@@ -18,7 +18,7 @@ from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.fields import Count
 from holdfast.objectives import difference, is_correct
 from holdfast.rng import Stream
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Images, Targets
 
 
@@ -29,7 +29,7 @@ class MultiTargeted(Attack):
     For L-inf, and for L0, where each step goes towards the best corner of the ball.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()

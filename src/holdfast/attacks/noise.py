@@ -6,7 +6,7 @@ from typing import ClassVar
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
 from holdfast.rng import Stream
-from holdfast.threats import Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Targets
 
 
@@ -44,6 +44,7 @@ class GaussianNoise(Attack):
     """Normal noise, projected into the ball."""
 
     gradient_free: ClassVar[bool] = True
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 
     threat: Threat = Linf()
     deviation: float | None = None

@@ -16,7 +16,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count
 from holdfast.objectives import margin
 from holdfast.rng import Stream
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Images, Index, Objective, Outputs, PerImage, Targets
 
 
@@ -27,7 +27,7 @@ class ODI(Attack):
     For a first look of some ten steps in any norm; in L1 and L0 each goes towards the best corner of the ball.
     """
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0, NormalisedLinf)
 
     threat: Threat = Linf()
     steps: Count = 20

@@ -8,7 +8,7 @@ several times as many values.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ class PDPGD(PrimalDual):
     the ball, mostly long before the last step, and a longer break is cut. An image that is already misclassified, or is
     never broken, is returned as it is. Where no gradient leaves the image, it stays.
     """
+
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 
     threat: Threat = L1(math.inf)
     sparse: Literal["two-thirds", "l0"] = "two-thirds"

@@ -11,7 +11,7 @@ the other end, so that every term is positive, in float64, and the answer stays 
 import torch
 from torch import Tensor
 
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import PerImage
 
 FAINT = 1e-15
@@ -21,15 +21,17 @@ FAINT = 1e-15
 def onto_plane(threat: Threat, x: Tensor, w: Tensor, gap: PerImage) -> Tensor:
     """Return the shortest step r with <w, r> = gap and x + r in [0, 1]; the furthest there is where none reaches.
 
-    `x` and `w` have shape (n, d); the norm is the threat's.
+    `x` and `w` have one shape, (n, c, h, w) or (n, d); the norm is the threat's.
     """
-    weight = w.abs()
+    shape, unit = x.shape, threat.unit(x) if isinstance(threat, NormalisedLinf) else x.new_ones(())
+    x, w, unit = x.flatten(1), w.flatten(1), unit.expand(shape[1:]).flatten()
+    weight = w.abs() * unit
     largest = weight.amax(1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
     weight = torch.where(weight > FAINT * largest, weight / largest, torch.zeros_like(weight))
     need = gap.abs().double() / largest[:, 0].double()
     towards = gap.sign()[:, None] * w.sign() * (weight > 0)
-    room = torch.where(towards > 0, 1 - x, x) * (towards != 0)
-    if isinstance(threat, Linf):
+    room = torch.where(towards > 0, 1 - x, x) * (towards != 0) / unit
+    if isinstance(threat, Linf | NormalisedLinf):
         length = level(room, weight, need).minimum(room)
     elif isinstance(threat, L2):
         kinks = torch.where(weight > 0, room / weight.clamp_min(FAINT), torch.zeros_like(room))
@@ -37,7 +39,7 @@ def onto_plane(threat: Threat, x: Tensor, w: Tensor, gap: PerImage) -> Tensor:
     else:
         assert isinstance(threat, L1), "FAB is defined for L-inf, L2 and L1"
         length = greedy(room, weight, need)
-    return towards * length
+    return (towards * length * unit).view(shape)
 
 
 def level(kinks: Tensor, slope: Tensor, need: PerImage) -> Tensor:

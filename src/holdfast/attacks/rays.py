@@ -17,11 +17,11 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, Positive
 from holdfast.objectives import margin
 from holdfast.rng import Stream
-from holdfast.threats import Linf, Threat, per_image
+from holdfast.threats import Linf, NormalisedLinf, Threat, per_image
 from holdfast.types import Flags, Images, Index, PerImage, Targets
 
 NONE = 2.0
-"""The radius along which no break is known: from 1 on every pixel is at its wall."""
+"""The radius along which no break is known: from 1 on every pixel is at its wall. Times the threat's diameter."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,23 @@ class RayS(Attack):
 
     gradient_free: ClassVar[bool] = True
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf,)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf(math.inf)
     queries: Count = 10_000
     """How often an image is looked at after the first look at itself, at most."""
     tolerance: Positive = 2e-5
-    """How closely the boundary is found, in pixels of [0, 1]; the paper's 1e-3, in Euclidean length, on CIFAR-10."""
+    """How closely the boundary is found, in the threat's unit, for Linf pixels of [0, 1].
+
+    The paper's is 1e-3, in Euclidean length, on CIFAR-10.
+    """
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Halve the blocks from sweep to sweep; `start` gives the first signs, white where there is none."""
-        rays = Rays(model, images, targets, self.tolerance, *first(images, start, self.queries))
+        far = NONE * self.threat.diameter(images)
+        rays = Rays(model, self.threat, images, targets, self.tolerance, far, *first(images, start, self.queries, far))
         active = (~succeeded(margin, model(images), targets)).nonzero()[:, 0]
         rays.turn(active, slice(0, 0))
         length, enough = images[0].numel(), 0.0 if self.threat.eps == math.inf else self.threat.eps
@@ -59,14 +63,14 @@ class RayS(Attack):
             active = active[(rays.radius < moved)[active]] if length == 1 else active
             length = math.ceil(length / 2)
         rays.lengthen(self.threat.eps)
-        return rays.shortest(self.threat).inside()
+        return rays.shortest().inside()
 
 
-def first(images: Images, start: Images | None, queries: int) -> tuple[Tensor, PerImage, Tensor]:
+def first(images: Images, start: Images | None, queries: int, far: float) -> tuple[Tensor, PerImage, Tensor]:
     """Return the first signs, shape (n, d), radii and numbers of queries left."""
     towards = torch.ones_like(images) if start is None else start - images
     signs = 1 - 2 * (towards < 0).to(images.dtype).flatten(1)
-    return signs, images.new_full((len(images),), NONE), torch.full((len(images),), queries, device=images.device)
+    return signs, images.new_full((len(images),), far), torch.full((len(images),), queries, device=images.device)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,12 @@ class Rays:
     """For each image the best signs so far and how far away the boundary is there; `turn` writes into them."""
 
     model: Watched
+    threat: Threat
     images: Images
     targets: Targets
     tolerance: float
+    far: float
+    """The radius that says that no break is known."""
     signs: Tensor
     radius: PerImage
     left: Tensor
@@ -112,7 +119,9 @@ class Rays:
 
     def at(self, place: Index | slice, signs: Tensor, radius: PerImage) -> Images:
         """Return the images at a radius along the signs, cut to [0, 1]."""
-        return (self.images[place] + per_image(radius) * signs.view_as(self.images[place])).clamp(0, 1)
+        return (self.images[place] + per_image(radius) * self.threat.ascent(signs.view_as(self.images[place]))).clamp(
+            0, 1
+        )
 
     def lengthen(self, eps: float) -> None:
         """Go on to eps where that is a break as well: one just behind a copy's boundary may be none on the network."""
@@ -120,9 +129,9 @@ class Rays:
         further = torch.full_like(self.radius[place], eps)
         self.radius[place] = torch.where(self.wrong(place, self.signs[place], further), further, self.radius[place])
 
-    def shortest(self, threat: Threat) -> Shortest:
+    def shortest(self) -> Shortest:
         """Return the breaks that were found."""
-        best = Shortest.none(threat, self.images)
+        best = Shortest.none(self.threat, self.images)
         everywhere = torch.arange(len(self.images), device=self.images.device)
-        best.keep(everywhere, self.at(everywhere, self.signs, self.radius), self.radius < NONE)
+        best.keep(everywhere, self.at(everywhere, self.signs, self.radius), self.radius < self.far)
         return best

@@ -18,7 +18,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, NonNegative, Positive
 from holdfast.objectives import margin
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Images, Objective, PerImage, Targets
 
 TOGETHER = 32
@@ -34,7 +34,7 @@ class SPSA(Attack):
 
     gradient_free: ClassVar[bool] = True
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
 
     threat: Threat = Linf()
     steps: Count = 100

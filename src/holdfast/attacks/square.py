@@ -19,7 +19,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, Share
 from holdfast.objectives import margin
 from holdfast.rng import Stream
-from holdfast.threats import L1, L2, Linf, Threat, per_image
+from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat, per_image
 from holdfast.threats.threat import landed
 from holdfast.types import Images, Targets
 
@@ -38,7 +38,7 @@ class Square(Attack):
 
     gradient_free: ClassVar[bool] = True
 
-    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1)
+    threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, NormalisedLinf)
     labelled: ClassVar[bool] = True
 
     threat: Threat = Linf()
@@ -76,16 +76,18 @@ class Square(Attack):
     def first(self, images: Images, stream: Stream) -> Images:
         """Return vertical stripes at the corners of the L-inf ball; in L2 and L1 tiles of bumps."""
         eps, (_, c, _, w) = full_step(self.threat), images.shape
-        if isinstance(self.threat, Linf):
-            return self.threat.project(images + eps * signs(stream.split("stripes"), (c, 1, w)), images)
+        if isinstance(self.threat, Linf | NormalisedLinf):
+            stripes = self.threat.ascent(signs(stream.split("stripes"), (c, 1, w)))
+            return self.threat.project(images + eps * stripes, images)
         return self.spend(images, tiles(images, self.order, stream.split("tiles")))
 
     def tried(self, x: Images, images: Images, query: int, stream: Query) -> Images:
         """Return the images with a square of one colour moved to the other corner; in L2 and L1 with a bump more."""
         eps, (_, c, h, w) = full_step(self.threat), images.shape
         side = self.side(query, h, w)
-        if isinstance(self.threat, Linf):
-            change = 2 * eps * signs(stream.split("colour"), (c, 1, 1)) * window(stream, side, h, w)
+        if isinstance(self.threat, Linf | NormalisedLinf):
+            colour = self.threat.ascent(signs(stream.split("colour"), (c, 1, 1)))
+            change = 2 * eps * colour * window(stream, side, h, w)
             return self.threat.project(x + change, images)
         return self.spend(images, exchange(x - images, eps, self.order, side, stream))
 
@@ -104,7 +106,7 @@ class Square(Attack):
         """Return the side of the square that is tried at this query; in L2 and L1 an odd one, from 3."""
         share = self.share / 2 ** sum(query > halving for halving in HALVINGS)
         side = max(round(math.sqrt(share * h * w)), 1)
-        if not isinstance(self.threat, Linf):
+        if isinstance(self.threat, L2 | L1):
             side = max(side, 3)
             side += 1 - side % 2
         return min(side, h, w)

@@ -20,11 +20,11 @@ from holdfast.auditing.engine import Move
 from holdfast.auditing.engine_state import Progress
 from holdfast.auditing.ledger import BANDS, FEWEST, Ledger, Turn, bands_of
 from holdfast.auditing.report import settled_below
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 from holdfast.types import Rows
 
 FIRST_RATE, LEAST_RATE = 0.3, 0.0003
-REACH: Mapping[type[Threat], float] = {Linf: 0.05, L2: 0.15, L1: 0.3, L0: 0.3}
+REACH: Mapping[type[Threat], float] = {Linf: 0.05, L2: 0.15, L1: 0.3, L0: 0.3, NormalisedLinf: 0.05}
 """What is expected of an image before anything is known: so much at the boundary, less by a factor of e with each
 so many radii of its distance, and so much at least. The fewer values a norm moves, the less a linear estimate tells."""
 FALL = 1 / 3

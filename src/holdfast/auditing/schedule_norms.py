@@ -26,7 +26,7 @@ from holdfast.auditing.autoattack import published
 from holdfast.auditing.engine import Move
 from holdfast.errors import BadValue
 from holdfast.objectives import cross_entropy, dlr
-from holdfast.threats import L0, L1, L2, Linf, Threat
+from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
 
 COSTS = {"apgd-ce": 200.0, "apgd-t": 1800.0, "fab-t": 2700.0, "square": 5000.0}
 """About what the attacks of AutoAttack cost, in passes an image."""
@@ -87,7 +87,13 @@ def in_l0(threat: Threat) -> Schedule:
     )
 
 
-SCHEDULES: Mapping[type[Threat], Callable[[Threat], Schedule]] = {Linf: in_linf, L2: in_l2, L1: in_l1, L0: in_l0}
+SCHEDULES: Mapping[type[Threat], Callable[[Threat], Schedule]] = {
+    Linf: in_linf,
+    L2: in_l2,
+    L1: in_l1,
+    L0: in_l0,
+    NormalisedLinf: in_linf,
+}
 
 
 def schedule_of(threat: Threat) -> Schedule:

@@ -13,7 +13,7 @@ from holdfast.cli.parts import known
 from holdfast.cli.resolve import Sources
 from holdfast.cli.seeds import beside
 from holdfast.errors import require
-from holdfast.threats import NORMS, Threat
+from holdfast.threats import NORMS, NormalisedLinf, Threat
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,17 @@ class Ball:
 
     norm: Annotated[str, tyro.conf.arg(aliases=("--norm",), metavar="{" + ",".join(NORMS) + "}")] = "Linf"
     eps: float | None = None
-    """The radius, in pixels of [0, 1]; in L0 a number of values (default: 8/255, 0.5, 12 or 20, by the norm)."""
+    """The radius, in pixels of [0, 1]; in L0 a number of values, in NormalisedLinf normalised pixels (default: 8/255,
+    0.5, 12, 20 or 0.031, by the norm)."""
+    std: tuple[float, ...] = ()
+    """The deviation of each channel by which NormalisedLinf measures (default: CIFAR-10's)."""
 
     def __call__(self) -> Threat:
         """Return the threat."""
         kind = known(NORMS, "norm", self.norm)
-        threat: Threat = kind() if self.eps is None else kind(self.eps)
+        require(not self.std or kind is NormalisedLinf, f"--threat.std is of NormalisedLinf, not {self.norm}")
+        given = {"eps": self.eps} if self.eps is not None else {}
+        threat: Threat = kind(**given, **({"std": self.std} if self.std else {}))
         return threat
 
 

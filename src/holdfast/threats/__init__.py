@@ -9,8 +9,15 @@ from holdfast.threats.l0 import L0
 from holdfast.threats.l1 import L1
 from holdfast.threats.l2 import L2
 from holdfast.threats.linf import Linf
+from holdfast.threats.normalised_linf import NormalisedLinf
 from holdfast.threats.threat import Sparse, Threat, per_image
 
-NORMS: Mapping[str, type[Linf | L2 | L1 | L0]] = {"Linf": Linf, "L2": L2, "L1": L1, "L0": L0}
+NORMS: Mapping[str, type[Linf | L2 | L1 | L0 | NormalisedLinf]] = {
+    "Linf": Linf,
+    "L2": L2,
+    "L1": L1,
+    "L0": L0,
+    "NormalisedLinf": NormalisedLinf,
+}
 
-__all__ = ["L0", "L1", "L2", "Linf", "Sparse", "Threat", "per_image"]
+__all__ = ["L0", "L1", "L2", "Linf", "NormalisedLinf", "Sparse", "Threat", "per_image"]

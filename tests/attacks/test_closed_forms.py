@@ -93,12 +93,25 @@ def test_least_likely_attacks_raise_the_least_likely_class() -> None:
     images = torch.rand(9, 1, 4, 4)
     wanted = network(images).argmin(1)
     labels = network(images).argmax(1)
-    for attack in (StepLL(Linf(0.05)), IterLL(Linf(0.05), steps=5)):
+    for attack in (StepLL(Linf(0.05)), IterLL(Linf(0.05), steps=5), IterLL(Linf(0.05), steps=5, renewed=True)):
         before, after = (
             network(x).softmax(1).gather(1, wanted[:, None]) for x in (images, attack(network, images, labels))
         )
         assert bool((after > before).all())
         assert torch.equal(attack(network, images, labels), attack(network, images, (labels + 1) % 5))
+
+
+def test_a_class_chosen_anew_at_every_step_goes_back_and_forth_where_two_are_least_likely_in_turn() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1, 3))
+    with torch.no_grad():
+        network[1].weight[:] = Tensor([[1.0], [-1.0], [0.0]])
+        network[1].bias[:] = Tensor([-0.52, 0.51, 10.0])  # the first is least likely up to 0.515, then the second
+    image, label = torch.full((1, 1, 1, 1), 0.5), torch.full((1,), 2)
+    kept, renewed = (
+        IterLL(Linf(0.2), steps=3, step_size=0.04, renewed=each)(network, image, label) for each in (False, True)
+    )
+    assert float(kept) == pytest.approx(0.62)
+    assert float(renewed) == pytest.approx(0.54)
 
 
 def test_deepfool_lands_on_the_plane(linear: Linear, middle: Tensor) -> None:

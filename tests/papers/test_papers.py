@@ -12,13 +12,14 @@ import pytest
 from holdfast import Run
 from holdfast.analysis import History
 from holdfast.attacks import Attack
-from holdfast.experiments import Figure, Paper, Table, TableResult, Wanted, Workplace, reproduce
+from holdfast.experiments import Figure, Paper, Table, TableResult, Transfer, Wanted, Workplace, reproduce
 from holdfast.experiments.defended_row import classifier_of, runs_of
 from holdfast.methods import Kurakin, SavedImages, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
-from holdfast.papers.cascade_runs import NETS
+from holdfast.papers.cascade_runs import NETS, called
 from holdfast.report import page
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.training.dependencies import origins
 
 TABLES = [
     pytest.param(paper, name, table, id=f"{paper.name}-{name}")
@@ -149,17 +150,33 @@ def test_everything_runs_at_smoke_scale(paper: Paper, tmp_path: Path) -> None:
             assert each.figure.title in text
 
 
-def test_cascade_networks_share_what_the_paper_says_they_share() -> None:
+@pytest.mark.parametrize(("mark", "pivot"), [("", True), ("*", False)])
+def test_cascade_networks_share_what_the_paper_says_they_share(mark: str, pivot: bool) -> None:
     """Initialisation and pre-training by number; the cascade of every network from the images that fooled P2."""
-    for number, names in {1: "B1 K1 P1 K1_C P1_C", 2: "B2 K2 P2 K2_C P2_C", 3: "B3 K3 P3 K3_C P3_C"}.items():
-        assert len({NETS[name].start for name in names.split()}) == 1
-        assert all(f"-{20 if number < 3 else 110}" in NETS[name].model for name in names.split())
-    assert len({NETS[name].start for name in ("B1", "B2", "B3", "P4_C")}) == 4
-    cascaded = [run.method for name, run in NETS.items() if name.endswith("_C")]
-    assert len(cascaded) == 8
-    for method in cascaded:
+    names = ("P1", "P2", "P3", *(f"{letter}{number}_C" for letter in "KP" for number in (1, 2, 3, 4)))
+    family = {name: NETS[called(name, mark)] for name in names}
+    for number in (1, 2, 3):
+        named = [family[name] for name in (f"P{number}", f"K{number}_C", f"P{number}_C")]
+        shared = [NETS[f"B{number}"], NETS[f"K{number}"], *named]
+        assert len({run.start for run in shared}) == 1
+        assert all(f"-{20 if number < 3 else 110}" in run.model for run in shared)
+    assert len({run.start for run in (NETS["B1"], NETS["B2"], NETS["B3"], family["P4_C"])}) == 4
+    for name, run in family.items():
+        method = run.method
         assert isinstance(method, Kurakin | UnifiedEmbedding)
-        assert [each for each in method.adversaries if isinstance(each, SavedImages)] == [SavedImages(NETS["P2"], 16)]
-    for name in ("short", "full"):
-        scale = PAPERS["cascade"].scales[name]
-        assert scale.run(NETS["P3_C"]).steps == scale.run(NETS["P2"]).steps
+        assert isinstance(method, Kurakin) or method.pivot == pivot
+        saved = [each for each in method.adversaries if isinstance(each, SavedImages)]
+        assert saved == ([SavedImages(family["P2"], 16)] if name.endswith("_C") else [])
+    for scale in {**PAPERS["cascade"].scales, **PAPERS["cascade"].tables["5"].scales}.values():
+        assert scale.run(family["P3_C"]).steps == scale.run(family["P2"]).steps
+
+
+def test_a_family_of_cascade_networks_is_made_of_that_family_alone() -> None:
+    for number in ("4", "5", "6", "7", "7-20", "8", "9", "10"):
+        for suffix, pivot in (("", True), ("-released", False)):
+            table = PAPERS["cascade"].tables[number + suffix]
+            sources = [column.source for column in table.columns.values() if isinstance(column, Transfer)]
+            runs = [*map(classifier_of, table.rows.values()), *sources]
+            methods = [each.method for run in runs for each in (run, *origins(run))]
+            pivots = {method.pivot for method in methods if isinstance(method, UnifiedEmbedding)}
+            assert pivots == {pivot}

@@ -9,13 +9,18 @@ from holdfast.attacks.watched import Watched
 from holdfast.objectives import Towards, cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, Threat
-from holdfast.types import Images, Labels, Logits, Targets
+from holdfast.types import Images, Labels, Logits, PerImage, Targets
 
 
 @torch.no_grad()
 def least_likely(logits: Logits) -> Labels:
     """Return the class that the network believes in least."""
     return logits.argmin(1)
+
+
+def towards_least_likely(logits: Logits, _: Targets) -> PerImage:
+    """Return how near the network is to the class that it believes in least, whatever the label."""
+    return Towards(cross_entropy)(logits, least_likely(logits))
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,5 @@ class StepLL(Attack):
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Choose the class and step towards it, in one forward pass."""
         x = images if start is None else start
-
-        def towards_least_likely(logits: Logits, _: Targets) -> torch.Tensor:
-            return Towards(cross_entropy)(logits, least_likely(logits))
-
         gradient = input_gradient(model, x, targets, towards_least_likely)
         return self.threat.project(x + full_step(self.threat) * self.threat.ascent(gradient, x), images)

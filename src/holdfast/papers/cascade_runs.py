@@ -1,34 +1,17 @@
-"""The networks of paper 002 (cascade.py): how they are trained, and what a smaller machine makes of them."""
+"""The networks of paper 002 (cascade.py), and how they are trained."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
-from holdfast.attacks import BIM, FGSM, Attack, IterLL, StepLL
-from holdfast.attacks.bim import iterations
+from holdfast.attacks import FGSM, StepLL
 from holdfast.data import CropFlip
-from holdfast.experiments import Scale
-from holdfast.methods import Kurakin, Method, SavedImages, Standard, UnifiedEmbedding, truncated_normal
+from holdfast.methods import EAT, Kurakin, Method, SavedImages, Standard, UnifiedEmbedding, truncated_normal
 from holdfast.methods.mixed_batch import Adversaries
-from holdfast.threats import Linf
+from holdfast.papers.cascade_attacks import threat
 from holdfast.training.optimizers import SGD
 from holdfast.training.run import Run, Start
 from holdfast.training.schedules import Levels, Steps
-
-
-def threat(eps: int) -> Linf:
-    """Return the paper's threat, whose eps is of 255."""
-    return Linf(eps / 255)
-
-
-def attack(name: str, eps: int) -> Attack:
-    """Return one of the paper's attacks: steps of 1/255, min(eps + 4, 1.25 eps) of them, from the image itself."""
-    steps = iterations(eps)
-    return {
-        "step_ll": StepLL(threat(eps)),
-        "step_FGSM": FGSM(threat(eps)),
-        "iter_ll": IterLL(threat(eps), steps, 1 / 255),
-        "iter_FGSM": BIM(threat(eps), steps, 1 / 255),
-    }[name]
 
 
 def begun(first: Run, method: Method) -> Run:
@@ -81,31 +64,60 @@ def cifar(number: int, method: Method) -> Run:
     return replace(begun(first, method), steps=93_840)
 
 
+def family(mark: str, pivot: bool) -> dict[str, Run]:
+    """Return the networks with a distance, and the cascade networks whose bank this family's P2 makes.
+
+    The mark stands behind the numbers.
+    """
+    distance = partial(UnifiedEmbedding, pivot=pivot)
+    plain = {f"P{number}{mark}": cifar(number, distance((LL,))) for number in (1, 2, 3)}
+    shown = (LL, SavedImages(plain[f"P2{mark}"], largest=16))
+    cascade = {
+        f"{letter}{number}{mark}_C": cifar(number, method)
+        for number in (1, 2, 3, 4)
+        for letter, method in {"K": Kurakin(shown), "P": distance(shown)}.items()
+    }
+    return plain | cascade
+
+
+WORDED, RELEASED = "", "*"
+"""The marks of the networks whose clean embedding is a constant, and of those that the released code trains."""
 PLAIN = {
     f"{letter}{number}": cifar(number, method)
     for number in (1, 2, 3)
-    for letter, method in {"B": Standard(), "K": Kurakin((LL,)), "P": UnifiedEmbedding((LL,))}.items()
+    for letter, method in {"B": Standard(), "K": Kurakin((LL,))}.items()
 }
-BANK = SavedImages(PLAIN["P2"], largest=16)
-CASCADE = {
-    f"{letter}{number}_C": cifar(number, method)
-    for number in (1, 2, 3, 4)
-    for letter, method in {"K": Kurakin((LL, BANK)), "P": UnifiedEmbedding((LL, BANK))}.items()
-}
-NETS = PLAIN | CASCADE
+NETS = PLAIN | family(WORDED, pivot=True) | family(RELEASED, pivot=False)
+
+
+def called(name: str, mark: str) -> str:
+    """Return what a network of the paper is called in a family; without a distance or a bank it is in both."""
+    return name if name in PLAIN else name[:2] + mark + name[2:]
+
+
 WHITE_BOX = {
     "Baseline": NETS["B1"],
     "step_ll Kurakin": NETS["K1"],
-    "step_ll Bidirection": cifar(1, UnifiedEmbedding((LL,), pivot=False)),
+    "step_ll Bidirection": NETS["P1*"],
     "step_ll Pivot": NETS["P1"],
     "step_FGSM Kurakin": cifar(1, Kurakin((FAST,))),
     "step_FGSM Pivot": cifar(1, UnifiedEmbedding((FAST,))),
+    "step_FGSM Pivot as released": cifar(1, UnifiedEmbedding((FAST,), pivot=False)),
     "step_both Kurakin": cifar(1, Kurakin((LL, FAST))),
     "step_both Pivot": cifar(1, UnifiedEmbedding((LL, FAST))),
+    "step_both Pivot as released": cifar(1, UnifiedEmbedding((LL, FAST), pivot=False)),
+}
+DISTANCE = partial(UnifiedEmbedding, pivot=False)
+BANKS = {
+    "P1*_C, saved from P2*": NETS["P1*_C"],
+    "saved from K2": cifar(1, DISTANCE((LL, SavedImages(NETS["K2"])))),
+    "saved from P1*": cifar(1, DISTANCE((LL, SavedImages(NETS["P1*"])))),
+    "saved from B2, K2 and P2*": cifar(1, DISTANCE((LL, *(SavedImages(NETS[each]) for each in ("B2", "K2", "P2*"))))),
+    "EAT, step_ll from itself or B2": cifar(1, EAT((NETS["B2"],), LL)),
 }
 EARLY = {
     "Kurakin": NETS["K1"],
-    "Bidirection": WHITE_BOX["step_ll Bidirection"],
+    "Bidirection": NETS["P1*"],
     "Pivot": NETS["P1"],
     "Pivot, another initialisation": NETS["P2"],
 }
@@ -113,37 +125,6 @@ LATER = Levels((400, 60_000, 90_000), (0.1, 1.0, 0.1, 0.01))
 MANY = {
     row: replace(NETS[name], steps=120_000, schedule=LATER,
                  start=Start(replace(CIFAR_FIRST, schedule=LATER), "position"))
-    for row, name in {"Kurakin": "K1", "Pivot": "P1"}.items()
+    for row, name in {"Kurakin": "K1", "Pivot": "P1", "Pivot as released": "P1*"}.items()
 }  # fmt: skip
 PENALTIES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-SMALL = Scale(share=2e-5, limit=64, model="cifar-resnet-8-average-2", data="made-up:3x32x32", test_limit=4, seeds=(0,),
-              test_steps=2, effort="fast")  # fmt: skip
-# Batch norm averages, for attacks and tests, over as large a share of the run as the paper's 1,000 batches.
-AVERAGED = {f"cifar-resnet-{depth}": f"cifar-resnet-{depth}-average-15" for depth in (20, 110)}
-EARLY_SCALES = {"short": Scale(share=0.01, limit=10_000, model=AVERAGED, test_limit=500, seeds=(0,))}
-SHARE = 0.0137
-"""A tenth of the pre-training (391 batches), then as many as a hundredth of the whole has after its own."""
-
-
-def short(schedule: Levels) -> Scale:
-    """Return the hundredth of EARLY_SCALES with a pre-training of 391 batches in place of 39.
-
-    The pivot's distance runs away from a network that has hardly begun to learn (Table 2-early).
-    """
-    warm = 40 / SHARE  # the scale shortens milestones too, so this warms up for 40 batches
-    milestones = replace(schedule, at=(warm, *schedule.at[1:]))
-    return replace(EARLY_SCALES["short"], share=SHARE, least_steps=391, schedule=milestones)
-
-
-SCALES = {
-    "short": short(WARMED),
-    "smoke": SMALL,
-    "full": Scale(),
-}
-MNIST_SCALES = {
-    "short": Scale(share=0.2, model="cifar-resnet-20-average-200", test_limit=1_000, seeds=(0,)),
-    "smoke": replace(SMALL, share=2.5e-4, data="made-up:1x12x12"),
-    "full": Scale(),
-}
-MNIST_SETTLED = {"short": replace(MNIST_SCALES["short"], share=2_350 / 8_000, least_steps=938)}
-"""The paper's whole pre-training, then as many batches as MNIST_SCALES has after a fifth of it."""

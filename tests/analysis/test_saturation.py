@@ -1,6 +1,7 @@
 """rho: closed forms on a network whose weakest direction is known, and the walk against a walk of its own."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +38,14 @@ def test_along_the_way_an_image_falls_at_the_step_that_carries_it_over() -> None
     seen = PathSaturation(Linf(0.3), n1=10, counts=(0, 1, 2, 4, 7, 10))(Threshold(), data, 0)
     assert seen.series[""].y == (0.0, 0.25, 0.5, 0.75, 1.0, 1.0)
     assert seen.numbers["error at the end"] == 1.0
+
+
+def test_a_zoom_shows_a_part_of_the_same_walk() -> None:
+    whole = PathSaturation(Linf(0.3), n1=10, counts=(0, 1, 2, 4, 7, 10))
+    seen = replace(whole, shown=(2, 4))(Threshold(), set_of(0.49, 0.45, 0.4, 0.3), 0)
+    assert (seen.series[""].x, seen.series[""].y) == ((2.0, 4.0), (0.5, 0.75))
+    with pytest.raises(BadValue, match="3"):
+        replace(whole, shown=(2, 3))
 
 
 def test_steps_that_fill_the_ball_all_reach_its_end() -> None:

@@ -18,6 +18,7 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.evaluation import judge
 from holdfast.objectives import is_correct
+from holdfast.storage.describe import later
 from holdfast.threats import Linf, Threat
 from holdfast.types import Images, Labels
 
@@ -51,11 +52,15 @@ class PathSaturation(Analysis):
     n1: float = 10.0
     counts: tuple[int, ...] = tuple(range(31))
     """The steps after which it is looked at, rising; the last is n2, and 0 is the clean image."""
+    shown: tuple[int, ...] = later(())
+    """The counts that are drawn: all of them where none is named."""
 
     def __post_init__(self) -> None:
-        """Refuse counts that do not rise."""
+        """Refuse counts that do not rise, and shown ones that are not counted."""
         super().__post_init__()
         _check_rising(self.counts)
+        unknown = sorted(set(self.shown) - set(self.counts))
+        require(not unknown, f"shown = {self.shown}: {unknown[:1]} is not among the counts {self.counts}")
 
     def __call__(self, model: nn.Module, data: ImageSet, seed: int) -> AnalysisResult:
         """Walk once, and look on the way."""
@@ -67,7 +72,7 @@ class PathSaturation(Analysis):
                     # BIM draws nothing and keeps nothing, so stopping and going on is the same walk.
                     x = bim(self.threat, self.n1, after - before)(model, batch.images, batch.labels, x)
                 wrong[place] += misread(model, x, batch.labels)
-        return against_steps(self.counts, [int(count) / len(data) for count in wrong])
+        return against_steps(self.counts, [int(count) / len(data) for count in wrong], self.shown or self.counts)
 
 
 def error(model: nn.Module, data: ImageSet, attack: Attack | None) -> float:
@@ -89,9 +94,12 @@ def rho(errors: Sequence[float]) -> tuple[float, ...]:
     return tuple(each / errors[-1] if errors[-1] else math.nan for each in errors)
 
 
-def against_steps(counts: Sequence[int], errors: Sequence[float]) -> AnalysisResult:
-    """Return rho against the count of steps, and the error under the longest attack, from which rho is read."""
-    return AnalysisResult({"": Series(tuple(map(float, counts)), rho(errors))}, {"error at the end": errors[-1]})
+def against_steps(counts: Sequence[int], errors: Sequence[float], shown: Sequence[int] | None = None) -> AnalysisResult:
+    """Return rho against the counts of steps that are shown, and the error under the longest attack of all."""
+    every = zip(counts, rho(errors), strict=True)
+    drawn = [(float(count), ratio) for count, ratio in every if count in (shown or counts)]
+    xs, ys = zip(*drawn, strict=True)
+    return AnalysisResult({"": Series(xs, ys)}, {"error at the end": errors[-1]})
 
 
 def _check_rising(counts: tuple[int, ...]) -> None:

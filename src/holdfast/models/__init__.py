@@ -23,6 +23,7 @@ from holdfast.models.hf_network import from_hf
 from holdfast.models.imagenet_resnet import ImageNetResNet
 from holdfast.models.layers import capture, layer_names
 from holdfast.models.lenet import LeNet
+from holdfast.models.lenet_5 import LeNet5
 from holdfast.models.logarithms import Logarithms, logarithms
 from holdfast.models.madry_resnet import MadryResNet
 from holdfast.models.magnet_autoencoder import MagNetAutoencoder
@@ -57,6 +58,7 @@ __all__ = [
     "Features",
     "ImageNetResNet",
     "LeNet",
+    "LeNet5",
     "Logarithms",
     "MadryResNet",
     "MagNetAutoencoder",
@@ -104,6 +106,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "digits-net": Architecture(DigitsNet),
     "imagenet-resnet-18": Architecture(ImageNetResNet),
     "lenet": Architecture(LeNet),
+    "lenet-5": Architecture(LeNet5),
     "madry-wrn-34-10": Architecture(MadryResNet, {"depth": 34, "width": 10}),
     "magnet-autoencoder": Architecture(MagNetAutoencoder, answers="images"),
     "nrp": Architecture(NRP, answers="images"),

@@ -10,8 +10,9 @@ from holdfast.experiments import Scale
 from holdfast.methods import AT, ATDA, EAT, NFGSM, FreeAT, GradAlign, Guarded, MixedAT, SIMAdv, Standard
 from holdfast.methods.method import Method
 from holdfast.threats import Linf
-from holdfast.training.optimizers import Adam
+from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import Run
+from holdfast.training.schedules import Steps
 
 SLOW, QUICK = Adam(lr=1e-4), Adam(lr=1e-3)
 """The paper's e^-4, with which its SIM numbers were made, and its e^-3, those of ATDA (its Tables 1, 3 and 4)."""
@@ -32,12 +33,15 @@ M = 10
 """Replays of Free-Adv, which so trains a tenth of the epochs."""
 
 
-def methods(threat: Linf, n1: int, sim: int, steps: int) -> dict[str, Method]:
-    """Return the six methods of Table 3, by row."""
+def methods(threat: Linf) -> dict[str, Method]:
+    """Return the six methods of Table 3, by row, with the numbers in its header."""
+    others = {"Vanilla": Standard(), f"Free-Adv (m={M})": FreeAT(threat, m=M), "ATDA": ATDA(FGSM(threat))}
+    return others | by_small_steps(threat, 10, 20, 30)
+
+
+def by_small_steps(threat: Linf, n1: int, sim: int, steps: int) -> dict[str, Method]:
+    """Return the three methods whose steps are an n1-th of the ball: SIM(n1, sim), BIM and Madry(n1, steps)."""
     return {
-        "Vanilla": Standard(),
-        f"Free-Adv (m={M})": FreeAT(threat, m=M),
-        "ATDA": ATDA(FGSM(threat)),
         f"SIM({n1},{sim})-Adv": SIMAdv(threat, n1=n1, n2=sim),
         f"BIM({n1},{steps})-Adv": MixedAT(bim(threat, n1, steps)),
         f"Madry({n1},{steps})-Adv": MixedAT(madry(threat, n1, steps)),
@@ -72,10 +76,49 @@ def rows(data: str, chosen: Mapping[str, Method]) -> dict[str, Run]:
     }
 
 
-MNIST = rows("mnist", methods(THREATS["mnist"], 10, 20, 30))
-FASHION = rows("fashion-mnist", methods(THREATS["fashion-mnist"], 10, 20, 30))
-CIFAR = rows("cifar10", methods(THREATS["cifar10"], 4, 20, 10))
+MNIST = rows("mnist", methods(THREATS["mnist"]))
+FASHION = rows("fashion-mnist", methods(THREATS["fashion-mnist"]))
+CIFAR = rows("cifar10", methods(THREATS["cifar10"]) | by_small_steps(THREATS["cifar10"], 4, 20, 10))
+"""With the tests' n1 beside the header's."""
 RIVALS = rows("mnist", rivals(THREATS["mnist"], BASES["mnist"]))
+SINGLE_STEP = {
+    name: {**MNIST, **RIVALS}[name]
+    for name in ("Vanilla", f"Free-Adv (m={M})", "ATDA", "SIM(10,20)-Adv", "Fast-AT", "N-FGSM", "BIM(10,30)-Adv",
+                 "GradAlign")
+}  # fmt: skip
+SINGLE_STEP_CIFAR = {
+    name: CIFAR[name] for name in ("Vanilla", f"Free-Adv (m={M})", "ATDA", "SIM(4,20)-Adv", "BIM(4,10)-Adv")
+}
+
+
+def by_cycle() -> dict[str, Run]:
+    """Return SIM(n1, n2) where the ball is filled late, early and often over, and with two steps an epoch."""
+    threat = THREATS["mnist"]
+    pairs = ((10, 10), (10, 20), (10, 50), (5, 20))
+    once = {f"SIM({n1},{n2})-Adv": SIMAdv(threat, n1=n1, n2=n2) for n1, n2 in pairs}
+    return rows("mnist", once | {"SIM(10,20)-Adv, 2 steps": SIMAdv(threat, n1=10, n2=20, steps=2)})
+
+
+def by_count() -> dict[str, Run]:
+    """Return BIM-Adv with few large and with many small steps, which reach as far."""
+    return rows("mnist", {f"BIM({n},{n})-Adv": MixedAT(bim(THREATS["mnist"], n, n)) for n in (5, 30)})
+
+
+def at_four() -> dict[str, Run]:
+    """Return two methods of a single step in the smaller ball in which ATDA's authors tested it."""
+    attack = FGSM(Linf(4 / 255))
+    return rows("cifar10", {"FGSM-Adv": MixedAT(attack), "ATDA": ATDA(attack)})
+
+
+def as_their_authors() -> dict[str, Run]:
+    """Return Free-Adv and ATDA as their authors trained them, but for Free-Adv's m, which is the paper's."""
+    sgd = SGD(lr=0.1, weight_decay=2e-4, decayed="kernels")
+    free, atda = (rows("mnist", methods(THREATS["mnist"]))[name] for name in (f"Free-Adv (m={M})", "ATDA"))
+    drops = Steps(at=(EPOCHS["mnist"] / M / 2, EPOCHS["mnist"] / M * 3 / 4))
+    return {
+        f"Free-Adv (m={M}), SGD 0.1": replace(free, optimizer=sgd, schedule=drops),
+        "ATDA, batch 32": replace(atda, batch=32),
+    }
 
 
 def by_rate(data: str, name: str, method: Method) -> dict[str, Run]:
@@ -100,11 +143,22 @@ def by_reach(data: str) -> dict[str, Run]:
 
 SMALL = Scale(model="digits-net", epochs=1, limit=16, test_limit=4, seeds=(0,), train_steps=1, test_steps=1, batch=16,
               data="made-up:1x8x8", effort="fast")  # fmt: skip
+SMALL_COLOURED = replace(SMALL, data="made-up:3x8x8")
 SHORT = Scale(limit=3_000, batch=50, test_limit=1_000, seeds=(0, 1), train_steps=7)
+SHORT_RESNET = {"cifar-resnet-20": "cifar-resnet-8-average-50"}
+"""A twentieth of the steps, and batch-norm averages over a twentieth of the batches."""
+FULL_DATA = Scale(share=1 / 3, test_limit=1_000, seeds=(0,), train_steps=7, optimizer=QUICK, model={"lenet": "lenet-5"})
+"""All training images and a third of the epochs, a whole cycle of SIM(n1, 20), with LeCun's own network."""
 
 
-def scales(data: str, own_rates: bool = False) -> dict[str, Scale]:
-    """Return the scales of a table on one data set; `short` is a whole cycle of SIM(n1, 20), at lr 1e-3 or its own."""
-    short = replace(SHORT, share=20 / EPOCHS[data], optimizer=None if own_rates else QUICK)
-    smoke = replace(SMALL, data="made-up:3x8x8") if data == "cifar10" else SMALL
-    return {"short": short, "smoke": smoke, "full": Scale()}
+def scales(data: str, own_rates: bool = False, own_settings: bool = False) -> dict[str, Scale]:
+    """Return the scales of a table on one data set; `short` is a whole cycle of SIM(n1, 20).
+
+    It is at lr 1e-3, or at the rates of the rows' own; with their own settings the batches are theirs too.
+    """
+    share, optimizer = 20 / EPOCHS[data], None if own_rates or own_settings else QUICK
+    short = replace(SHORT, share=share, optimizer=optimizer, batch=None if own_settings else SHORT.batch)
+    if data == "cifar10":
+        return {"short": replace(short, model=SHORT_RESNET), "smoke": SMALL_COLOURED, "full": Scale()}
+    full_data = replace(FULL_DATA, share=share, optimizer=optimizer)
+    return {"short": short, "smoke": SMALL, "full": Scale(), "full-data": full_data}

@@ -80,6 +80,28 @@ def mean_std(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
 
 
+def pearson(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the correlation of two series of equal length; NaN of fewer than two values, or where one is constant."""
+    if len(one) < 2 or min(len(set(one)), len(set(other))) < 2:
+        return math.nan
+    return statistics.correlation(one, other)
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the correlation of the ranks of two series (Spearman, 1904); equal values share their mean rank."""
+    ranks = ([sum(a < b for a in each) + (sum(a == b for a in each) - 1) / 2 for b in each] for each in (one, other))
+    return pearson(*ranks)
+
+
+def pearson_interval(correlation: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a correlation of `count` pairs (Fisher, 1921); all of [-1, 1] of three or fewer."""
+    if count <= 3 or math.isnan(correlation):
+        return -1.0, 1.0
+    middle = math.atanh(max(-1 + 1e-15, min(1 - 1e-15, correlation)))
+    half = 1.959964 / math.sqrt(count - 3)
+    return math.tanh(middle - half), math.tanh(middle + half)
+
+
 def auroc(clean: PerImage, attacked: Scores) -> float:
     """Return how often an attacked image scores higher than a clean one; a tie counts half (Hanley and McNeil, 1982).
 

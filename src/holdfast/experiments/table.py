@@ -6,12 +6,14 @@ and every column shrinks alike, so that methods stay comparable.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from holdfast.attacks import Attack
 from holdfast.errors import UnknownName, require
 from holdfast.experiments.defended_row import Row, each_run
 from holdfast.fields import Count, check_fields
+from holdfast.storage.describe import later
 from holdfast.threats import Threat
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimizers import Optimizer
@@ -130,6 +132,8 @@ class Table:
     notes: tuple[str, ...] = ()
     scales: Mapping[str, "Scale"] = field(default_factory=dict)
     """Scales of this table that stand in for those of its paper."""
+    correlated: tuple[tuple[str, str], ...] = later(())
+    """Pairs of columns; a note says of each row how they go together over its seeds."""
 
     def __post_init__(self) -> None:
         """Refuse names of rows and columns that the table does not have.
@@ -144,6 +148,7 @@ class Table:
         with_worst = [*self.columns, *([WORST] if self.worst else [])]
         for kind, names, known in (
             ("column of a table's worst case", self.worst, self.columns),
+            ("column of a table's correlations", chain(*self.correlated), self.columns),
             ("row of a table's printed numbers", self.published, self.rows),
             ("column of a table's printed numbers", printed, with_worst),
         ):

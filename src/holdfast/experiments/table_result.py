@@ -1,13 +1,14 @@
 """A table with our numbers in it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from holdfast import metrics
 from holdfast.experiments.defended_row import Row
 from holdfast.experiments.result import Cell, Cells, Unit
-from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, Table
+from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, Table, Transfer
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class TableResult:
     def notes(self) -> tuple[str, ...]:
         """The conditions, the audits and what they doubt, how long the rows trained, and the table's own notes."""
         said = [f"{name}: {words}" for name, words in self.conditions.items()]
-        return (*said, *self._neighbours(), *self._audits(), *self._times(), *self.table.notes)
+        found = (*self._neighbours(), *self._audits(), *self._lowest(), *self._correlations(), *self._times())
+        return (*said, *found, *self.table.notes)
 
     def _neighbours(self) -> list[str]:
         """Say who answers in a column of neighbours."""
@@ -138,6 +140,31 @@ class TableResult:
         nothing = [] if doubts or not audits else ["no audit raised a doubt"]
         return [*said, *nothing, *([f"doubts of the audits: {'; '.join(doubts)}"] if doubts else [])]
 
+    def _lowest(self) -> list[str]:
+        """Say which black box leaves least of each row, where the worst case an image is of black boxes alone."""
+        boxes = {name: of for name in self.worst if isinstance(of := self.table.columns[name], Transfer)}
+        if not boxes or len(boxes) < len(self.worst):
+            return []
+        said = []
+        for row, run in self.table.rows.items():
+            others = [name for name, column in boxes.items() if column.source != run]
+            ours = {name: metrics.mean_std(self.values[row][name])[0] for name in others}
+            printed = {name: cell[0] for name, cell in self.table.published.get(row, {}).items() if name in others}
+            known = {name: value for name, value in ours.items() if not math.isnan(value)}
+            if known:
+                least = min(known, key=known.__getitem__)
+                theirs = f" | {min(printed.values()):.1f} ({min(printed, key=printed.__getitem__)})" if printed else ""
+                said.append(f"{row} {100 * known[least]:.1f} ({least}){theirs}")
+        return [f"lowest column of each row, its own network left out: {'; '.join(said)}"] if said else []
+
+    def _correlations(self) -> list[str]:
+        """Say how pairs of columns go together over the seeds of each row."""
+        return [
+            f"{row}, {one} and {other}: {_together(self.values[row][one], self.values[row][other])}"
+            for one, other in self.table.correlated
+            for row in self.table.rows
+        ]
+
     def _times(self) -> list[str]:
         """Say how long each row trained, and how that compares with the shortest."""
         means = {row: metrics.mean_std(seconds)[0] for row, seconds in self.train_seconds.items() if seconds}
@@ -152,3 +179,15 @@ def _half(count: int) -> float:
     """Return half the 95 % interval of a value in the middle, in points, from so many images."""
     low, high = metrics.interval(0.5, count)
     return 50 * (high - low)
+
+
+def _together(one: Sequence[float], other: Sequence[float]) -> str:
+    """Return how two columns go together over the networks that have a value in both."""
+    pairs = [pair for pair in zip(one, other, strict=True) if not any(map(math.isnan, pair))]
+    firsts, seconds = ([pair[place] for pair in pairs] for place in (0, 1))
+    r = metrics.pearson(firsts, seconds)
+    if math.isnan(r):
+        return f"no correlation of {len(pairs)} networks"
+    low, high = metrics.pearson_interval(r, len(pairs))
+    ranks = metrics.spearman(firsts, seconds)
+    return f"over {len(pairs)} networks Pearson's {r:.2f} ({low:.2f} to {high:.2f}), Spearman's {ranks:.2f}"

@@ -119,6 +119,7 @@ TABLES = {
         "Table 3: CIFAR-10, 20 networks", MANY, FEW, tuple(range(20)),
         published=printed(FEW, {row: PRINTED["3"][row.removesuffix(" as released")] for row in MANY}),
         varied=TERMS, scales=LATER_SCALES,
+        correlated=tuple((f"step_ll {one}", f"iter_ll {other}") for one in (4, 16) for other in (4, 16)),
     ),
     **black_box("Table 4: CIFAR-10, black box", "4", "B2 K2 P2", "step_FGSM iter_ll iter_FGSM"),
     **cascade("Table 5: CIFAR-10, cascade, 20 layers; B1 and K1 from Table 2", "5"),

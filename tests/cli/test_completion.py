@@ -20,7 +20,7 @@ LINES = {
     "train TRADES --held": {"--held-out"},
     "attack PGD net --attack.step-": {"--attack.step-size"},
     "audit net --norm L": {"L0", "L1", "L2", "Linf"},
-    "audit net --thr": {"--threat", "--threat.eps", "--threat.norm"},
+    "audit net --thr": {"--threat", "--threat.eps", "--threat.norm", "--threat.std"},
     "audit net --threat corr": {"corruptions"},
     "audit net --sev": {"--severities"},
     "reproduce d": {"demo"},

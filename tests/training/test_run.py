@@ -193,7 +193,6 @@ def test_crops_smaller_than_the_image_size_the_network(tmp_path: Path) -> None:
         ({"batch": 0}, "batch = 0"),
         ({"precision": "float16"}, "float16"),
         ({"held_out": -1}, "held_out = -1"),
-        ({"select": attacks.FGSM()}, "give held_out"),
     ],
 )
 def test_fields_out_of_range_are_refused(fields: dict[str, object], words: str) -> None:

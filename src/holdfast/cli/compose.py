@@ -25,7 +25,7 @@ def chosen_run(method: str, words: Sequence[str] = ()) -> Run:
 def with_parts(run: Run, parts: Mapping[str, type[Any]]) -> Run:
     """Return the run with these parts in place of its own."""
     for part, kind in ((part, parts[part]) for part in PARTS if part in parts):
-        if part in ("optimizer", "schedule", "augment", "average"):
+        if part in ("optimizer", "schedule", "augment", "average", "select"):
             run = replace(run, **{part: kind()})
         else:
             run = replace(run, method=_with_part(run.method, part, kind))

@@ -13,6 +13,7 @@ from holdfast.data import CropFlip, CutMix, RandAugment
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.threats import NORMS
 from holdfast.training import averages, optimizers, schedules
+from holdfast.training.patience import Patience
 
 
 def _kinds_in(module: Any, kind: type[Any]) -> Mapping[str, type[Any]]:
@@ -26,6 +27,7 @@ METHODS = _kinds_in(methods, methods.Method)
 OPTIMIZERS = _kinds_in(optimizers, optimizers.Optimizer)
 SCHEDULES = _kinds_in(schedules, schedules.Schedule)
 AVERAGES = _kinds_in(averages, averages.Average)
+SELECTIONS: Mapping[str, type[Any]] = {"Patience": Patience, **ATTACKS}
 AUGMENTATIONS: Mapping[str, type[Any]] = {
     "none": type(None),
     "crop-flip": CropFlip,
@@ -40,6 +42,7 @@ PARTS: Mapping[str, Mapping[str, type[Any]]] = {
     "schedule": SCHEDULES,
     "augment": AUGMENTATIONS,
     "average": AVERAGES,
+    "select": SELECTIONS,
 }
 """What each option may name, in the order in which a run takes its parts: a guarded method before what it trains on,
 and the norm before an attack that may be defined for that norm alone."""
@@ -66,6 +69,9 @@ class RunParts:
     """The augmentation of the training images (default: none)."""
     average: Annotated[str | None, choice("average")] = None
     """The average of the weights that is judged and kept (default: none)."""
+    select: Annotated[str | None, choice("select")] = None
+    """What chooses the epoch on the images held out: Patience, by their clean loss, or the attack under which most
+    hold (default: the last epoch is kept)."""
     guards: Annotated[str | None, choice("guards")] = None
     """The method that Guarded or AWP wraps."""
 

@@ -5,6 +5,9 @@ import json
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
+from holdfast.methods.method import predict
+from holdfast.objectives import cross_entropy
+from holdfast.training.patience import LOSS, Patience
 from holdfast.training.run import Run
 from holdfast.training.state import State
 
@@ -16,7 +19,7 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
     state.sums = {}
     if held_out is not None:
         line |= measure(run, state, held_out)
-        score = line.get("held_out_robust", -1.0)
+        score = -line[LOSS] if isinstance(run.select, Patience) else line.get("held_out_robust", -1.0)
         if run.select is not None and score > state.best:
             state.best = score
             state.best_model = {
@@ -32,15 +35,18 @@ def finish_epoch(run: Run, state: State, epoch: int, steps: int, held_out: Image
 def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
     """Return the means of what the method measures on the images held out."""
     sums: dict[str, float] = {}
+    patient = isinstance(run.select, Patience)
+    attack = None if isinstance(run.select, Patience) else run.select
     with at_rest(state.judged):
         for batch in held_out.batches(run.batch):
             images = run.augment.center(batch.images) if run.augment else batch.images
-            for name, values in run.method.measure(
-                state.judged, images, batch.labels, state.memory, run.select
-            ).items():
-                sums[name] = sums.get(name, 0.0) + float(values.detach().double().sum())
+            shown = (state.judged, images, batch.labels)
+            values = run.method.measure(*shown, state.memory, attack)
+            values |= {"loss": cross_entropy(predict(state.judged, images), batch.labels)} if patient else {}
+            for name, each in values.items():
+                sums[name] = sums.get(name, 0.0) + float(each.detach().double().sum())
     measured = {f"held_out_{name}": total / len(held_out) for name, total in sums.items()}
     kind = type(run.method).__name__
     words = f"{kind} measures no 'robust', by which select chooses: leave select out"
-    require(run.select is None or "held_out_robust" in measured, words)
+    require(run.select is None or patient or "held_out_robust" in measured, words)
     return measured

@@ -30,6 +30,7 @@ from holdfast.training.dependencies import Lineage, found_beside, origins
 from holdfast.training.divergence import stop_if_bad, stop_if_lost
 from holdfast.training.epoch import finish_epoch
 from holdfast.training.folder import RunFolder
+from holdfast.training.patience import Patience
 from holdfast.training.run import Run
 from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
@@ -125,6 +126,9 @@ def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell, writes
     update = Updates(state.networks, state.optimizers)
     state.since = time.monotonic()
     for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
+        if isinstance(run.select, Patience) and run.select.ended(state.lines):
+            tell(state.step, total, f"ended after {epoch} epochs: {run.select.epochs} in a row were no better")
+            break
         first, last = epoch * per_epoch, min((epoch + 1) * per_epoch, total)
         for batch in islice(supply.batches(epoch, state.step - first), last - state.step):
             set_rate(run, state, state.step / (per_epoch if run.steps is None else 1))

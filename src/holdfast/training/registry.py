@@ -7,6 +7,7 @@ from holdfast import attacks, methods, objectives, threats
 from holdfast.data import CropFlip, CutMix, RandAugment
 from holdfast.defences import DEFENCES
 from holdfast.training import averages, optimizers, schedules
+from holdfast.training.patience import Patience
 from holdfast.training.run import Run, Start
 
 
@@ -30,6 +31,7 @@ KINDS: Mapping[str, Any] = {
     **DEFENCES,
     "CropFlip": CropFlip,
     "CutMix": CutMix,
+    "Patience": Patience,
     "RandAugment": RandAugment,
     "Run": Run,
     "Start": Start,

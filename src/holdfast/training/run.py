@@ -18,6 +18,7 @@ from holdfast.rng import number
 from holdfast.storage.describe import later
 from holdfast.training.averages import Average
 from holdfast.training.optimizers import SGD, Optimizer
+from holdfast.training.patience import Patience
 from holdfast.training.schedules import Constant, Schedule
 
 
@@ -59,8 +60,9 @@ class Run(Origin):
     """Train on this many images only."""
     held_out: int = 0
     """Training images kept back, on which each epoch is measured."""
-    select: Attack | None = None
-    """Keep the epoch that holds best under this attack on the images held out; without it, the last epoch."""
+    select: Attack | Patience | None = None
+    """Keep the epoch that holds best under this attack on the images held out, or the one whose clean loss there is
+    least, and end when patience does; without it, the last epoch."""
     steps: int | None = later(None)
     """Batches, in place of epochs; the schedule then counts batches too."""
     start: Start | None = later(None)
@@ -75,6 +77,8 @@ class Run(Origin):
     """More images to train on, generated ones say: a name as for `data`; an epoch is as long as without them."""
     extra_share: Annotated[float, Interval(0, 1, "()")] = later(0.7)
     """The part of each batch that is drawn from the extra images."""
+    order: Literal["drawn", "stored"] = later("drawn")
+    """Whether each epoch draws an order of its own, or all go through the images as they are stored."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -102,7 +106,9 @@ class Run(Origin):
         others = [name for name, _ in self.optimizers]
         require("model" not in others, "optimizers names 'model', whose optimizer is `optimizer`")
         require(len(others) == len(set(others)), f"optimizers names a network twice: {', '.join(others)}")
-        require(self.select is None or self.held_out > 0, "select chooses on images held out: give held_out as well")
+        measured = type(self.method).measure is Method.measure
+        words = f"{type(self.method).__name__} has no loss of labels on images held out, by which patience chooses"
+        require(measured or not isinstance(self.select, Patience), words)
 
     def optimizer_of(self, network: str) -> Optimizer:
         """Return the optimizer of one of the networks that the method trains."""

@@ -1,5 +1,6 @@
 """Where a run stands: networks, optimizers, memory and position, and how a method's step moves weights."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ class State:
     seconds: float = 0.0
     since: float = field(default_factory=time.monotonic)
     """The clock when `seconds` was last added to."""
-    best: float = -1.0
+    best: float = -math.inf
     best_model: dict[str, Tensor] | None = None
     first_bad: Tensor | None = None
 

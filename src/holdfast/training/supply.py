@@ -11,6 +11,7 @@ from holdfast import data
 from holdfast.data import ImageSet
 from holdfast.data.joined import joined, mixed_order
 from holdfast.data.stamp import loaded
+from holdfast.errors import require
 from holdfast.rng import number
 from holdfast.training.run import Run
 from holdfast.types import Batch
@@ -68,7 +69,8 @@ class Supply:
     def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, but for the first `done`."""
         run = self.run
-        order = self.own.order_of(run.seed, epoch)
+        drawn = run.order == "drawn"
+        order = self.own.order_of(run.seed, epoch) if drawn else torch.arange(self.count, device=self.own.device)
         if self.extra is not None:
             order = mixed_order(order, len(self.extra), run.batch, run.extra_share, run.seed, epoch)
         order = order[done * run.batch :]
@@ -81,6 +83,7 @@ class Supply:
 
 def supplied(run: Run, root: Path | str | None, download: bool) -> Supply:
     """Return the images of a run from where they are kept."""
+    require(run.select is None or run.held_out > 0, "select chooses on images held out: give held_out as well")
     place = data.data_root(root)
     extra = None if run.extra is None else loaded(run.extra, "train", place, download, None)
     return Supply(run, loaded(run.data, "train", place, download, run.limit), extra)

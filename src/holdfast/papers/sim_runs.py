@@ -147,7 +147,8 @@ SMALL_COLOURED = replace(SMALL, data="made-up:3x8x8")
 SHORT = Scale(limit=3_000, batch=50, test_limit=1_000, seeds=(0, 1), train_steps=7)
 SHORT_RESNET = {"cifar-resnet-20": "cifar-resnet-8-average-50"}
 """A twentieth of the steps, and batch-norm averages over a twentieth of the batches."""
-FULL_DATA = Scale(share=1 / 3, test_limit=1_000, seeds=(0,), train_steps=7, optimizer=QUICK, model={"lenet": "lenet-5"})
+LECUNS = {"lenet": "lenet-5"}
+FULL_DATA = Scale(share=1 / 3, test_limit=1_000, seeds=(0,), train_steps=7, optimizer=QUICK, model=LECUNS)
 """All training images and a third of the epochs, a whole cycle of SIM(n1, 20), with LeCun's own network."""
 
 

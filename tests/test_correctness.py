@@ -15,7 +15,7 @@ from holdfast.analysis.one_step import SoftmaxArguments
 from holdfast.analysis.saturation import error
 from holdfast.attacks import FGSM
 from holdfast.attacks.attack import succeeded
-from holdfast.cli.export import export
+from holdfast.cli.attacked_files import write_attacked
 from holdfast.experiments import picture
 from holdfast.methods import Guarded, Memory
 from holdfast.objectives import Towards, cross_entropy, difference, is_correct, margin, undetected
@@ -62,7 +62,7 @@ FAST = FGSM(Linf(0.1))
 
 
 def exported(tmp_path: Path) -> float:
-    said = export(Tied(), Tied(), FAST, DATA, tmp_path / "x.npz", 8, lambda done, total, words: None)
+    said = write_attacked(Tied(), Tied(), FAST, DATA, tmp_path / "x.npz", 8, lambda done, total, words: None)
     return float(re.findall(r"([0-9.]+)%", said)[0])
 
 

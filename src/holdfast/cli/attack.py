@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from holdfast import attacks
+from holdfast.cli.attacked_files import write_attacked
 from holdfast.cli.compose import against
 from holdfast.cli.config import with_config
-from holdfast.cli.export import export
 from holdfast.cli.parse import Config, Flat, first_word, leading, parse
 from holdfast.cli.parts import ATTACKS, AttackParts, named_parts, refuse_unnamed
 from holdfast.cli.progress import Teller
@@ -48,7 +48,7 @@ class Attack:
         networks = [each.to(device) for each in (*found[:-1], found[-1].behind(self.given.defences))]
         model, judged = networks[0].model, networks[-1].model
         with Teller() as tell:
-            said = export(model, judged, self.attack, networks[0].data, self.out, self.batch, tell)
+            said = write_attacked(model, judged, self.attack, networks[0].data, self.out, self.batch, tell)
         print(f"{said}; {on_which(conditions(device))}")
         return 0
 

@@ -1,53 +1,47 @@
-"""Attacked images as files for other programs, with the accuracy on them (also of another network) and the passes."""
+"""holdfast export NETWORK: write a network and its defences as one file that runs with torch alone."""
 
-from dataclasses import astuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-import torch
-from torch import Tensor, nn
+from holdfast.cli.config import with_config
+from holdfast.cli.parse import Config, Flat, leading, parse
+from holdfast.cli.resolve import Sources, resolved, tell_assumed
+from holdfast.errors import UsageError, require
+from holdfast.models.program import save_program
+from holdfast.training.networks import ELSEWHERE
 
-from holdfast.attacks import Attack
-from holdfast.data import ImageSet
-from holdfast.data.written_images import check_place, to_bytes, write
-from holdfast.errors import NotWritten
-from holdfast.evaluation import judge
-from holdfast.metrics import share_of
-from holdfast.objectives import is_correct
-from holdfast.passes import counting
-from holdfast.training.loop import Tell
+USAGE = f"give one network to holdfast export: a run's folder, a file of weights with --model, {ELSEWHERE}"
 
 
-def export(
-    model: nn.Module, judged: nn.Module, attack: Attack, data: ImageSet, out: Path, batch: int, tell: Tell
-) -> str:
-    """Attack `model`, write the images to an .npz file or a folder of PNGs, and say in one line what `judged` answers.
+@dataclass(frozen=True)
+class Export:
+    """Write a network and its defences as one file, a program of torch.export, which needs torch alone."""
 
-    The two are one network, or another for transfer. The passes that are told are those through `model`.
-    """
-    check_place(out, data)
-    attacked, before, after, rounded, passes = [], [], [], [], []
-    for part in data.batches(batch):
-        with counting() as spent:
-            images = attack(model, part.images, part.labels)
-        passes.append(spent)
-        attacked.append(images.cpu())
-        before.append(_right(judged, part.images, part.labels))
-        after.append(_right(judged, images, part.labels))
-        rounded.append(_right(judged, to_bytes(images).float() / 255, part.labels))
-        tell(sum(map(len, attacked)), len(data), "")
-    shares = [share_of(torch.cat(flags)) for flags in (before, after, rounded)]
-    forwards, backwards = (sum(counts) / len(data) for counts in zip(*map(astuple, passes), strict=True))
-    said = (
-        f"{len(data)} images: accuracy {shares[0]:.1%} clean, {shares[1]:.1%} attacked, "
-        f"{shares[2]:.1%} attacked and rounded to 8 bits; "
-        f"{forwards:.1f} forward and {backwards:.1f} backward passes an image"
-    )
-    try:
-        write(out, torch.cat(attacked), data)
-    except NotWritten as fault:  # what was found out is not lost with the images
-        raise NotWritten(f"{fault}; {said}") from fault
-    return f"{said}; written to {out}"
+    given: Annotated[Sources, Flat] = field(default_factory=Sources)
+    config: Config = None
+    out: Path = Path("network.pt2")
+    """The .pt2 file to write."""
+
+    def __call__(self, name: str) -> int:
+        """Write, and say how the file is read."""
+        require(self.out.suffix == ".pt2", f"{self.out}: give --out a path that ends in .pt2", UsageError)
+        network = resolved(self.given, [name])[0]
+        tell_assumed([network])
+        network = network.behind(self.given.defences)
+        save_program(network.model, network.data.shape, self.out)
+        size = "x".join(map(str, network.data.shape))
+        print(
+            f"{network.name}, for any number of images n x {size} in [0, 1], written to {self.out}: "
+            f'torch.export.load("{self.out}").module() answers without holdfast'
+        )
+        return 0
 
 
-def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return is_correct(judge(model, images), labels).cpu()
+def run_export(args: Sequence[str]) -> int:
+    """holdfast export NETWORK [options]."""
+    names, words = leading(args), with_config(args)
+    options = parse(Export, "export NETWORK", words[len(names) :], Export())
+    require(len(names) == 1, USAGE, UsageError)
+    return options(names[0])

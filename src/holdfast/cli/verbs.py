@@ -16,8 +16,8 @@ from holdfast.cli.attack import run_attack
 from holdfast.cli.audit import run_audit
 from holdfast.cli.completion import print_completion
 from holdfast.cli.convert import run_convert
+from holdfast.cli.export import run_export
 from holdfast.cli.listing import run_list
-from holdfast.cli.program import run_export
 from holdfast.cli.purify import run_purify
 from holdfast.cli.reproduce import run_report, run_reproduce
 from holdfast.cli.terminal import flushed, silence, usable_streams

@@ -1,10 +1,11 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from holdfast.attacks import FGSM, PGD
+from holdfast.attacks import BIM, FGSM, PGD, Attack
 from holdfast.errors import TrainingDiverged, UnknownName
 from holdfast.experiments import Scale, Table, Transfer, Workplace, fill_table
 from holdfast.experiments.table import shortened
@@ -14,6 +15,7 @@ from holdfast.training.dependencies import origins
 from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import Run, Start
 from holdfast.training.schedules import Steps
+from holdfast.types import Images
 
 TABLE = Table(
     "Table",
@@ -138,6 +140,24 @@ def test_a_black_box_is_judged_by_the_row_and_made_by_the_source(tmp_path: Path)
             right = judged(attack(model, images, labels)).argmax(1) == labels
             assert result.values["row"][column][place] == pytest.approx(float(right.float().mean()))
     assert len(list((tmp_path / "runs").iterdir())) == 4
+
+
+def test_a_black_box_attacks_its_source_once_for_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    attacked = Attack.__call__
+
+    def counted(self: Attack, *given: Any, **more: Any) -> Images:
+        calls.append(type(self).__name__)
+        return attacked(self, *given, **more)
+
+    monkeypatch.setattr(Attack, "__call__", counted)
+    rows = {f"seed {seed}": replace(BLACK, seed=seed, epochs=1) for seed in range(3)}
+    columns = {
+        "black box": Transfer(replace(BLACK, seed=9, epochs=1), FGSM()),
+        "from a row": Transfer(rows["seed 0"], BIM()),
+    }
+    fill_table("t", Table("T", rows, columns, seeds=(0,)), "smoke", Workplace(tmp_path))
+    assert sorted(calls) == ["BIM", "FGSM"]
 
 
 def test_a_table_with_black_boxes_comes_back_from_its_description(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def evaluate(
     cell = Cell(judged, attacked, attack, seed)
     with isolated(data.labels.device):
         reseed(data.labels.device, number(seed, "answers"))  # of defences that draw
-        if shares_images(column) and attacked != judged:
+        if shares_images(column):
             return shared_outcomes(cell, networks, data, place.folder, tell)
         folder = place.folder / "outcomes"
         found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)

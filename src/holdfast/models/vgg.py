@@ -1,6 +1,7 @@
 """VGG-16 and VGG-19 with batch norm for 32x32 images (Simonyan and Zisserman, 2015), with one linear layer.
 
-The form of CAT and of the Pix2Pix purifier's classifiers: 14,728,266 and 20,040,522 parameters for 10 classes.
+The form of CAT and of kuangliu's repository: 14,728,266 and 20,040,522 parameters for 10 classes. Paper 004 names that
+repository and Cheng-Yang Fu's, whose VGGs end in three linear layers, and not which of them its classifiers come from.
 """
 
 from typing import ClassVar

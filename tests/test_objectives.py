@@ -168,6 +168,13 @@ def test_joint_names_what_it_needs() -> None:
         Joint(cross_entropy, -1.0)
 
 
+def test_joint_refuses_what_auxiliary_heads_have_no_answer_for() -> None:
+    for objective, words in ((undetected, "answer without an alarm"), (Towards(Joint(margin)), "joined once")):
+        with pytest.raises(BadValue, match=words) as caught:
+            Joint(objective)
+        assert "\n" not in str(caught.value)
+
+
 def test_summed_margin_is_the_share_of_a_sum_over_the_batch() -> None:
     # True logits sum to 2 + 5 = 7, the best others to 1 + 4 = 5.
     logits, labels = HEADS[:, 0].clone().requires_grad_(), torch.tensor([0, 1])

@@ -179,8 +179,11 @@ class Joint:
     weight: NonNegative = 2.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no function, and a weight below 0."""
+        """Refuse what is no function, a weight below 0, and an objective that auxiliary heads have no answer for."""
         check_fields(self)
+        alone = "auxiliary heads answer without an alarm, so climb undetected alone, on WithAlarm(classifier, alarm)"
+        require(self.objective is not undetected, f"Joint(undetected): {alone}")
+        require(not of_heads(self.objective), f"Joint({self.objective!r}): the heads of a network are joined once")
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
         """Return the weighted sum.

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from holdfast.defences import steps_of, views
+from holdfast.errors import UsageError
 from holdfast.models import Thermometer, build
 
 
@@ -42,3 +43,8 @@ def test_a_network_is_built_on_the_code_and_can_be_seen_through_its_stand_in(nam
     for name, view in seen.items():
         (gradient,) = torch.autograd.grad(view(images).logsumexp(1).sum(), images)
         assert bool(gradient.any()) == (name == "straight through")
+
+
+def test_a_network_that_cannot_take_the_code_says_how_many_channels_it_takes() -> None:
+    with pytest.raises(UsageError, match="'thermometer' makes 48 channels of 3, and 'imagenet-resnet-18' takes 1 or 3"):
+        build("imagenet-resnet-18", (3, 32, 32), 10, normalize="thermometer")

@@ -59,6 +59,9 @@ class Architecture:
         asked = inspect.signature(self.network).parameters
         normalize = options.pop("normalize", None)
         seen = channels * WIDENED.get(str(normalize), 1)
+        taken = getattr(self.network, "taken", (seen,))
+        words = f"normalize = '{normalize}' makes {seen} channels of {channels}, and '{name}' takes"
+        require(seen == channels or seen in taken, f"{words} {' or '.join(map(str, taken))}", UsageError)
         known = {"channels": seen, "classes": classes, "image_size": (rows, columns)}
         model = self.network(**{word: known[word] for word in known if word in asked}, **self.fixed, **options)
         if self.rebuild is not None:

@@ -30,6 +30,8 @@ class ImageNetResNet(nn.Module):
     }
     """The embedding spaces of the paper's table 3; "penultimate" is embedding5, flattened. For images of 32x32 the
     features are of 1x1 already, so attention is embedding4."""
+    taken: ClassVar[tuple[int, ...]] = (1, 3)
+    """The numbers of channels that it takes."""
 
     def __init__(
         self,
@@ -42,7 +44,9 @@ class ImageNetResNet(nn.Module):
         download: bool = False,
     ) -> None:
         super().__init__()
-        require(channels in (1, 3), f"channels = {channels}: the ImageNet ResNet takes grey (1) or colour (3) images")
+        require(
+            channels in self.taken, f"channels = {channels}: the ImageNet ResNet takes grey (1) or colour (3) images"
+        )
         self.normalized = cifar_normalized(3, mean, std)
         self.network = _resnet18(pretrained, download)
         self.linear = nn.Linear(512, classes)

@@ -12,7 +12,7 @@ ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("types", "errors"),
     ("fields", "rng", "passes", "devices"),
-    ("threats", "objectives", "storage"),
+    ("threats", "objectives", "storage", "framing"),
     ("models", "data"),
     ("attacks",),
     ("evaluation",),

@@ -11,8 +11,8 @@ from PIL import Image
 
 from holdfast.data import Framing, ImageSet, load
 from holdfast.data.class_folders import imagenet_classes
-from holdfast.data.framing import framed_pixels
 from holdfast.errors import BadImages, BadLabels, BadValue, HoldfastError, MissingData
+from holdfast.framing import framed_pixels
 
 FISH, BIRD, DOG = "n01440764", "n01514668", "n02099601"
 

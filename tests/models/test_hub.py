@@ -9,6 +9,7 @@ import timm
 import torch
 from safetensors.torch import load_file
 
+from holdfast.data import Framing
 from holdfast.errors import MissingData, UnknownName, UsageError
 from holdfast.models import Preprocessing, build, from_timm, preprocessing_of
 from holdfast.models.hub import hub_file
@@ -47,7 +48,7 @@ def test_it_comes_from_the_cache(cache: Path) -> None:
     kept = load_file(cache / "model.safetensors")
     assert all(torch.equal(weights[f"network.{word}"], tensor) for word, tensor in kept.items())
     assert build(f"timm:hf-hub:{NAME}", (1, 32, 32), 3).state_dict()["network.fc.weight"].shape[0] == 3
-    assert preprocessing_of(f"timm:hf-hub:{NAME}") == Preprocessing(128, 96, "bilinear", (0.25,), (0.5,))
+    assert preprocessing_of(f"timm:hf-hub:{NAME}") == Preprocessing(Framing(128, 96, "bilinear"), (0.25,), (0.5,))
 
 
 def test_an_old_configuration_is_one_flat_dict(cache: Path) -> None:

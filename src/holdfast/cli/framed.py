@@ -1,10 +1,11 @@
 """How the pictures for a network are framed: as --resize and --crop ask, else as the public network was trained."""
 
-from holdfast.data import Framing
-from holdfast.data.framing import Sides
+from dataclasses import replace
+
 from holdfast.data.sources import holds_pictures
 from holdfast.errors import UsageError, require
-from holdfast.models import Preprocessing, preprocessing_of
+from holdfast.framing import Framing, Sides
+from holdfast.models import preprocessing_of
 
 
 def framing_for(
@@ -23,9 +24,9 @@ def framing_for(
     known = preprocessing_of(network, download) if pretrained and (asked or holds_pictures(source)) else None
     if known is None and not asked:
         return None
-    usual = known or Preprocessing()
+    usual = Framing() if known is None else known.framing
     size, middle = _sides("--resize", resize) or usual.size, _sides("--crop", crop) or usual.crop
-    return Framing(size, middle, usual.interpolation, usual=not asked)
+    return replace(usual, size=size, crop=middle, usual=not asked)
 
 
 def _sides(option: str, words: tuple[int, ...]) -> Sides | None:

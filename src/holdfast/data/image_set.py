@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holdfast.data.framing import Framing, framed_pixels
 from holdfast.data.order import permutation
 from holdfast.data.stored_images import as_float
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
+from holdfast.framing import Framing, framed_pixels
 from holdfast.rng import Stream
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.types import Batch, Images, Index, Labels

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from holdfast.data.framing import Framing
 from holdfast.errors import BadImages, HoldfastError, require
+from holdfast.framing import Framing
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 FORMATS = ("PNG", "JPEG")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from holdfast.data.framing import Framing
 from holdfast.data.order import permutation
 from holdfast.errors import MissingData
+from holdfast.framing import Framing
 from holdfast.types import Index
 
 

@@ -17,10 +17,10 @@ from holdfast.data import (
     svhn,
     tiny_imagenet,
 )
-from holdfast.data.framing import Framing
 from holdfast.data.image_set import ImageSet, framed
 from holdfast.data.request import Request, data_root
 from holdfast.errors import BadImages, BadLabels, UnknownName, require
+from holdfast.framing import Framing
 
 SOURCES = {
     "FILE.py:FUNCTION": "what a function of yours returns for a split, train or test: a Dataset, a DataLoader or pairs",

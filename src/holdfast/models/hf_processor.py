@@ -7,11 +7,13 @@ the channels, say) is refused, as its network would be judged on other images th
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from holdfast.errors import MissingData, UsageError, reason, require
+from holdfast.framing import Framing, Sides
 from holdfast.models.hub import split_revision
-from holdfast.models.preprocessing import CODES, Preprocessing
+from holdfast.models.preprocessing import Preprocessing
 
 FAULTS = (OSError, ValueError, RuntimeError, KeyError, ImportError)
 """What transformers raises of files that are missing, broken, or of another kind."""
@@ -65,10 +67,11 @@ def _said(processor: Any) -> Preprocessing:
     twice = getattr(processor, "include_top", None) and normalised  # EfficientNet divides by it a second time
     mean = tuple((float(each) + offset) / unit for each in means)
     std = tuple(float(each) ** (2 if twice else 1) / unit for each in stds)
-    return Preprocessing(size if processor.do_resize else None, crop, CODES[int(processor.resample)], mean, std)
+    interpolation: Any = Image.Resampling(int(processor.resample)).name.lower()
+    return Preprocessing(Framing(size if processor.do_resize else None, crop, interpolation), mean, std)
 
 
-def _sides(size: Any) -> int | tuple[int, int] | None:
+def _sides(size: Any) -> Sides | None:
     """Return the sides that a processor's size names: the shorter one, or rows and columns."""
     if size is None or isinstance(size, int):
         return size
@@ -80,15 +83,16 @@ def _does(processor: Any, said: Preprocessing) -> bool:
     """Say whether a processor does to a picture of small squares what its fields say."""
     from torchvision.transforms.v2 import functional as F
 
-    rows, columns = said.seen or (64, 64)
+    framing = said.framing
+    rows, columns = framing.seen or (64, 64)
     squares = torch.rand(3, rows // 6 + 3, columns // 6 + 5, generator=torch.Generator().manual_seed(0))
     picture = squares.mul(255).to(torch.uint8).repeat_interleave(8, 1).repeat_interleave(8, 2)
     theirs: Tensor = processor(picture, return_tensors="pt")["pixel_values"][0]
     ours = picture
-    if said.size is not None:
-        sides = list(said.size) if isinstance(said.size, tuple) else [said.size]
-        ours = F.resize(ours, sides, interpolation=F.InterpolationMode(said.interpolation), antialias=True)
-    if said.crop is not None:
+    if framing.size is not None:
+        sides = list(framing.size) if isinstance(framing.size, tuple) else [framing.size]
+        ours = F.resize(ours, sides, interpolation=F.InterpolationMode(framing.interpolation), antialias=True)
+    if framing.crop is not None:
         # Of a margin that is odd the smaller half is above and to the left; torchvision's own crop halves otherwise.
         ours = F.crop(ours, (ours.shape[1] - rows) // 2, (ours.shape[2] - columns) // 2, rows, columns)
     mean, std = (torch.tensor(each).reshape(-1, 1, 1) for each in (said.mean, said.std))

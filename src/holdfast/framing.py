@@ -14,6 +14,7 @@ from holdfast.fields import Count, check_fields
 Sides = Count | tuple[Count, Count]
 """One number, or (rows, columns)."""
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+"""As Pillow calls them."""
 
 
 @dataclass(frozen=True)

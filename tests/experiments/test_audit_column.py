@@ -15,6 +15,7 @@ from holdfast.errors import BadRecord
 from holdfast.evaluation import Cell, outcomes
 from holdfast.experiments import Audit, Scale, Table, TableResult, Workplace, fill_table
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.table import scaled_column
 from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy, correct
 from holdfast.report import text_table
@@ -72,8 +73,8 @@ def test_no_audit_leaves_more_than_its_first_attack(tmp_path: Path) -> None:
 
 
 def test_a_scale_chooses_the_effort() -> None:
-    assert Scale(effort="fast").column(Audit(THREAT)) == Audit(THREAT, "fast")
-    assert Scale().column(Audit(THREAT)) == Audit(THREAT, "standard")
+    assert scaled_column(Audit(THREAT), Scale(effort="fast")) == Audit(THREAT, "fast")
+    assert scaled_column(Audit(THREAT), Scale()) == Audit(THREAT, "standard")
 
 
 def test_training_times_stand_below_with_their_ratios(result: TableResult) -> None:

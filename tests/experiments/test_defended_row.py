@@ -16,6 +16,7 @@ from holdfast.experiments import Defended, Likeness, Scale, SeenAs, Table, Trans
 from holdfast.experiments.defended_row import Row, each_run, made, runs_of, seeded_row
 from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.stored_results import keep
+from holdfast.experiments.table import scaled_table
 from holdfast.experiments.trained import trained
 from holdfast.metrics import accuracy
 from holdfast.report import overview, page, text_table
@@ -83,7 +84,7 @@ def test_seeds_and_scales_reach_every_run_of_a_row() -> None:
     assert {run.seed for run in runs_of(seeded_row(row, 7))} == {7}
     scale = Scale(epochs=1, share={"lenet": 0.5})
     assert [run.epochs for run in runs_of(each_run(row, scale.run))] == [1, 1]
-    halved = Scale(share={"lenet": 0.5}).table(Table("t", {"row": row}, {"clean": None})).rows["row"]
+    halved = scaled_table(Table("t", {"row": row}, {"clean": None}), Scale(share={"lenet": 0.5})).rows["row"]
     assert [run.epochs for run in runs_of(halved)] == [1, 2]
 
 

@@ -15,6 +15,7 @@ from holdfast.experiments import Neighbours, Scale, Table, Workplace, fill_table
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.neighbours_column import NearestVote, nearest, votes
 from holdfast.experiments.stored_results import keep
+from holdfast.experiments.table import scaled_column
 from holdfast.experiments.trained import Trained
 from holdfast.metrics import accuracy
 from holdfast.report import text_table
@@ -109,6 +110,8 @@ def test_the_bank_is_what_the_run_trains_on_centered_and_not_augmented(tmp_path:
 
 
 def test_a_scale_shortens_the_attack_and_a_vote_needs_a_voter() -> None:
-    assert Scale(test_steps=2).column(Neighbours(5, PGD(THREAT, steps=20))) == Neighbours(5, PGD(THREAT, steps=2))
+    assert scaled_column(Neighbours(5, PGD(THREAT, steps=20)), Scale(test_steps=2)) == Neighbours(
+        5, PGD(THREAT, steps=2)
+    )
     with pytest.raises(BadValue, match="k = 0"):
         Neighbours(0)

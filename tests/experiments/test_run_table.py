@@ -8,7 +8,8 @@ import pytest
 from holdfast.attacks import BIM, FGSM, PGD, Attack
 from holdfast.errors import TrainingDiverged, UnknownName
 from holdfast.experiments import Scale, Table, Transfer, Workplace, fill_table
-from holdfast.experiments.table import shortened
+from holdfast.experiments.scale import shortened
+from holdfast.experiments.table import scaled_table
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
@@ -41,14 +42,14 @@ def test_names_that_the_table_does_not_have_are_refused(field: str, given: objec
 
 
 def test_an_empty_scale_changes_nothing() -> None:
-    assert Scale().table(TABLE) == TABLE
+    assert scaled_table(TABLE, Scale()) == TABLE
 
 
 def test_every_row_and_column_shrinks_alike() -> None:
     small = Scale(
         epochs=2, limit=64, batch=16, optimizer=Adam(), train_steps=3, test_steps=5, test_limit=50, seeds=(7,)
     )
-    scaled = small.table(TABLE)
+    scaled = scaled_table(TABLE, small)
     assert scaled.rows.keys() == TABLE.rows.keys()
     assert scaled.columns.keys() == TABLE.columns.keys()
     for run in scaled.rows.values():
@@ -59,7 +60,7 @@ def test_every_row_and_column_shrinks_alike() -> None:
 
 
 def test_seeds_that_are_asked_for_win() -> None:
-    assert Scale(seeds=(7,)).table(TABLE, seeds=(1, 2)).seeds == (1, 2)
+    assert scaled_table(TABLE, Scale(seeds=(7,)), (1, 2)).seeds == (1, 2)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7])
@@ -114,7 +115,7 @@ def test_a_short_pre_training_keeps_its_least_steps(least: int, first: int, late
 def test_runs_that_a_row_or_a_column_names_shrink_with_it() -> None:
     source = Run(AT(PGD(steps=10)), start=Start(Run(limit=500)))
     table = replace(TABLE, columns={"black box": Transfer(source, PGD(steps=20))})
-    scaled = Scale(limit=64, train_steps=2, test_steps=3).table(table).columns["black box"]
+    scaled = scaled_table(table, Scale(limit=64, train_steps=2, test_steps=3)).columns["black box"]
     assert isinstance(scaled, Transfer)
     assert scaled.attack == PGD(steps=3)
     assert scaled.source.method == AT(PGD(steps=2))

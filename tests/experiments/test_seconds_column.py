@@ -9,6 +9,7 @@ import pytest
 from holdfast.experiments import Scale, Seconds, Table, TableResult, Workplace, fill_table, read_results
 from holdfast.experiments.seconds_column import passes
 from holdfast.experiments.stored_results import keep
+from holdfast.experiments.table import scaled_column
 from holdfast.experiments.trained import run_folder
 from holdfast.report import overview, page, text_table
 from holdfast.report.accuracy_figure import drawn_columns
@@ -91,4 +92,4 @@ def test_a_table_of_times_alone_is_drawn_in_seconds(timed: TableResult) -> None:
 
 
 def test_a_scale_leaves_times_as_they_are() -> None:
-    assert Scale(test_steps=1).column(Seconds()) == Seconds()
+    assert scaled_column(Seconds(), Scale(test_steps=1)) == Seconds()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from holdfast.experiments import Table, TableResult, Wanted, Workplace, reproduce
+from holdfast.experiments.table import scaled_table
 from holdfast.papers import PAPERS
 from holdfast.training.schedules import Steps
 
@@ -17,7 +18,7 @@ def test_methods_beside_the_papers_run_by_name_at_smoke_scale(tmp_path: Path) ->
 def test_every_decay_of_table_5_comes_before_the_end_at_every_scale() -> None:
     paper = PAPERS["agkd-bml"]
     for name in ("short", "full"):
-        for run in paper.scales[name].table(paper.tables["5"]).rows.values():
+        for run in scaled_table(paper.tables["5"], paper.scales[name]).rows.values():
             assert isinstance(run.schedule, Steps)
             assert max(run.schedule.at) < (run.epochs or 0)
 

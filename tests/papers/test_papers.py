@@ -13,8 +13,9 @@ from holdfast import Run
 from holdfast.analysis import History
 from holdfast.attacks import Attack
 from holdfast.experiments import Figure, Paper, Table, TableResult, Transfer, Wanted, Workplace, reproduce
+from holdfast.experiments.columns import Seconds
 from holdfast.experiments.defended_row import classifier_of, runs_of
-from holdfast.experiments.table import Seconds
+from holdfast.experiments.table import scaled_table
 from holdfast.methods import Kurakin, SavedImages, Standard, UnifiedEmbedding
 from holdfast.papers import PAPERS
 from holdfast.papers.cascade_runs import NETS, called
@@ -66,7 +67,7 @@ def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:
 @pytest.mark.parametrize(("paper", "name", "table"), TABLES)
 def test_rows_of_a_table_are_trained_on_equal_terms(paper: Paper, name: str, table: Table) -> None:
     for scale in {**paper.scales, **table.scales}.values():
-        runs = [classifier_of(row) for row in scale.table(table).rows.values()]
+        runs = [classifier_of(row) for row in scaled_table(table, scale).rows.values()]
         varied = {name: getattr(runs[0], name) for name in table.varied}
         assert len({replace(run, method=Standard(), **varied) for run in runs}) == 1
 

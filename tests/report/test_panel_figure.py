@@ -27,7 +27,7 @@ from holdfast.analysis.tiles import png
 from holdfast.attacks import BIM
 from holdfast.errors import BadRecord, BadValue
 from holdfast.experiments import Figure, FigureResult, Scale, Study, Workplace, fill_figure
-from holdfast.experiments.figure import scaled
+from holdfast.experiments.figure import scaled_figure
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.run_figure import WORDS
 from holdfast.experiments.trained import loaded_network
@@ -204,11 +204,11 @@ def test_a_network_that_diverged_is_an_empty_panel(tmp_path: Path) -> None:
 
 def test_a_scale_shrinks_runs_and_attacks_of_a_figure() -> None:
     figure = Figure("f", {"a": {"b": Study(RUN, Embedding(BIM(steps=30)))}})
-    small = scaled(figure, Scale(epochs=3, test_steps=2, test_limit=5, seeds=(4, 5)))
+    small = scaled_figure(figure, Scale(epochs=3, test_steps=2, test_limit=5, seeds=(4, 5)))
     study = small.panels["a"]["b"]
     assert study == Study(replace(RUN, epochs=3), Embedding(BIM(steps=2)))
     assert (small.seed, small.test_limit) == (4, 5)
-    assert scaled(figure, Scale(), (9,)).seed == 9
+    assert scaled_figure(figure, Scale(), (9,)).seed == 9
 
 
 @pytest.mark.parametrize("kind", [AttentionMaps, BallSaturation, Embedding, NearestImages, PathSaturation])

@@ -10,7 +10,7 @@ from holdfast.auditing import audit
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, require
 from holdfast.evaluation import Outcomes, judge, read_outcomes, write_outcomes
-from holdfast.experiments.table import Audit
+from holdfast.experiments.columns import Audit
 from holdfast.experiments.trained import Trained
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint

@@ -7,7 +7,7 @@ from typing import Literal
 from holdfast.analysis import Analysis, History, TrainingAnalysis
 from holdfast.errors import require
 from holdfast.experiments.defended_row import Row, each_run
-from holdfast.experiments.table import Scale, shortened
+from holdfast.experiments.scale import Scale, shortened
 from holdfast.storage.describe import later
 
 
@@ -52,7 +52,7 @@ class Figure:
         }
 
 
-def scaled(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> Figure:
+def scaled_figure(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> Figure:
     """Return the figure as a machine of that scale runs it, from the first of these seeds if any are given."""
     panels = {
         title: {

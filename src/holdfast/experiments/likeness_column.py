@@ -7,8 +7,8 @@ import torch
 from holdfast.analysis.likeness import ssim
 from holdfast.data import ImageSet
 from holdfast.defences import purified
+from holdfast.experiments.columns import Likeness
 from holdfast.experiments.shared_images import BATCH, shared_images
-from holdfast.experiments.table import Likeness
 from holdfast.experiments.trained import Trained
 from holdfast.methods.purifier import psnr
 from holdfast.storage.files import once

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from holdfast.analysis.features import directions
 from holdfast.data import ImageSet
 from holdfast.evaluation import Cell, Outcomes, computed, read_outcomes, write_outcomes
-from holdfast.experiments.table import Neighbours
+from holdfast.experiments.columns import Neighbours
 from holdfast.experiments.trained import Trained
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint

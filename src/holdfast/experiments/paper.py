@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from holdfast.attacks import Attack
 from holdfast.experiments.figure import Figure
-from holdfast.experiments.table import Scale, Table
+from holdfast.experiments.scale import Scale
+from holdfast.experiments.table import Table
 
 
 @dataclass(frozen=True)

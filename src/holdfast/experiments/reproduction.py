@@ -7,15 +7,16 @@ from holdfast.devices import device_of
 from holdfast.errors import UnknownName
 from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.defended_row import classifier_of, made, seeded_row
-from holdfast.experiments.figure import Figure, scaled
+from holdfast.experiments.figure import Figure, scaled_figure
 from holdfast.experiments.images_of_run import images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.paper import Paper
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import fill_figure
 from holdfast.experiments.run_table import fill_table
+from holdfast.experiments.scale import Scale
 from holdfast.experiments.stored_results import keep
-from holdfast.experiments.table import Scale, Table
+from holdfast.experiments.table import Table, scaled_table
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.loop import Tell, silent
@@ -68,7 +69,11 @@ class Wanted:
         scale: Scale = scales[self.scale_of(paper)]
         if self.data is not None:
             scale = replace(scale, data=self.data)
-        return scaled(shown, scale, self.seeds) if isinstance(shown, Figure) else scale.table(shown, self.seeds or None)
+        return (
+            scaled_figure(shown, scale, self.seeds)
+            if isinstance(shown, Figure)
+            else scaled_table(shown, scale, self.seeds)
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from holdfast.devices import isolated, reseed
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
+from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
 from holdfast.experiments.defended_row import Defended, Row, classifier_of, made, runs_of, seeded_row, seen_as
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.likeness_column import likeness
@@ -19,7 +20,7 @@ from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
 from holdfast.experiments.shared_images import judged as shared_outcomes
-from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, SeenAs, Table, Transfer
+from holdfast.experiments.table import WORST, Column, Table
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace

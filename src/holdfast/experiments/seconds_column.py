@@ -1,7 +1,7 @@
 """The training time of a run as a column: what its folder tells, over all its sittings."""
 
+from holdfast.experiments.columns import Seconds
 from holdfast.experiments.images_of_run import training_images_of
-from holdfast.experiments.table import Seconds
 from holdfast.experiments.trained import run_folder
 from holdfast.experiments.workplace import Workplace
 from holdfast.training.folder import seconds_of

@@ -5,23 +5,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from holdfast.errors import BadRecord, HoldfastError, MissingData, require
+from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
 from holdfast.experiments.defended_row import Defended, Row
 from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.result import Result
 from holdfast.experiments.run_figure import WORDS
-from holdfast.experiments.table import (
-    WORST,
-    Audit,
-    Column,
-    Likeness,
-    Neighbours,
-    Published,
-    Scale,
-    Seconds,
-    SeenAs,
-    Table,
-    Transfer,
-)
+from holdfast.experiments.scale import Scale
+from holdfast.experiments.table import WORST, Column, Published, Table
 from holdfast.experiments.table_result import TableResult
 from holdfast.storage.describe import restore
 from holdfast.storage.signed import read_json, signed_json, write_text

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from holdfast import metrics
+from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, Transfer
 from holdfast.experiments.defended_row import Row
 from holdfast.experiments.result import Cell, Cells, Unit
-from holdfast.experiments.table import WORST, Audit, Column, Likeness, Neighbours, Seconds, Table, Transfer
+from holdfast.experiments.table import WORST, Column, Table
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from holdfast.attacks import BIM, CW, MIM, PGD, SPSA
 from holdfast.experiments import Audit, Neighbours, Paper, Table, Transfer
-from holdfast.experiments.table import Column, Seconds
+from holdfast.experiments.columns import Seconds
+from holdfast.experiments.table import Column
 from holdfast.papers.agkd_bml_figures import FIGURES
 from holdfast.papers.agkd_bml_printed import (
     DISCUSSION,

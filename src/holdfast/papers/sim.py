@@ -11,7 +11,8 @@ from dataclasses import replace
 from holdfast.attacks import FGSM
 from holdfast.attacks.presets import bim, madry
 from holdfast.experiments import Audit, Paper, Table
-from holdfast.experiments.table import Column, Seconds
+from holdfast.experiments.columns import Seconds
+from holdfast.experiments.table import Column
 from holdfast.methods import ATDA, SIMAdv
 from holdfast.methods.method import Method
 from holdfast.papers.printed import Lines, printed

@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Sequence
 
 from holdfast import metrics
-from holdfast.experiments.table import Column, Likeness
+from holdfast.experiments.columns import Likeness
+from holdfast.experiments.table import Column
 from holdfast.experiments.table_result import TableResult
 from holdfast.report.canvas import Axes, Canvas
 from holdfast.report.text import titled

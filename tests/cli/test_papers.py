@@ -2,10 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from holdfast.errors import BadValue
+from holdfast.papers import PAPERS
 from tests.cli.saying import said
 
 CODE = """
@@ -16,7 +19,8 @@ from holdfast.methods import Standard
 
 SCALE = Scale(data="digits", epochs=1, limit=64, test_limit=32)
 TABLE = Table("Table 1: mine", {"plain": Run(Standard())}, {"clean": None, "FGSM": FGSM(Linf(0.1))})
-MINE = Paper("mine", "A paper of my own", {"smoke": SCALE}, {"1": TABLE})
+GONE = {"Figure 2": "a drawing", "Table 1, row of <CAT>": "its weights cannot be had"}
+MINE = Paper("mine", "A paper of my own", {"smoke": SCALE}, {"1": TABLE}, left_out=GONE)
 number = 3
 """
 
@@ -44,6 +48,20 @@ def test_a_paper_in_a_file_is_reproduced(file: Path, tmp_path: Path, capsys: pyt
     assert status == 0
     assert list(json.loads(out)) == ["mine table 1"]
     assert "A paper of my own" in (tmp_path / "runs" / "report.html").read_text()
+
+
+def test_what_a_recipe_leaves_out_is_said_with_the_reason(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = said(capsys, "reproduce", f"{file}:MINE", "--folder", tmp_path / "runs")
+    assert status == 0
+    assert "  Figure 2: a drawing\n  Table 1, row of <CAT>: its weights cannot be had\n" in out
+    written = (tmp_path / "runs" / "report.html").read_text()
+    assert "<li>Table 1, row of &lt;CAT&gt;: its weights cannot be had</li>" in written
+    status, _, err = said(capsys, "reproduce", f"{file}:MINE", "--figure", "2", "--folder", tmp_path / "runs")
+    assert (status, err) == (2, "holdfast: figure 2 of mine is not here: a drawing\n")
+    with pytest.raises(BadValue, match="Table 1 of mine is left out and there"):
+        replace(PAPERS["demo"], name="mine", left_out={"Table 1": "too long"})
 
 
 OWN = """

@@ -49,6 +49,19 @@ def test_published_numbers_belong_to_rows_and_columns(paper: Paper, name: str, t
     assert {"smoke", "short", "full"} <= {*paper.scales, *table.scales}
 
 
+PRINTED = {"agkd-bml": (9, 9), "cascade": (10, 6), "cl": (9, 0), "pix2pix": (6, 6), "sim": (5, 9)}
+"""How many tables and figures each paper has."""
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_what_a_paper_prints_is_in_its_recipe_or_said_to_be_left_out(name: str) -> None:
+    paper = PAPERS[name]
+    for kind, count, known in zip(("Table", "Figure"), PRINTED[name], (paper.tables, paper.figures), strict=True):
+        numbers = {key.partition("-")[0] for key in known}
+        for number in map(str, range(1, count + 1)):
+            assert (number in numbers) != (f"{kind} {number}" in paper.left_out), f"{kind} {number}"
+
+
 @pytest.mark.parametrize("scale", ["short", "full"])
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
 def test_equal_runs_of_a_paper_have_one_name(paper: Paper, scale: str) -> None:

@@ -19,6 +19,7 @@ from holdfast.experiments.stored_results import readable_results
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
 from holdfast.report.formats import Format, render
+from holdfast.report.text import said_left_out
 from holdfast.storage.signed import write_text
 
 
@@ -55,9 +56,10 @@ def run_reproduce(args: Sequence[str]) -> int:
     with Teller(quiet=options.json) as tell:
         done = reproduce(paper, options.wanted, options.place, tell)
     path = options.place.folder / "report.html"
-    write_text(path, page(done.title, done.results, done.pictures))
+    write_text(path, page(done.title, done.results, done.pictures, done.left_out))
     print(render(done.results, "json" if options.json else "text"))
     if not options.json:
+        print(said_left_out(done.left_out), end="")
         print(f"\nreport: {path}\n{on_which(conditions(options.place.device))}")
     return 0
 

@@ -1,10 +1,11 @@
 """Which tables and figures of a paper are wanted, at which scale, and what was measured for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.devices import device_of
-from holdfast.errors import UnknownName
+from holdfast.errors import UnknownName, UsageError, require
 from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.defended_row import classifier_of, made, seeded_row
 from holdfast.experiments.figure import Figure, scaled_figure
@@ -43,6 +44,7 @@ class Wanted:
 
         Raises:
             UnknownName: the paper has no such table, figure or scale.
+            UsageError: the recipe leaves it out.
         """
         everything = not self.table and not self.figure
         tables = {
@@ -60,6 +62,8 @@ class Wanted:
         return self.scale or next(iter(paper.scales))
 
     def _scaled(self, paper: Paper, number: str, known: Any, kind: str) -> Table | Figure:
+        why = {what.lower(): why for what, why in paper.left_out.items()}.get(f"{kind} {number}")
+        require(why is None, f"{kind} {number} of {paper.name} is not here: {why}", UsageError)
         if number not in known:
             raise UnknownName(f"{kind} of {paper.name}", number, known)
         shown: Table | Figure = known[number]
@@ -84,6 +88,8 @@ class Reproduction:
     results: tuple[Result, ...]
     pictures: tuple[Pictures, ...]
     """Attacked images of every row of the first table, where the paper says which attack to show."""
+    left_out: Mapping[str, str]
+    """What of the paper its recipe does not have, and why."""
 
 
 def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silent) -> Reproduction:
@@ -104,7 +110,7 @@ def reproduce(paper: Paper, wanted: Wanted, place: Workplace, tell: Tell = silen
         results.append(result)
     tables = [each for each in asked.values() if isinstance(each, Table)]
     pictures = _pictures(paper, tables[0], place, tell) if tables else ()
-    return Reproduction(f"{paper.title} ({scale})", tuple(results), pictures)
+    return Reproduction(f"{paper.title} ({scale})", tuple(results), pictures, paper.left_out)
 
 
 def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple[Pictures, ...]:

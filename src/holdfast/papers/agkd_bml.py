@@ -221,6 +221,10 @@ PAPER = Paper(
     title="AGKD-BML: defense against adversarial attack by attention guided knowledge distillation and bi-directional "
     "metric learning",
     scales=SCALES,
+    left_out={
+        "Figure 1 on ImageNet's classes": "those of CIFAR-10 stand in: the recipe's networks know no others",
+        "Figure 2": "a drawing",
+    },
     tables={
         "1": table("Table 1: CIFAR-10, L-inf 8/255", CIFAR_ROWS, {**ATTACKS, **AUDIT}, TABLE_1),
         "1-svhn": table(

@@ -163,6 +163,7 @@ PAPER = Paper(
     name="cl",
     title="Can contrastive learning in embedding space improve adversarial robustness?",
     scales=CIFAR_SCALES,
+    left_out={"Table 3": "it names the embeddings: embedding1 to embedding5 and output of imagenet-resnet-18"},
     tables={
         "1": table("Table 1: Top-1 on CIFAR-10", CIFAR, "cifar"),
         "2": table("Table 2: Top-1 on MNIST", MNIST, "mnist"),

@@ -118,6 +118,12 @@ PAPER = Paper(
     name="pix2pix",
     title="Self-supervised learning for adversarial robustness",
     scales=SCALES,
+    left_out={
+        "Figure 1": "a drawing",
+        "Figure 2": "the numbers of Table 2 as bars",
+        "Figure 5": "images of CIFAR-10",
+        "Table 5, VGG16 at 224x224": "it begins at weights of ImageNet that a run would have to download",
+    },
     tables={
         "1": table("Table 1: feature distortion, by the network and the block that it distorts", CLASSIFIERS, TRANSFER,
                    TABLE_1),

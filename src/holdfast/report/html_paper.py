@@ -1,7 +1,7 @@
 """Everything measured as one HTML page that asks nothing of any network, so that it opens anywhere, for years."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.experiments.attacked_images import Pictures
@@ -15,11 +15,14 @@ from holdfast.storage.describe import short_repr
 
 Shown = dict[str, Any]
 """What the template is given of one part of the page: plain text and numbers, which it escapes."""
+NOTHING: Mapping[str, str] = {}
 SECOND_LINE = "second line of a cell: the paper's value, with its (std)"
 
 
-def page(title: str, results: Sequence[Result], pictures: Sequence[Pictures]) -> str:
-    """Return one self-contained HTML page: tables, figures, pictures, and how to repeat them."""
+def page(
+    title: str, results: Sequence[Result], pictures: Sequence[Pictures], left_out: Mapping[str, str] = NOTHING
+) -> str:
+    """Return one self-contained HTML page: tables, figures, pictures, what is not there, and how to repeat them."""
     tables = [each for each in results if each.shown_as == "table"]
     figures = [each for each in results if each.shown_as != "table"]
     return rendered(
@@ -29,6 +32,7 @@ def page(title: str, results: Sequence[Result], pictures: Sequence[Pictures]) ->
         tables=[_values(each) for each in tables],
         figures=[_values(each) for each in figures],
         galleries=[_gallery(each) for each in pictures],
+        left_out=list(left_out.items()),
         repeats=[_repeat(each) for each in (*tables, *figures)],
     )
 

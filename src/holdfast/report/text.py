@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast import metrics
@@ -158,6 +158,12 @@ def _tex(text: str) -> str:
     }
     special |= {sign: "\\" + sign for sign in "&%$#_{}"}
     return "".join(special.get(sign, sign) for sign in text)
+
+
+def said_left_out(left_out: Mapping[str, str]) -> str:
+    """Return a line for each part of a paper that its recipe does not have; nothing where it has all."""
+    lines = [f"  {what}: {why}\n" for what, why in left_out.items()]
+    return "\nof the paper, not here:\n" + "".join(lines) if lines else ""
 
 
 def to_json(result: Result) -> str:

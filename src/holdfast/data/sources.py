@@ -18,6 +18,7 @@ from holdfast.data import (
     tiny_imagenet,
 )
 from holdfast.data.image_set import ImageSet, framed
+from holdfast.data.level import LEVEL, levelled
 from holdfast.data.request import Request, data_root
 from holdfast.errors import BadImages, BadLabels, UnknownName, require
 from holdfast.framing import Framing
@@ -35,6 +36,7 @@ SOURCES = {
     "imagefolder:PATH": f"pictures in class folders, such as ImageNet's val/: {class_folders.LAYOUT}",
     "imagenet-3dcc:NAME:N": "ImageNet-3DCC: ImageNet's validation images under corruption NAME (flash, ...), likewise",
     "imagenet-c:NAME:N": "ImageNet-C: ImageNet's validation images under corruption NAME (fog, snow, ...), likewise",
+    "level:NAME": "another source, each pixel shifted so that over the training images it has the mean of its channel",
     "made-up:CxHxW": "256 + 64 random but learnable images, 10 classes (or made-up:CxHxW:CLASSES); needs no files",
     "mnist": "MNIST: 70,000 grey images 1x28x28, handwritten digits",
     "npz:PATH": "an .npz file of the arrays train_images, train_labels, test_images (or val_images), test_labels",
@@ -43,6 +45,16 @@ SOURCES = {
     "tiny-imagenet-c:NAME:N": "Tiny ImageNet-C, likewise",
 }
 """Every source and one line about it."""
+
+
+def read_level(request: Request) -> ImageSet:
+    """Return the images of another source, levelled by its training images, whatever the limit."""
+    train, found = (
+        load(request.argument, split, request.root, request.download, framing=request.framing)
+        for split in ("train", request.split)
+    )
+    return levelled(found, train)
+
 
 KNOWN: dict[str, Callable[[Request], ImageSet]] = {
     "cifar10": cifar.read_10,
@@ -58,17 +70,18 @@ KINDS: dict[str, Callable[[Request], ImageSet]] = {
     "folder": folder.read,
     "hf": hub_sets.read,
     "imagefolder": class_folders.read,
+    LEVEL: read_level,
     "made-up": made_up.read,
     "npz": arrays.read,
 }
 """What reads a name that goes on after a colon."""
-PICTURES = (folder.read, class_folders.read, hub_sets.read, corrupted.read)
+PICTURES = (folder.read, class_folders.read, hub_sets.read, corrupted.read, read_level)
 """What frames pictures while it reads them, one by one, whatever sizes they have."""
 
 
 def _reader(name: str) -> Callable[[Request], ImageSet]:
     """Return what reads the source of this name."""
-    own = own_code.read if ".py:" in name else None
+    own = own_code.read if ".py:" in name and not name.startswith(f"{LEVEL}:") else None
     reader = own or KNOWN.get(name) or KINDS.get(name.partition(":")[0])
     if reader is None:
         raise UnknownName("data set", name, SOURCES)
@@ -77,7 +90,8 @@ def _reader(name: str) -> Callable[[Request], ImageSet]:
 
 def holds_pictures(name: str) -> bool:
     """Say whether a source is of pictures, which may have any size before they are framed."""
-    return KINDS.get(name.partition(":")[0]) in PICTURES
+    kind, _, argument = name.partition(":")
+    return holds_pictures(argument) if kind == LEVEL else KINDS.get(kind) in PICTURES
 
 
 def load(

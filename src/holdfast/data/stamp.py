@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from holdfast.data.image_set import ImageSet
+from holdfast.data.level import LEVEL
 from holdfast.data.request import expanded
 from holdfast.data.sources import load
 
@@ -25,6 +26,8 @@ def stamp(name: str) -> int:
     Those are the files of `npz:PATH`, `folder:PATH`, `imagefolder:PATH` and `hf:FOLDER`, and FILE.py.
     """
     kind, _, argument = name.partition(":")
+    if kind == LEVEL:
+        return stamp(argument)
     path = Path(name.rpartition(":")[0]) if ".py:" in name else expanded(argument)
     if ":" not in name or not path.exists():
         return 0

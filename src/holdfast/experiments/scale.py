@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from holdfast.attacks import Attack
+from holdfast.data.level import levelled_like
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimizers import Optimizer
 from holdfast.training.run import Run
@@ -44,6 +45,8 @@ class Scale:
         """Return the run at this scale, and the runs that it names likewise."""
         names = ("epochs", "limit", "batch", "model", "data", "optimizer", "schedule", "pretrained", "held_out")
         said: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if self.data is not None:
+            said["data"] = levelled_like(run.data, self.data)
         if said.get("held_out") == 0:
             said["select"] = None
         if isinstance(self.model, Mapping):

@@ -48,7 +48,7 @@ MNIST_CHOICES = mnist({
     "no distance, paired as in Pivot": UnifiedEmbedding(MNIST_LL, penalty=0.0),
     "N = 1": UnifiedEmbedding(MNIST_LL, power=1),
     "the square, not its half": UnifiedEmbedding(MNIST_LL, half=False),
-    "penultimate layer": UnifiedEmbedding(MNIST_LL, embedding="penultimate"),
+    **{f"layer {layer}": UnifiedEmbedding(MNIST_LL, embedding=layer) for layer in ("penultimate", "block3", "block2")},
     "eps from a truncated normal": UnifiedEmbedding(MNIST_LL, eps_sampler=truncated_normal),
 })  # fmt: skip
 # CIFAR-10
@@ -106,6 +106,11 @@ WHITE_BOX = {
     "step_both Kurakin": cifar(1, Kurakin((LL, FAST))),
     "step_both Pivot": cifar(1, UnifiedEmbedding((LL, FAST))),
     "step_both Pivot as released": cifar(1, UnifiedEmbedding((LL, FAST), pivot=False)),
+}
+PIXELS = replace(CIFAR_FIRST, data="level:cifar10")
+MEANS = {
+    "mean of each channel": NETS["P1*"],
+    "mean of each pixel": replace(NETS["P1*"], data=PIXELS.data, start=Start(PIXELS, "position")),
 }
 DISTANCE = partial(UnifiedEmbedding, pivot=False)
 BANKS = {

@@ -1,6 +1,7 @@
 """The tables of paper 002 (cascade.py): networks as rows, attacks as columns, and the numbers that it prints."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import nan
 
 from holdfast.experiments import Audit, Table, Transfer
@@ -11,6 +12,7 @@ from holdfast.papers.cascade_runs import (
     BANKS,
     EARLY,
     MANY,
+    MEANS,
     MNIST,
     MNIST_CHOICES,
     NETS,
@@ -115,6 +117,7 @@ TABLES = {
         "Table 2, some rows: at scale short with a pre-training as short as the rest", EARLY, white_box((4, 16)), (0,),
         varied=VARIED, scales=EARLY_SCALES, notes=PAIRED,
     ),
+    "2-means": replace(white("Table 2, our rows: what a network subtracts", MEANS, {}), varied=("data", "start")),
     "3": Table(
         "Table 3: CIFAR-10, 20 networks", MANY, FEW, tuple(range(20)),
         published=printed(FEW, {row: PRINTED["3"][row.removesuffix(" as released")] for row in MANY}),

@@ -150,6 +150,17 @@ def test_the_network_of_paper_002_starts_as_published() -> None:
     assert [tuple(value.shape[1:]) for value in seen.values()] == [(16, 24, 24), (16, 24, 24), (32, 12, 12), (64, 6, 6)]
 
 
+def test_a_lenet_of_half_the_width_has_half_the_channels_and_hidden_units() -> None:
+    with torch.device("meta"):
+        narrow = build("lenet", (1, 28, 28), 10, width=16)
+    assert [tuple(each.shape[:2]) for each in narrow.parameters() if each.ndim > 1] == [
+        (16, 1),
+        (32, 16),
+        (512, 32 * 7 * 7),
+        (10, 512),
+    ]
+
+
 def test_lenet_starts_by_glorot_with_zero_biases() -> None:
     torch.manual_seed(0)
     model = LeNet()
@@ -216,6 +227,7 @@ def test_the_embeddings_of_paper_000() -> None:
         ("digits-net", (1, 8, 8), (64, 4, 4)),
         ("imagenet-resnet-18", (3, 32, 32), (256, 2, 2)),
         ("lenet", (1, 28, 28), (64, 7, 7)),
+        ("lenet-5", (1, 28, 28), (16, 5, 5)),
         ("madry-wrn-10-1", (3, 32, 32), (64, 8, 8)),
         ("preact-resnet-18", (3, 32, 32), (512, 4, 4)),
         ("resnet-18", (3, 32, 32), (512, 4, 4)),

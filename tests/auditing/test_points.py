@@ -13,6 +13,7 @@ from holdfast.auditing import engine, points, schedule
 from holdfast.auditing.engine import Subject, run_moves
 from holdfast.auditing.engine_state import Progress, read
 from holdfast.auditing.points import PointsOnDisk
+from holdfast.auditing.report_json import Origin, as_json
 from holdfast.data import StoredImages
 from holdfast.errors import BadRecord
 from tests.auditing.on_disk import MOVES, THREAT
@@ -64,6 +65,12 @@ def test_an_audit_of_stored_images_reports_what_one_in_memory_does(
     assert torch.equal(first.best, second.best[:])
     assert 0 < int(first.broken.sum()) < len(labels)
     assert (first.checks, first.images_fingerprint) == (second.checks, second.images_fingerprint)
+    assert (first.on_disk, second.on_disk) == (None, (21, 21 * 64 * 4))
+    assert "points of images" not in str(first)
+    assert "\npoints of images: 21 on disk, 0.0 GB: all images take more than 512 MiB\n" in str(second)
+    origin = Origin("linear", "", "digits", "", 8, "", {})
+    assert as_json(first, origin)["points_on_disk"] is None
+    assert as_json(second, origin)["points_on_disk"]["images"] == 21
 
 
 @dataclass

@@ -77,9 +77,9 @@ def test_sets_that_do_not_fit_are_refused() -> None:
     own = ImageSet(torch.rand(4, 1, 8, 8), torch.arange(4), NAMES)
     named = replace(own, classes=("cat", *NAMES[1:]))
     assert joined(named, own).classes == named.classes
-    assert len(joined(own, replace(own, images=(own.images * 255).byte()))) == 8
+    assert len(joined(own, replace(own, pixels=(own.images * 255).byte()))) == 8
     with pytest.raises(BadImages, match=r"\(1, 4, 4\), those of the data set \(1, 8, 8\)"):
-        joined(own, replace(own, images=torch.rand(4, 1, 4, 4)))
+        joined(own, replace(own, pixels=torch.rand(4, 1, 4, 4)))
     with pytest.raises(BadLabels, match="extra images have the classes cat, 1, 2, 3, 4 and 5 more"):
         joined(own, named)
     with pytest.raises(BadLabels, match="and 6 more"):

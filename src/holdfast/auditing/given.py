@@ -7,6 +7,7 @@ from torch import Tensor
 
 from holdfast.auditing.points import IN_MEMORY
 from holdfast.data import ImageSet, StoredImages
+from holdfast.data.on_demand import ImagesOnDemand
 from holdfast.devices import home_of
 from holdfast.errors import BadLabels, BadValue, UsageError, require, shown
 from holdfast.threats import Threat
@@ -36,6 +37,6 @@ def given(
 
 def pixels_of(data: ImageSet, device: torch.device) -> Images | StoredImages:
     """Return the images of a set for a device: there as a whole where they are small, else in batches."""
-    if 4 * data.images.numel() > IN_MEMORY:
-        return StoredImages.of(data.images, device)
+    if isinstance(data.pixels, ImagesOnDemand) or 4 * data.pixels.numel() > IN_MEMORY:
+        return StoredImages.of(data.pixels, device)
     return data.take(torch.arange(len(data))).to(device)

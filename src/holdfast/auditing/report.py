@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holdfast.auditing.engine_state import CLEAN, STANDS
 from holdfast.auditing.findings import RANDOM_OUTPUT, Check, Doubt, suspicion
-from holdfast.auditing.points import PointsOnDisk
+from holdfast.auditing.points import IN_MEMORY, PointsOnDisk
 from holdfast.auditing.view import View, table, too_much
 from holdfast.metrics import interval, share_of
 from holdfast.threats import Threat
@@ -21,6 +21,17 @@ class Cost(NamedTuple):
 
     forwards: float
     backwards: float
+
+
+class OnDisk(NamedTuple):
+    """What points that do not fit into memory take."""
+
+    images: int
+    """How many have a point: those that an attack brought nearer to a break."""
+    bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.images:,} on disk, {self.bytes / 1e9:,.1f} GB: all images take more than {IN_MEMORY >> 20} MiB"
 
 
 SETTLED, OF_FEW = 0.001, 0.005
@@ -90,6 +101,13 @@ class Report:
         Where the points are on disk it is made when it is first asked for: a tensor that is mapped to a temporary file.
         """
         return self.attacked if isinstance(self.attacked, Tensor) else self.attacked.of(self.broken_by > CLEAN)
+
+    @property
+    def on_disk(self) -> OnDisk | None:
+        """What the points of the images take of the disk; None where they are in memory."""
+        if not isinstance(self.best, PointsOnDisk):
+            return None
+        return OnDisk(int((self.best.slots >= 0).sum()), self.best.file.used())
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -198,6 +216,7 @@ class Report:
             *([self.outlook] if self.outlook else []),
             *([f"crafted on {self.crafted_on}"] if self.crafted_on else []),
             *([f"judged by {self.judged_by}"] if self.judged_by else []),
+            *([f"points of images: {self.on_disk}"] if self.on_disk else []),
             *(table(self.views, self.robust_accuracy, count, sum(self.passes)) if self.views else []),
             *([self.grey_box] if self.grey_box else []),
             *(f"doubt: {doubt.name} ({doubt.figure:.4g}): {doubt.meaning}" for doubt in self.doubts),

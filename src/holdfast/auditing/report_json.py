@@ -62,6 +62,7 @@ def as_json(report: Report, origin: Origin) -> Written:
         "suspicion": report.suspicion,
         "crafted_on": report.crafted_on,
         "precision": report.precision,
+        "points_on_disk": None if report.on_disk is None else report.on_disk._asdict(),
         "settled": report.settled,
         "further": report.further,
         **_seen(report),

@@ -66,6 +66,9 @@ class Train:
     """The folder of the data sets (default: $HOLDFAST_DATA, else ./data)."""
     download: bool = False
     """Download the data set if it is missing."""
+    workers: int = 0
+    """How many processes decode and vary images that do not fit into memory, while the network trains. The result is
+    the same for any number."""
 
     def __call__(self) -> int:
         """Train and print the folder; of several seeds also the test accuracies."""
@@ -76,11 +79,11 @@ class Train:
         runs = {self.folder_of(each): each for each in [replace(run, seed=seed) for seed in self.seeds] or [run]}
         self.check_beside(next(iter(runs)))
         test_set = self.test_images(run).to(device) if self.seeds and can_be_tested(run) else None
-        carried_out = partial(train, device=device, data_root=self.data_root, download=self.download, log=log)
+        carried_out = partial(train, device=device, download=self.download, log=log, workers=self.workers)
         shares = []
         with Teller() as tell:
             for folder, each in runs.items():
-                model = carried_out(each, folder, tell=tell)
+                model = carried_out(each, folder, data_root=self.data_root, tell=tell)
                 shares += [] if test_set is None else [tested_on(test_set, each, model, folder)]
             tell(0, 1, on_which(conditions(device)))
         for folder, share in zip_longest(runs, shares):

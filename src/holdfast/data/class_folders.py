@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from holdfast.data.folder import in_order
 from holdfast.data.image_set import ImageSet
 from holdfast.data.labelled_pictures import labelled_pictures
-from holdfast.data.pictures import SUFFIXES, regular
+from holdfast.data.pictures import SUFFIXES, InFolder
 from holdfast.data.request import Request, expanded
 from holdfast.errors import BadLabels, BadValue, MissingData, printable, require
 
@@ -35,7 +35,7 @@ def read(request: Request) -> ImageSet:
     label, classes = labelled(sorted(of_class), _others(request, folder))
     paths = [path for name in sorted(of_class) for path in sorted(of_class[name])]
     names, labels = list(map(str, paths)), [label[_class_of(path)] for path in paths]
-    return labelled_pictures(request, names, lambda name: regular(place / name), labels, classes)
+    return labelled_pictures(request, names, InFolder(place), labels, classes)
 
 
 def labelled(names: Sequence[str], others: Sequence[str] = ()) -> tuple[Mapping[str, int], tuple[str, ...]]:

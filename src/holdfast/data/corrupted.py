@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from holdfast.data.class_folders import imagenet_classes, labelled, pictures_by_class
 from holdfast.data.image_set import ImageSet
 from holdfast.data.labelled_pictures import labelled_pictures
-from holdfast.data.pictures import regular
+from holdfast.data.pictures import InFolder
 from holdfast.data.request import Request
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, UnknownName, require
 
@@ -114,7 +114,7 @@ def _from_folders(folder: Path, request: Request, corruption: str, severity: int
     require(not unknown, words, BadLabels)
     paths = [(str(path), label[name]) for name in sorted(of_class) for path in sorted(of_class[name])]
     pictures, labels = [path for path, _ in paths], [number for _, number in paths]
-    return labelled_pictures(request, pictures, lambda path: regular(place / path), labels, classes)
+    return labelled_pictures(request, pictures, InFolder(place), labels, classes)
 
 
 CORRUPTED: Mapping[str, Corrupted] = {

@@ -9,16 +9,15 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from zipfile import ZipFile, is_zipfile
-
-import torch
+from zipfile import is_zipfile
 
 from holdfast.data.image_set import ImageSet
-from holdfast.data.pictures import SUFFIXES, Opened, all_grey, decode, regular, sizes
+from holdfast.data.in_zip import InZip
+from holdfast.data.labelled_pictures import labelled_pictures
+from holdfast.data.pictures import SUFFIXES, InFolder, Opened
 from holdfast.data.request import Request, expanded
-from holdfast.errors import BadImages, BadValue, MissingData, printable, require
+from holdfast.errors import BadValue, MissingData, printable, require
 
 LAYOUT = "train/CLASS/*.png|jpg|jpeg and test/CLASS/*.png|jpg|jpeg"
 SPLITS = ("train", "test")
@@ -29,38 +28,31 @@ def read(request: Request) -> ImageSet:
     require(bool(request.argument), f"'{request.name}' names no path; write folder:PATH", BadValue)
     path = expanded(request.argument)
     if path.is_dir():
-        return _collect(request, _files(path), lambda name: regular(path / name))
+        return _collect(request, _files(path), InFolder(path))
     require(
         path.exists(), f"there is nothing at {path}; folder:PATH expects a folder or a .zip of {LAYOUT}", MissingData
     )
     zipped = path.is_file() and is_zipfile(path)
     require(zipped, f"{path} is neither a folder nor a .zip; expected one of {LAYOUT}", MissingData)
-    with _archive(path) as archive:
-        names = [name for name in dict.fromkeys(archive.namelist()) if not name.endswith("/")]
-        return _collect(request, names, archive.open)
+    archive = InZip(path)
+    names = [name for name in dict.fromkeys(archive.names) if not name.endswith("/")]
+    return _collect(request, names, archive)
 
 
 def _collect(request: Request, names: Iterable[str], opened: Opened) -> ImageSet:
-    """Decode the pictures of one split out of all file names."""
+    """Return the pictures of one split out of all file names."""
     paths = sorted(path for path in map(PurePosixPath, names) if _meant(path))
     of_split = {split: [path for path in paths if _is_picture(path, split)] for split in SPLITS}
     chosen = of_split[request.split]
     require(len(chosen) > 0, f"{request.name} has no {request.split} pictures; expected {LAYOUT}", MissingData)
     _tell_the_others(request, paths, chosen)
     classes = in_order({path.parts[-2] for split in SPLITS for path in of_split[split]})
-    # Before any limit, and over both splits: else the two, or a set and a part of it, could differ in their channels.
-    grey = all_grey((str(path) for split in SPLITS for path in of_split[split]), opened)
-    framing = request.framing
-    needed = framing if framing and framing.needed_by(sizes(map(str, chosen), opened)) else None
-    chosen = [chosen[position] for position in request.kept(len(chosen)).tolist()]
-    try:
-        images = decode([str(path) for path in chosen], opened, needed)
-    except FileNotFoundError as fault:
-        raise BadImages(f"{fault.filename} is not there: a link that leads nowhere, or deleted meanwhile") from fault
     number = {name: label for label, name in enumerate(classes)}
-    labels = torch.tensor([number[path.parts[-2]] for path in chosen])
-    names = tuple(map(printable, classes))
-    return ImageSet(images[:, :1].contiguous() if grey else images, labels, names, str(needed or ""))
+    labels = [number[path.parts[-2]] for path in chosen]
+    # Both splits say whether the pictures are grey: else the two could differ in their channels.
+    others = [str(path) for split in SPLITS if split != request.split for path in of_split[split]]
+    names, called = list(map(str, chosen)), tuple(map(printable, classes))
+    return labelled_pictures(request, names, opened, labels, called, others)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -112,16 +104,3 @@ def _inside(place: Path) -> Iterator[Path]:
                 yield from (Path(deeper) / name for deeper, _, names in os.walk(entry.path) for name in names)
             else:
                 yield Path(entry.path)
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[ZipFile]:
-    """Open a zip; whatever a broken one raises is one line."""
-    try:
-        archive = ZipFile(path)
-    except OSError:
-        raise
-    except Exception as fault:  # a stranger's bytes raise BadZipFile, UnicodeDecodeError, struct.error, and others
-        raise BadImages(f"{path} cannot be read as a .zip: {fault}") from fault
-    with archive:
-        yield archive

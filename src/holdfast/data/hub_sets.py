@@ -7,6 +7,7 @@ The column of images is found by its type, Image, and that of labels by its type
 import io
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,20 @@ def read(request: Request) -> ImageSet:
     require(min(labels, default=0) >= 0, f"split {split} has no labels (-1): name another, as in {FORM}", BadLabels)
     rows = _undecoded(rows, image)
     names = list(map(str, range(len(rows))))
-    return labelled_pictures(request, names, lambda place: _opened(rows[int(place)][image]), labels, classes)
+    return labelled_pictures(request, names, InRows(rows, image), labels, classes)
 
 
-def _opened(held: Mapping[str, Any]) -> Any:
-    """Return the file of a picture, which is held itself or by its path."""
-    return regular(Path(held["path"])) if held["bytes"] is None else io.BytesIO(held["bytes"])
+@dataclass(frozen=True)
+class InRows:
+    """What opens the picture in a row, which is held itself or by its path."""
+
+    rows: Any
+    image: str
+
+    def __call__(self, place: str) -> Any:
+        """Open the file of a picture."""
+        held = self.rows[int(place)][self.image]
+        return regular(Path(held["path"])) if held["bytes"] is None else io.BytesIO(held["bytes"])
 
 
 def _parted(argument: str) -> tuple[str, str]:

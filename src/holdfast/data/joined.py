@@ -4,11 +4,13 @@ Extra images, most of them generated, are how the robust accuracy of a fixed dat
 Wang et al., 2023): a share of each batch is drawn from them, and an epoch is as long as without them.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from holdfast.data.image_set import ImageSet
+from holdfast.data.on_demand import ImagesOnDemand
 from holdfast.data.order import permutation
 from holdfast.errors import BadImages, BadLabels, require
 from holdfast.rng import number
@@ -28,9 +30,42 @@ def joined(own: ImageSet, extra: ImageSet) -> ImageSet:
     fits = extra.classes == own.classes or (numbered and len(extra.classes) <= len(own.classes))
     words = f"extra images have the classes {_few(extra.classes)}, the data set has {_few(own.classes)}"
     require(fits, words, BadLabels)
-    same = extra.images.dtype == own.images.dtype
-    parts = [each.images if same else each.take(torch.arange(len(each))) for each in (own, extra)]
-    return replace(own, images=torch.cat(parts), labels=torch.cat([own.labels, extra.labels]))
+    if isinstance(own.pixels, Tensor) and isinstance(extra.pixels, Tensor):
+        same = extra.images.dtype == own.images.dtype
+        parts = [each.images if same else each.take(torch.arange(len(each))) for each in (own, extra)]
+        pixels: Tensor | ImagesOnDemand = torch.cat(parts)
+    else:
+        numbers = torch.arange(len(own) + len(extra))
+        pixels = ImagesOnDemand(Joined(own.to("cpu"), extra.to("cpu")), numbers, own.device)
+    return replace(own, pixels=pixels, labels=torch.cat([own.labels, extra.labels]))
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What makes the images of two sets, those of the first counted first."""
+
+    own: ImageSet
+    extra: ImageSet
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The channels, rows and columns of an image."""
+        return self.own.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Bytes where both are bytes."""
+        kinds = {self.own.pixels.dtype, self.extra.pixels.dtype}
+        return torch.uint8 if kinds == {torch.uint8} else torch.float32
+
+    def read(self, rows: Index) -> Tensor:
+        """Return the images of these numbers."""
+        found = torch.empty(len(rows), *self.row, dtype=self.dtype)
+        second = rows >= len(self.own)
+        for data, here, first in ((self.own, ~second, 0), (self.extra, second, len(self.own))):
+            place = rows[here] - first
+            found[here] = data.pixels[place] if self.dtype == torch.uint8 else data.take(place)
+        return found
 
 
 def _few(classes: tuple[str, ...]) -> str:

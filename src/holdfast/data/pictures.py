@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from holdfast.errors import BadImages, HoldfastError, require
 from holdfast.framing import Framing
@@ -34,29 +36,57 @@ Opened = Callable[[str], IO[bytes]]
 """What opens a file by its name."""
 
 
+@dataclass(frozen=True)
+class InFolder:
+    """What opens the files of a folder by their names in it."""
+
+    folder: Path
+
+    def __call__(self, name: str) -> IO[bytes]:
+        """Open a file."""
+        return regular(self.folder / name)
+
+
 def regular(path: Path) -> IO[bytes]:
     """Open a file; a pipe or a device, also behind a link, would be read without end."""
     require(path.is_file() or not path.exists(), f"{path} is no regular file", BadImages)
     return path.open("rb")
 
 
-def decode(names: Sequence[str], opened: Opened, framing: Framing | None = None) -> Tensor:
+def decode(
+    names: Sequence[str],
+    opened: Opened,
+    framing: Framing | None = None,
+    like: tuple[str, tuple[int, int]] | None = None,
+) -> Tensor:
     """Return the pictures, framed, as bytes of shape (n, 3, h, w); transparency is dropped.
+
+    `like` names the picture whose (rows, columns) all have; None: the first of them.
 
     Raises:
         BadImages: a file is no PNG or JPEG picture of 8 bits a channel, or of another size than the first.
         FileNotFoundError: a file is not there.
     """
+    first, size = like or (names[0], size_of(names[0], opened, framing))
+    images = _room(len(names), *size)
+
+    def place(position: int) -> None:
+        images[position] = _pixels(names[position], opened, framing, first, size)
+
     with _unwarned("error"):
-        rows, columns = _pixels(names[0], opened, framing).shape[1:]
-        images = _room(len(names), rows, columns)
-
-        def place(position: int) -> None:
-            images[position] = _pixels(names[position], opened, framing, names[0], (rows, columns))
-
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(place, range(len(names))))
+        if get_worker_info() is not None:  # the other processors have workers of their own
+            list(map(place, range(len(names))))
+        else:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(place, range(len(names))))
     return torch.from_numpy(images)
+
+
+def size_of(name: str, opened: Opened, framing: Framing | None) -> tuple[int, int]:
+    """Return the rows and columns of a picture, framed."""
+    with _unwarned("error"):
+        rows, columns = _pixels(name, opened, framing).shape[1:]
+    return rows, columns
 
 
 def all_grey(names: Iterable[str], opened: Opened) -> bool:

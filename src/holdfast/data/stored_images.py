@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from holdfast.data.on_demand import ImagesOnDemand
 from holdfast.errors import BadImages, require
 from holdfast.storage.row_file import RowFile, rows_of_array
 from holdfast.types import Images
@@ -18,8 +19,9 @@ AT_ONCE = 64
 class StoredImages:
     """Images for an audit that do not all fit on the device, or not in memory: `stored[rows]` are float32 in [0, 1]."""
 
-    held: Tensor | RowFile
-    """A tensor of the host, which may be mapped to a file, or a file: shape (n, c, h, w), bytes or float32."""
+    held: Tensor | RowFile | ImagesOnDemand
+    """A tensor of the host, which may be mapped to a file, a file, or images on demand: shape (n, c, h, w), bytes or
+    float32."""
     count: int
     device: torch.device = torch.device("cpu")
     """Where they come to."""
@@ -32,9 +34,10 @@ class StoredImages:
         require(known, f"{words}; expected torch.uint8, or torch.float32 in [0, 1]", BadImages)
 
     @classmethod
-    def of(cls, images: Tensor, device: torch.device | str = "cpu") -> "StoredImages":
-        """Return images of the host, for a device."""
-        return cls(images.detach(), len(images), torch.device(device)).checked()
+    def of(cls, images: Tensor | ImagesOnDemand, device: torch.device | str = "cpu") -> "StoredImages":
+        """Return images of the host, or made there on demand, for a device."""
+        held = images.detach() if isinstance(images, Tensor) else images.to("cpu")
+        return cls(held, len(images), torch.device(device)).checked()
 
     @classmethod
     def file(cls, path: Path | str, device: torch.device | str = "cpu") -> "StoredImages":
@@ -48,7 +51,7 @@ class StoredImages:
 
     def checked(self) -> "StoredImages":
         """Return these, once all were looked at: numbers outside [0, 1] are refused."""
-        if self.held.dtype == torch.float32:
+        if self.held.dtype == torch.float32 and not isinstance(self.held, ImagesOnDemand):  # its maker looks at them
             for start in range(0, self.count, AT_ONCE):
                 low, high = (float(end) for end in self[start : start + AT_ONCE].aminmax())
                 require(low >= 0 and high <= 1, f"images are in [{low}, {high}]; expected [0, 1]", BadImages)

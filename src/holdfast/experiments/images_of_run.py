@@ -1,7 +1,5 @@
 """The images of a run's data set as its network sees them when it is judged: centered, never augmented."""
 
-from dataclasses import replace
-
 from holdfast.data import ImageSet, data_root
 from holdfast.data.image_set import centered
 from holdfast.data.stamp import loaded
@@ -24,5 +22,5 @@ def training_images_of(run: Run, place: Workplace) -> ImageSet:
     whole = loaded(run.data, "train", data_root(place.data_root), place.download, run.limit)
     data = Supply(run, whole).own
     if run.augment is not None:
-        data = replace(data, images=run.augment.center(data.images))  # bytes stay bytes
+        data = data.changed(run.augment.center)  # bytes stay bytes
     return data.to(device_of(place.device))

@@ -176,6 +176,7 @@ def _repeat(report: Report, origin: Origin) -> Shown:
             **({"pictures": origin.framed} if origin.framed else {}),
             "attacked on": report.crafted_on,
             **({"judged by": report.judged_by} if report.judged_by else {}),
+            **({"points of images": str(report.on_disk)} if report.on_disk else {}),
             "time": f"{report.seconds:.1f} s",
             **({"published": origin.published} if origin.published else {}),
             **({"file of weights": origin.assumed} if origin.assumed else {}),

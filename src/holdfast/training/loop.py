@@ -19,7 +19,7 @@ from torch import nn
 
 from holdfast.devices import device_of, isolated
 from holdfast.errors import ModelFault, TrainingDiverged, require, shown
-from holdfast.fields import check_type
+from holdfast.fields import check_count, check_type
 from holdfast.loggers import Logger, Write
 from holdfast.methods.method import Origin
 from holdfast.storage.files import alone
@@ -58,12 +58,14 @@ def train(
     download: bool = False,
     tell: Tell = silent,
     log: Sequence[Logger] = (),
+    workers: int = 0,
 ) -> nn.Module:
     """Carry out a run, from the start or from where it stopped, and return the trained network, at rest.
 
     Runs that it names and that are not finished are carried out first, in folders beside its own: those that hold them
     already, else those that their fingerprints name. Where another process carries out the same run, it is waited for.
-    The numbers of each epoch of the run itself go to the loggers `log` as well as to `metrics.jsonl`.
+    The numbers of each epoch of the run itself go to the loggers `log` as well as to `metrics.jsonl`. Batches of images
+    that do not fit into memory are made by `workers` processes; their number changes no result.
 
     Raises:
         BadRecord: the folder holds another run or one that was made of other code or images, or a file is damaged.
@@ -75,14 +77,15 @@ def train(
     check_type("folder", folder, Path | str)
     check_type("data_root", data_root, Path | str | None)
     require(all(isinstance(each, Logger) for each in log), f"log = {shown(log)}: give loggers, as [TensorBoard()]")
+    check_count("workers", workers, 0)
     place, device = RunFolder(run, Path(folder)), device_of(device)
     place.check()
-    supply = supplied(run, data_root, download)
+    supply = supplied(run, data_root, download, workers)
     if place.finished:
         return finished(place, supply).to(device)
     earlier: dict[Origin, RunFolder] = {origin: found_beside(origin, place.path.parent) for origin in origins(run)}
     for there in earlier.values():
-        train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell)
+        train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell, workers=workers)
     with isolated(device):
         lineage = Lineage(earlier, supply.whole.shape, len(supply.whole.classes), device, run.augment)
         return finish(place, supply.to(device), lineage, tell, log)

@@ -26,6 +26,8 @@ class Supply:
     """The training images of its data set."""
     extra: ImageSet | None = None
     """Images from elsewhere, of which each batch takes its share."""
+    workers: int = 0
+    """How many processes make batches of images that are not in memory; whatever it is, they are the same."""
 
     @cached_property
     def name(self) -> str:
@@ -74,16 +76,16 @@ class Supply:
         if self.extra is not None:
             order = mixed_order(order, len(self.extra), run.batch, run.extra_share, run.seed, epoch)
         order = order[done * run.batch :]
-        return self.images.batches(run.batch, order, run.augment, number(run.seed, "view", epoch))
+        return self.images.batches(run.batch, order, run.augment, number(run.seed, "view", epoch), self.workers)
 
     def to(self, device: torch.device) -> "Supply":
         """Return them on a device."""
         return replace(self, whole=self.whole.to(device), extra=None if self.extra is None else self.extra.to(device))
 
 
-def supplied(run: Run, root: Path | str | None, download: bool) -> Supply:
+def supplied(run: Run, root: Path | str | None, download: bool, workers: int = 0) -> Supply:
     """Return the images of a run from where they are kept."""
     require(run.select is None or run.held_out > 0, "select chooses on images held out: give held_out as well")
     place = data.data_root(root)
     extra = None if run.extra is None else loaded(run.extra, "train", place, download, None)
-    return Supply(run, loaded(run.data, "train", place, download, run.limit), extra)
+    return Supply(run, loaded(run.data, "train", place, download, run.limit), extra, workers)

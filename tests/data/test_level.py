@@ -41,10 +41,10 @@ def test_a_crop_less_the_mean_of_its_channel_is_a_crop_of_the_image_less_its_mea
 
 def test_floating_images_are_shifted_as_bytes_are_and_stay_in_range() -> None:
     train = some(200)
-    floating = replace(train, images=train.images.float() / 255)
+    floating = replace(train, pixels=train.images.float() / 255)
     one, other = levelled(floating, floating).images, levelled(train, train).images.float() / 255
     assert float((one - other).abs().max()) <= 0.51 / 255
-    white = replace(train, images=torch.ones(200, 3, 6, 6))
+    white = replace(train, pixels=torch.ones(200, 3, 6, 6))
     assert float(levelled(white, floating).images.max()) <= 1
 
 

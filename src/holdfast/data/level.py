@@ -24,10 +24,10 @@ def levelled(found: ImageSet, train: ImageSet) -> ImageSet:
     """
     shift = unevenness(train.images)
     if found.images.dtype != torch.uint8:
-        return replace(found, images=(found.images - shift / 255).clamp(0, 1))
+        return replace(found, pixels=(found.images - shift / 255).clamp(0, 1))
     whole = shift.round().short()
     parts = [(part.short() - whole).clamp(0, 255).byte() for part in found.images.split(CHUNK)]
-    return replace(found, images=torch.cat(parts))
+    return replace(found, pixels=torch.cat(parts))
 
 
 def unevenness(images: Tensor) -> Tensor:

@@ -44,3 +44,21 @@ def test_dropped_values_are_filled_smoothly() -> None:
     after = TotalVariation()(slope)
     assert (after - slope).abs().mean() < 0.05
     assert (variation(after) < variation(slope + 0.05 * torch.randn_like(slope))).all()
+
+
+def test_the_stand_in_has_a_finite_gradient_also_where_nothing_differs() -> None:
+    images = torch.full((1, 1, 6, 6), 0.5)
+    images[0, 0, :, 3:] = 0.8
+    images.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(TotalVariation().stand_in(images)[0, 0, 2, 1], images)
+    assert gradient.isfinite().all()
+    # A value is drawn from those around it as well as from itself.
+    assert (gradient[0, 0, 1:4, 0:3] > 0).sum() > 1
+
+
+def test_the_stand_in_draws_what_draws_are_on_average() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(1, 1, 8, 8)
+    mean = torch.stack([TotalVariation()(images) for _ in range(200)]).mean(0)
+    near = (TotalVariation().stand_in(images) - mean).abs().mean()
+    assert near < 0.8 * (images - mean).abs().mean()

@@ -51,6 +51,32 @@ def test_its_logits_are_those_of_the_library(tmp_path: Path) -> None:
     assert not torch.equal(from_hf(str(tmp_path))(images), model(images))
 
 
+RESNET = {
+    "feature_extractor_type": "ConvNextFeatureExtractor",
+    "size": 224,
+    "crop_pct": 0.875,
+    "do_resize": True,
+    "do_normalize": True,
+    "image_mean": MEAN,
+    "image_std": STD,
+    "resample": 3,
+}
+"""What a ResNet of the hub (microsoft/resnet-50) says of its pictures, in the fields of the first versions."""
+
+
+def test_a_residual_network_of_the_hub_is_read_with_its_statistics(tmp_path: Path) -> None:
+    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], num_labels=5)
+    network = transformers.ResNetForImageClassification(config).train()
+    network(torch.rand(4, 3, 32, 32))  # moves the statistics of batch norm
+    network.eval().save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(RESNET))
+    model, images = build(f"hf:{tmp_path}", (3, 32, 32), 5, pretrained=True).eval(), torch.rand(2, 3, 32, 32)
+    mean, std = (torch.tensor(each).reshape(-1, 1, 1) for each in (MEAN, STD))
+    torch.testing.assert_close(model(images), network((images - mean) / std).logits)
+    assert preprocessing_of(f"hf:{tmp_path}").framing == Framing(256, 224, "bicubic")
+    assert PGD(Linf(0.1), steps=1)(model, images, torch.tensor([0, 4])).shape == images.shape
+
+
 FIELDS = [
     ({"image_processor_type": "ViTImageProcessor"}, ((224, 224), None, "bilinear"), 0.5),
     ({"feature_extractor_type": "ViTFeatureExtractor", "size": 32}, ((32, 32), None, "bilinear"), 0.5),

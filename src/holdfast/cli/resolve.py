@@ -144,7 +144,12 @@ def known_as(name: str, given: Sources) -> str:
 def _usual_data(name: str) -> str:
     """Return the data set that a network was trained on, as far as its name tells; else digits."""
     if name.startswith(PREFIX):
-        return name.removeprefix(PREFIX).partition("/")[0]
+        usual = name.removeprefix(PREFIX).partition("/")[0]
+        words = (
+            f"{name} sees ImageNet's pictures, which lie nowhere as a rule: --data imagefolder:PATH names their folder"
+        )
+        require(usual != "imagenet", words, UsageError)
+        return usual
     return read_run(Path(name)).data if Path(name).is_dir() else "digits"
 
 

@@ -8,21 +8,22 @@ from typing import Any
 from holdfast.devices import need
 from holdfast.models.hf_processor import preprocessing_of_hf
 from holdfast.models.preprocessing import Preprocessing, preprocessing_of_timm, preprocessing_of_torchvision
+from holdfast.models.robustbench import preprocessing_of_robustbench
 from holdfast.models.timm_network import HUB, of_hub
 
 
 def preprocessing_of(name: str, download: bool = False) -> Preprocessing | None:
     """Return what the network of a name was trained on, without building it; None where nothing says it.
 
-    The names are those that `build` takes: timm:NAME, hf:ORG/NAME and torchvision:NAME say it. Of a repository of the
-    hub, files are read from the cache, and fetched if they are missing and `download` says so.
+    timm:NAME, hf:ORG/NAME, torchvision:NAME and robustbench:DATA/THREAT/NAME say it. Of a repository of the hub, files
+    are read from the cache, and fetched if they are missing and `download` says so.
 
     Raises:
         MissingData: they are missing.
         UsageError: they say something that no `Preprocessing` holds.
     """
     library, _, inside = name.partition(":")
-    known = {"timm": _of_timm, "hf": _of_hf, "torchvision": _of_torchvision}
+    known = {"timm": _of_timm, "hf": _of_hf, "torchvision": _of_torchvision, "robustbench": _of_robustbench}
     return known[library](inside, download) if library in known else None
 
 
@@ -37,6 +38,10 @@ def _of_timm(name: str, download: bool) -> Preprocessing | None:
 def _of_hf(name: str, download: bool) -> Preprocessing:
     need("hf")
     return preprocessing_of_hf(name, download)
+
+
+def _of_robustbench(name: str, download: bool) -> Preprocessing | None:
+    return preprocessing_of_robustbench(name)
 
 
 def _of_torchvision(name: str, download: bool) -> Preprocessing | None:

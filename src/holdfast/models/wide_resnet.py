@@ -17,7 +17,8 @@ from holdfast.models.convolution import convolution
 from holdfast.models.normalized import Statistics, cifar_normalized
 from holdfast.types import Images, Logits
 
-SHORTCUTS, STRIDED, HEADS = ("activated", "raw"), ("conv1", "conv2"), ("linear", "cosine")
+WORDS = {"shortcut": ("activated", "raw"), "strided": ("conv1", "conv2"), "head": ("linear", "cosine")}
+"""What may be said of a network's form."""
 
 
 class WideResNet(nn.Module):
@@ -61,13 +62,7 @@ class WideResNet(nn.Module):
         super().__init__()
         require(depth >= 10 and depth % 6 == 4, f"depth = {depth}: a WRN has 6n + 4 layers (10, 16, 22, 28, 34, …)")
         require(width >= 1, f"width = {width}: a WRN is at least 1 wide")
-        for word, value, known in (
-            ("shortcut", shortcut, SHORTCUTS),
-            ("strided", strided, STRIDED),
-            ("head", head, HEADS),
-        ):
-            if value not in known:
-                raise UnknownName(word, value, known)
+        _check_words(shortcut=shortcut, strided=strided, head=head)
         first, second, third = _numbers(widths, "widths") or (16 * width, 32 * width, 64 * width)
         each = _numbers(counts, "counts") or ((depth - 4) // 6,) * 3
         form = _Form(dropout, activation, padding, shortcut == "raw", strided == "conv2", bias)
@@ -136,6 +131,13 @@ class Cosine(nn.Linear):
 def _group(inputs: int, outputs: int, stride: int, count: int, form: _Form) -> nn.Sequential:
     first = _Block(inputs, outputs, stride, form)
     return nn.Sequential(first, *[_Block(outputs, outputs, 1, form) for _ in range(count - 1)])
+
+
+def _check_words(**said: str) -> None:
+    """Refuse words of the form that are not known."""
+    for word, value in said.items():
+        if value not in WORDS[word]:
+            raise UnknownName(word, value, WORDS[word])
 
 
 def _numbers(words: str, what: str) -> tuple[int, ...]:

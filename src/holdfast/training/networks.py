@@ -83,19 +83,18 @@ def network(
         return of_file(path, architecture, shape, classes, reading).model
     if is_graph(name):
         model = answered.by(from_onnx(path, shape))
-        model = (model if reading.normalisation is None else reading.normalisation.before(model)).eval()
-        check_answer(model, name, shape, classes)
-        return model
-    require(
-        ":" in name,
-        f"'{name}' is no run's folder, no file of weights, and not {ELSEWHERE}",
-        UsageError,
-    )
-    public = pretrained and name.partition(":")[0] in WITH_WEIGHTS
-    model = foreign(name, None, pretrained=True, download=download) if public else foreign(name, classes)
-    model = answered.by(model).eval()
-    check_answer(model, name, shape, classes)
+        model = model if reading.normalisation is None else reading.normalisation.before(model)
+    else:
+        model = answered.by(_by_name(name, classes, pretrained, download))
+    check_answer(model.eval(), name, shape, classes)
     return model
+
+
+def _by_name(name: str, classes: int, pretrained: bool, download: bool) -> nn.Module:
+    """Return the network of a library or of a file of code: with its public weights, or for this number of classes."""
+    require(":" in name, f"'{name}' is no run's folder, no file of weights, and not {ELSEWHERE}", UsageError)
+    public = pretrained and name.partition(":")[0] in WITH_WEIGHTS
+    return foreign(name, None, pretrained=True, download=download) if public else foreign(name, classes)
 
 
 def purifier(folder: Path, shape: Shape, classes: int) -> nn.Module:

@@ -161,7 +161,7 @@ def test_an_empty_batch_comes_back_empty(kind: type[Attack], small: nn.Module, i
     assert attacked.shape == (0, *images.shape[1:])
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, 5, 1000])
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 200])
 def test_any_number_of_classes(kind: type[Attack], classes: int, images: Tensor) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
     attack = quick(kind)

@@ -73,10 +73,10 @@ def test_attack_and_audit_take_options_from_a_file(
 ) -> None:
     file = options(tmp_path / "a.json", norm="L2", limit=4, out=str(tmp_path / "a.npz"))
     assert said(capsys, "attack", "FGSM", folder, "--config", file)[1].startswith("4 images")
-    file = options(tmp_path / "b.json", threat={"norm": "L2", "eps": "1/4"}, limit=4, effort="fast", json=True)
+    file = options(tmp_path / "b.json", threat={"norm": "L2", "eps": "12/4"}, limit=4, effort="fast", json=True)
     status, out, _ = said(capsys, "audit", folder, f"--config={file}", "--limit", "3", "--folder", tmp_path / "audit")
     assert status == 0
-    assert (json.loads(out)["threat"], json.loads(out)["count"]) == ({"kind": "L2", "eps": 0.25}, 3)
+    assert (json.loads(out)["threat"], json.loads(out)["count"]) == ({"kind": "L2", "eps": 3.0}, 3)  # all fall at once
 
 
 @pytest.mark.parametrize(

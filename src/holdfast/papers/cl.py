@@ -60,7 +60,8 @@ CODED_NOTES = (
 )
 RELATED_NOTES = (
     "EAT is trained on one-step images of two undefended networks, not on its own; SAP prunes at random when tested",
-    "the grey box attacks the network without SAP; the other attacks meet SAP, whose draws they do not average",
+    "FGSM and PGD meet SAP, one draw a gradient; the grey box attacks the network without it, and averaged follows the "
+    "mean gradient of many draws",
     "Erase-and-Restore is a detector: holdfast.defences.EraseAndRestore, judged by detection_report, not by accuracy",
 )
 
@@ -128,7 +129,6 @@ def beside_cl(title: str, rows: Mapping[str, Row], scales: Mapping[str, Scale]) 
         "PGD": slow(CODED),
         "grey box": SeenAs("bare classifier", slow(CODED)),
         "averaged": SeenAs("averaged", slow(CODED)),
-        "audit": Audit(CODED, effort="fast", limit=100),
     }
     return Table(title, rows, columns, notes=RELATED_NOTES, scales=scales)
 

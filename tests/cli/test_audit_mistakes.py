@@ -31,6 +31,11 @@ MISTAKES = [
     (("{linear}", "--data", "digit"), "did you mean 'digits'"),
     (("{linear}", "--data", "made-up:3x8x8"), "cannot take images of shape (3, 8, 8)"),
     (("{linear}", "--data", "mnist", "--data-root", "{tmp}/none"), "--data-root"),
+    (("{linear}", "--data", "folder:{tmp}/none"), "there is nothing at {tmp}/none"),
+    (("{linear}", "--data", "imagefolder:{tmp}/none"), "there is no folder {tmp}/none"),
+    (("{linear}", "--data", "{tmp}/raises.py:numbr"), "did you mean 'number'"),
+    (("robustbench:cifar10/Linf/Standart",), "did you mean 'cifar10/Linf/Standard'"),
+    (("robustbench:imagenet/Linf/Salman2020Do_R18",), "--data imagefolder:PATH names their folder"),
     (("{linear}", "--limit", "0"), "limit = 0"),
     (("{linear}", "--limit", "few"), "--limit"),
     (("{linear}", "--effort", "standrad"), "did you mean 'standard'"),
@@ -66,7 +71,7 @@ def test_a_mistake_is_one_line_and_status_2(
     filled = [word.format(tmp=tmp_path, here=HERE, linear=LINEAR, run=tmp_path / "run") for word in words]
     status, out, err = said(capsys, "audit", *filled)
     assert status == 2
-    assert answer in err
+    assert answer.format(tmp=tmp_path) in err
     assert out == ""
     assert len([line for line in err.splitlines() if line.startswith("holdfast: ")]) == 1
     assert not list(tmp_path.rglob("report.*"))

@@ -36,6 +36,7 @@ MISTAKES = [
     (("train", "AT", "--epoch", "3"), "--epochs"),
     (("train", "AT", "--epochs", "many"), "--epochs"),
     (("train", "AT", "--epochs", "0"), "epochs = 0"),
+    (("train", "AT", "--workers", "-1", "--folder", "{tmp}/w"), "workers = -1"),
     (("train", "AT", "--method.attack.threat.eps", "8"), "did you mean 8/255?"),
     (("train", "AT", "--method.attack.steps", "0"), "steps = 0"),
     (("train", "AT", "--data", "digit", "--folder", "{tmp}/a"), "did you mean 'digits'"),

@@ -3,6 +3,7 @@
 import argparse
 import pickle
 import struct
+import tarfile
 import zipfile
 from collections import OrderedDict, defaultdict
 from io import BytesIO
@@ -133,6 +134,14 @@ def test_a_file_of_another_kind_is_named_in_one_line(data: bytes, words: str, tm
     with pytest.raises(BadRecord, match=words) as found:
         read_foreign(tmp_path / "net.pth")
     assert "\n" not in str(found.value)
+
+
+def test_a_tar_of_weights_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    with tarfile.open(tmp_path / "net.pth.tar", "w") as archive:
+        archive.add(tmp_path / "net.pt", "net.pt")
+    with pytest.raises(BadRecord, match="is a tar archive: unpack it first"):
+        read_foreign(tmp_path / "net.pth.tar")
 
 
 @pytest.mark.parametrize(

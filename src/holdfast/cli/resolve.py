@@ -23,7 +23,7 @@ from holdfast.errors import UsageError, printable, require
 from holdfast.models import Reading
 from holdfast.models.architecture import check_answer
 from holdfast.models.foreign_network import Loaded
-from holdfast.models.robustbench import PREFIX, from_robustbench, published_of
+from holdfast.models.robustbench import PREFIX, entry_of, from_robustbench, published_of
 from holdfast.training.folder import read_run
 from holdfast.training.networks import Answered, answered_by, network
 from holdfast.training.weight_files import name_in, weights_alone
@@ -144,6 +144,7 @@ def known_as(name: str, given: Sources) -> str:
 def _usual_data(name: str) -> str:
     """Return the data set that a network was trained on, as far as its name tells; else digits."""
     if name.startswith(PREFIX):
+        entry_of(name.removeprefix(PREFIX))  # a name that is unknown is told before its data are looked for
         usual = name.removeprefix(PREFIX).partition("/")[0]
         words = (
             f"{name} sees ImageNet's pictures, which lie nowhere as a rule: --data imagefolder:PATH names their folder"

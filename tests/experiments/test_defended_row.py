@@ -15,6 +15,7 @@ from holdfast.evaluation import Cell, outcomes
 from holdfast.experiments import Defended, Likeness, Scale, SeenAs, Table, Transfer, Workplace, fill_table, read_results
 from holdfast.experiments.defended_row import Row, each_run, made, runs_of, seeded_row
 from holdfast.experiments.images_of_run import images_of
+from holdfast.experiments.shared_images import shared_images
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import scaled_table
 from holdfast.experiments.trained import trained
@@ -22,6 +23,7 @@ from holdfast.metrics import accuracy
 from holdfast.report import overview, page, text_table
 from holdfast.report.accuracy_figure import drawn_columns
 from holdfast.threats import Linf
+from holdfast.training.loop import silent
 from holdfast.training.run import Run
 
 BARE = Run(data="made-up:1x8x8", epochs=2, limit=64, batch=16)
@@ -65,6 +67,30 @@ def test_images_against_one_network_are_made_once(tmp_path: Path, monkeypatch: p
     assert len(calls) == 1
     assert fill_table("t", table, "smoke", place).values == first.values
     assert len(calls) == 1
+
+
+def test_an_interrupted_attack_for_many_rows_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Workplace(tmp_path)
+    data, network = images_of(BARE, 40, place), trained(BARE, images_of(BARE, 40, place), place)
+    whole = shared_images(ATTACK, network, 0, data, tmp_path / "whole", silent)
+    monkeypatch.setattr("holdfast.experiments.shared_images.SAVE_EVERY", -1)
+    monkeypatch.setattr("holdfast.experiments.shared_images.BATCH", 16)
+
+    def stopping(done: int, total: int, words: str) -> None:
+        if done == 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shared_images(ATTACK, network, 0, data, tmp_path / "halves", stopping)
+    (part,) = (tmp_path / "halves").glob("*.part")
+    told: list[int] = []
+    found = shared_images(ATTACK, network, 0, data, part.parent, lambda done, total, words: told.append(done))
+    assert told == [32, 40]
+    assert not part.exists()
+    assert torch.equal(found.images, whole.images)
+    assert (found.forwards, found.backwards) == (whole.forwards, whole.backwards)
 
 
 def test_a_result_with_defended_rows_is_kept_and_shown(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.data import ImageSet
-from holdfast.evaluation import Cell, Outcomes, judge, name_of_cell, read_outcomes, write_outcomes
+from holdfast.evaluation import SAVE_EVERY, Cell, Outcomes, judge, name_of_cell, read_outcomes, write_outcomes
 from holdfast.experiments.trained import Trained
 from holdfast.passes import counting
 from holdfast.storage.files import once
@@ -33,22 +34,53 @@ class Shared:
 
 
 def shared_images(attack: Attack, source: Trained, seed: int, data: ImageSet, folder: Path, tell: Tell) -> Shared:
-    """Return the images of a data set attacked on a network, from the folder where it keeps them."""
+    """Return the images of a data set attacked on a network, from the folder where it keeps them.
+
+    An interrupted attack goes on from its last saved batch.
+    """
     cell = Cell("source", "source", attack, seed)
     name = name_of_cell(cell, {"source": source.identity}, data, BATCH)
     path = folder / f"{name}.safetensors"
+    part = path.with_suffix(".part")
+    once(path, lambda: _attack(with_seed(attack, seed), source, data, _Files(path, part, name), tell))
+    with suppress(OSError):  # what is finished is read in a place too where nothing may be removed
+        part.unlink()
+    return _read(path, name)
 
-    def make() -> None:
-        began, parts, done, model = time.monotonic(), [], 0, source.load()
+
+@dataclass(frozen=True)
+class _Files:
+    """Where attacked images are kept when all are there and on the way, and the name that both are signed with."""
+
+    whole: Path
+    part: Path
+    name: str
+
+
+def _attack(attack: Attack, source: Trained, data: ImageSet, files: _Files, tell: Tell) -> None:
+    begun = _read(files.part, files.name) if files.part.exists() else Shared(torch.empty(0, *data.shape), 0.0, 0, 0)
+    parts, seconds, forwards, backwards = [begun.images], begun.seconds, begun.forwards, begun.backwards
+    done, model, saved = len(begun.images), source.load(), time.monotonic()
+    order = torch.arange(done, len(data), device=data.labels.device)
+    for batch in data.batches(BATCH, order) if len(order) else ():
+        began = time.monotonic()
         with counting() as spent:
-            for part in data.batches(BATCH):
-                parts.append(with_seed(attack, seed)(model, part.images.detach(), part.labels).cpu())
-                done += len(part.labels)
-                tell(done, len(data), "")
-        cost = torch.tensor([time.monotonic() - began, spent.forwards, spent.backwards], dtype=torch.float64)
-        write_tensors(path, {"images": torch.cat(parts), "cost": cost}, images=name)
+            parts.append(attack(model, batch.images.detach(), batch.labels).cpu())
+        seconds, done = seconds + time.monotonic() - began, done + len(batch.labels)
+        forwards, backwards = forwards + spent.forwards, backwards + spent.backwards
+        tell(done, len(data), "")
+        if time.monotonic() - saved > SAVE_EVERY and done < len(data):
+            _write(files.part, files.name, Shared(torch.cat(parts), seconds, forwards, backwards))
+            saved = time.monotonic()
+    _write(files.whole, files.name, Shared(torch.cat(parts), seconds, forwards, backwards))
 
-    once(path, make)
+
+def _write(path: Path, name: str, shared: Shared) -> None:
+    cost = torch.tensor([shared.seconds, shared.forwards, shared.backwards], dtype=torch.float64)
+    write_tensors(path, {"images": shared.images, "cost": cost}, images=name)
+
+
+def _read(path: Path, name: str) -> Shared:
     kept = read_tensors(path, "delete it; it will be made again", images=name)
     seconds, forwards, backwards = kept["cost"].tolist()
     return Shared(kept["images"], seconds, int(forwards), int(backwards))

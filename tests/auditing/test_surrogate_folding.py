@@ -34,6 +34,7 @@ FOLDED = {
     "digits-net": (2, 2),
     "imagenet-resnet-18": (20, 20),
     "lenet": (0, 0),
+    "lenet-5": (0, 0),
     "madry-wrn-16-2": (7, 13),  # the first unit activates before it branches
     "preact-resnet-18": (8, 17),  # half of its batch norms come before their convolutions
     "resnet-18": (20, 20),

@@ -19,8 +19,9 @@ from holdfast.types import Images
 STEP = 1.0
 """Of the images. The dual step is 1 / (8 STEP): 8 bounds the squared norm of the differences."""
 DIFFERENTIATED = 10
-"""Steps that an attacker differentiates; PGD through thirty or a hundred broke no more images of MNIST."""
+"""Steps that an attacker differentiates."""
 TINY = 1e-12
+"""Far below any difference of pixels; hypot has no gradient at 0."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class TotalVariation(Defence):
         dual = torch.zeros(2, *images.shape, dtype=images.dtype, device=images.device)
         for _ in range(steps):
             dual = dual + _differences(ahead) / (8 * STEP)
-            # norm(dim=0) takes fifty times as long on the CPU; TINY keeps the gradient of a length of 0 finite.
+            # norm(dim=0) is many times slower on the CPU.
             length = torch.hypot(dual[0] + TINY, dual[1])
             dual = dual / (length / self.weight).clamp_min(1)
             closer = _closer(drawn - STEP * _back(dual), kept, known)

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from holdfast import models
 from holdfast.data import ImageSet, made_up_images
 from holdfast.devices import isolated
-from holdfast.methods.method import Borrowed, Memory, Method
+from holdfast.methods.memory import Borrowed, Memory
+from holdfast.methods.method import Method
 from holdfast.models import labelled
 from holdfast.models.memory_format import use_channels_last
 from holdfast.objectives import cross_entropy

@@ -1,9 +1,7 @@
 """Labelled images, in memory or made on demand: the only form in which holdfast trains and judges on data."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -11,64 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holdfast.data.image_checks import check_images, check_labels, positions
 from holdfast.data.on_demand import ImagesOnDemand
 from holdfast.data.order import permutation
 from holdfast.data.stored_images import as_float
 from holdfast.data.workers import made_by
-from holdfast.errors import BadImages, BadLabels, BadValue, MissingData, require, shown
+from holdfast.errors import BadImages, BadLabels, BadValue, require
 from holdfast.framing import Framing, framed_pixels
 from holdfast.rng import Stream
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.types import Batch, Images, Index, Labels
-
-
-def _check_images(images: Tensor) -> None:
-    """Refuse what is not (n, c, h, w) in bytes or in float32 from 0 to 1."""
-    shape = tuple(images.shape)
-    require(images.ndim == 4, f"images have shape {shape}; expected four axes (n, c, h, w)", BadImages)
-    require(images.numel() > 0, f"images have shape {shape}; a data set needs at least one image", MissingData)
-    if images.dtype == torch.uint8:
-        return
-    require(images.dtype == torch.float32, f"images are {images.dtype}; expected torch.float32 or uint8", BadImages)
-    low, high = (bound.item() for bound in images.aminmax())
-    if low >= 0 and high <= 1:
-        return
-    finite = math.isfinite(low) and math.isfinite(high)
-    require(finite, f"images are in [{low}, {high}]; holdfast wants [0, 1], no NaN and nothing infinite", BadImages)
-    remedy = "divide them by 255" if low >= 0 else "keep them raw and wrap the network in Normalized(mean, std)"
-    raise BadImages(f"images are in [{low:.8g}, {high:.8g}]; holdfast wants [0, 1]: {remedy}")
-
-
-def _check_labels(labels: Tensor, images: Tensor | ImagesOnDemand, classes: tuple[str, ...]) -> None:
-    """Refuse labels that do not give each image one of the classes."""
-    count, shape = len(images), tuple(labels.shape)
-    require(len(classes) >= 2, f"there is {len(classes)} class {classes}; a classifier needs two or more", BadLabels)
-    require(labels.dtype == torch.int64, f"labels are {labels.dtype}; expected torch.int64", BadLabels)
-    require(shape == (count,), f"labels have shape {shape}; expected ({count},), one an image", BadLabels)
-    require(
-        labels.device == images.device,
-        f"labels are on {labels.device} and images on {images.device}; expected one device",
-        BadLabels,
-    )
-    low, high = (int(bound) for bound in labels.aminmax())
-    require(
-        low >= 0 and high < len(classes),
-        f"labels are in [{low}, {high}]; {len(classes)} classes are numbered 0 to {len(classes) - 1}",
-        BadLabels,
-    )
-
-
-def _positions(index: Index | Sequence[int], count: int, device: torch.device) -> Tensor:
-    """Return positions in a set of so many images as a tensor on its device; what is no row of them is refused."""
-    with suppress(TypeError, ValueError, RuntimeError):
-        found = torch.as_tensor(index)
-        found = found if found.numel() else found.long()
-        whole = found.ndim == 1 and not found.is_floating_point() and not found.is_complex()
-        if whole and isinstance(index, Tensor):  # looking at its numbers would wait for the device
-            return found.to(device)
-        if whole and found.dtype != torch.bool and bool(((found >= 0) & (found < count)).all()):
-            return found.long().to(device)
-    raise BadValue(f"index = {shown(index)}: give a row of positions, whole numbers from 0 to {count - 1}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +37,8 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if isinstance(self.pixels, Tensor):  # their maker looks at others
-            _check_images(self.pixels)
-        _check_labels(self.labels, self.pixels, self.classes)
+            check_images(self.pixels)
+        check_labels(self.labels, self.pixels, self.classes)
 
     @classmethod
     def of(cls, source: Any, classes: Sequence[str] = ()) -> "ImageSet":
@@ -150,11 +100,11 @@ class ImageSet:
 
     def take(self, index: Index | Sequence[int]) -> Images:
         """Return the images at these positions as float32 in [0, 1]."""
-        return as_float(self.pixels[_positions(index, len(self), self.device)])
+        return as_float(self.pixels[positions(index, len(self), self.device)])
 
     def subset(self, index: Index | Sequence[int]) -> "ImageSet":
         """Return the set of the images at these positions, in that order."""
-        found = _positions(index, len(self), self.device)
+        found = positions(index, len(self), self.device)
         some = self.pixels[found] if isinstance(self.pixels, Tensor) else self.pixels.at(found)
         return replace(self, pixels=some, labels=self.labels[found])
 

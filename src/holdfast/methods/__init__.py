@@ -18,7 +18,8 @@ from holdfast.methods.grad_align import GradAlign
 from holdfast.methods.guarded import Guarded
 from holdfast.methods.kurakin import Kurakin
 from holdfast.methods.mart import MART
-from holdfast.methods.method import Borrowed, CraftedMethod, Finished, LossMethod, Memory, Method, Origin, Update
+from holdfast.methods.memory import Borrowed, Memory
+from holdfast.methods.method import CraftedMethod, Finished, LossMethod, Method, Origin, Update
 from holdfast.methods.mixed_at import MixedAT
 from holdfast.methods.n_fgsm import NFGSM
 from holdfast.methods.nrp import NRP

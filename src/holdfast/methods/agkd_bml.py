@@ -21,7 +21,8 @@ from holdfast.fields import Interval, NonNegative
 from holdfast.methods.attention import cam_average, channel_mean, channel_sum, grad_cam, min_max
 from holdfast.methods.bilateral import most_confusing
 from holdfast.methods.mart import boost, weighted_divergence
-from holdfast.methods.method import Borrowed, Crafted, CraftedMethod, Finished, Memory, Origin, predict
+from holdfast.methods.memory import Borrowed, Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, Origin, predict
 from holdfast.methods.pool import Pool
 from holdfast.methods.triplets import NormForm, sizes_of, triplet
 from holdfast.models import capture

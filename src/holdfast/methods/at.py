@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from holdfast.attacks import PGD, Attack
-from holdfast.methods.method import Crafted, CraftedMethod, Memory
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod
 from holdfast.objectives import cross_entropy
 from holdfast.storage.describe import later
 from holdfast.types import Batch, Objective, Terms

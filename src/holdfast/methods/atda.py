@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.methods.method import Finished, LossMethod, Memory, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Finished, LossMethod, predict
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Labels, Logits, Terms
 

@@ -14,7 +14,8 @@ from torch import nn
 from holdfast.data import ImageSet
 from holdfast.fields import Interval, NonNegative
 from holdfast.methods.at import AT
-from holdfast.methods.method import CraftedMethod, Finished, Memory, Method, Origin, Update, check_terms
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import CraftedMethod, Finished, Method, Origin, Update, check_terms
 from holdfast.storage.describe import later
 from holdfast.types import Batch, Terms
 

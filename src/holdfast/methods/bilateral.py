@@ -13,7 +13,8 @@ from holdfast.attacks import PGD, Attack
 from holdfast.attacks.attack import objective_of
 from holdfast.errors import require
 from holdfast.fields import Positive
-from holdfast.methods.method import Crafted, CraftedMethod, Memory, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod, predict
 from holdfast.objectives import Towards, cross_entropy, soft_cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf

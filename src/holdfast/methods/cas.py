@@ -13,7 +13,8 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import NonNegative
 from holdfast.methods.mart import boost, doubt, kept_divergence
-from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, predict
 from holdfast.models import WithAuxiliary, labelled
 from holdfast.objectives import Joint, cross_entropy, divergence
 from holdfast.rng import Stream

@@ -17,7 +17,8 @@ from holdfast.attacks.watched import Watched
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import Count, NonNegative, Positive
-from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, check_linf, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, check_linf, predict
 from holdfast.methods.mixed_batch import clip_to_eps
 from holdfast.objectives import is_correct, margin, soft_cross_entropy
 from holdfast.rng import Stream

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from holdfast.attacks import FGSM, Attack, FeatureDistortion
-from holdfast.methods.method import LossMethod, Memory
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import LossMethod
 from holdfast.models import capture
 from holdfast.objectives import cross_entropy, euclidean
 from holdfast.storage.describe import later

@@ -16,7 +16,8 @@ from torch import nn
 from holdfast.attacks import GaussianNoise
 from holdfast.errors import require
 from holdfast.fields import NonNegative
-from holdfast.methods.method import Memory, Update
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Update
 from holdfast.methods.purifier import Distance, PurifierMethod
 from holdfast.models.architecture import Shape
 from holdfast.threats import Linf

@@ -9,7 +9,8 @@ from torch import nn
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
-from holdfast.methods.method import Borrowed, Finished, LossMethod, Memory, Origin, predict
+from holdfast.methods.memory import Borrowed, Memory
+from holdfast.methods.method import Finished, LossMethod, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.rng import Stream
 from holdfast.storage.describe import later

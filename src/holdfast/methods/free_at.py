@@ -9,7 +9,8 @@ from torch import nn
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet
 from holdfast.errors import require
-from holdfast.methods.method import Finished, Memory, Method, Update, check_linf
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Finished, Method, Update, check_linf
 from holdfast.objectives import cross_entropy
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms

@@ -16,7 +16,8 @@ from holdfast.attacks.presets import fast
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.at import AT
-from holdfast.methods.method import Finished, Memory, Method, Origin, Update, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Finished, Method, Origin, Update, predict
 from holdfast.objectives import is_correct
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms

@@ -8,7 +8,8 @@ from torch import nn
 
 from holdfast.attacks import PGD, Attack
 from holdfast.fields import NonNegative
-from holdfast.methods.method import Crafted, CraftedMethod, Memory
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf

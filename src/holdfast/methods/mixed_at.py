@@ -9,7 +9,8 @@ from torch import nn
 
 from holdfast.attacks import FGSM, Attack
 from holdfast.errors import require
-from holdfast.methods.method import LossMethod, Memory
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import LossMethod
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Images, Labels, Terms
 

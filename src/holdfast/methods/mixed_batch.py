@@ -16,7 +16,8 @@ from holdfast.attacks import Attack
 from holdfast.errors import BadValue, require
 from holdfast.methods.bank import Bank, SavedImages
 from holdfast.methods.eps_sampling import EpsSampler
-from holdfast.methods.method import Memory, Origin
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Origin
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf, per_image

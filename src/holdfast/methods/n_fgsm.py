@@ -6,7 +6,8 @@ from torch import nn
 
 from holdfast.attacks import BIM
 from holdfast.errors import require
-from holdfast.methods.method import LossMethod, Memory, check_linf
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import LossMethod, check_linf
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
 from holdfast.threats import Linf

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.fields import Count, NonNegative
-from holdfast.methods.method import Memory, Update
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Update
 from holdfast.methods.purifier import PurifierMethod
 from holdfast.models.architecture import Shape
 from holdfast.models.patch_gan import DISCRIMINATORS

@@ -16,7 +16,8 @@ from holdfast.attacks import Attack, FeatureDistortion
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.fields import Interval, NonNegative
-from holdfast.methods.method import Borrowed, Finished, Memory, Method, Origin, predict
+from holdfast.methods.memory import Borrowed, Memory
+from holdfast.methods.method import Finished, Method, Origin, predict
 from holdfast.models import Features
 from holdfast.models.architecture import Shape, check_answer
 from holdfast.objectives import distance, euclidean, is_correct

@@ -14,7 +14,8 @@ from holdfast.attacks import BIM
 from holdfast.attacks.attack import full_step
 from holdfast.data import ImageSet, read_view, write_view
 from holdfast.errors import require
-from holdfast.methods.method import Finished, LossMethod, Memory, crops_of
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Finished, LossMethod, crops_of
 from holdfast.methods.mixed_at import check_weight, mixed_loss
 from holdfast.threats import Linf, Threat, per_image
 from holdfast.types import Batch, Terms

@@ -15,7 +15,8 @@ from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.fields import Count, NonNegative
-from holdfast.methods.method import Crafted, CraftedMethod, Finished, Memory, check_linf
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod, Finished, check_linf
 from holdfast.methods.pool import Pool
 from holdfast.methods.triplets import sizes_of, triplet
 from holdfast.models import capture

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from holdfast.methods.method import LossMethod, Memory, mixed
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import LossMethod, mixed
 from holdfast.objectives import cross_entropy
 from holdfast.types import Batch, Objective, Terms
 

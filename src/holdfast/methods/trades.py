@@ -9,7 +9,8 @@ from holdfast.attacks import PGD, Attack
 from holdfast.attacks.attack import objective_of
 from holdfast.errors import require
 from holdfast.fields import Interval
-from holdfast.methods.method import Crafted, CraftedMethod, Memory, mixed, predict
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Crafted, CraftedMethod, mixed, predict
 from holdfast.objectives import SmoothedCrossEntropy, cross_entropy, divergence
 from holdfast.rng import Stream
 from holdfast.storage.describe import later

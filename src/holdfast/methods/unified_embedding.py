@@ -11,7 +11,8 @@ from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.bank import banks
 from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
-from holdfast.methods.method import Finished, LossMethod, Memory, Origin
+from holdfast.methods.memory import Memory
+from holdfast.methods.method import Finished, LossMethod, Origin
 from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy, saved_from
 from holdfast.models import capture
 from holdfast.threats import Linf

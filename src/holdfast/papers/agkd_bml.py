@@ -8,10 +8,23 @@ numbers in agkd_bml_printed.py, and what the paper leaves open in docs/papers/ag
 from collections.abc import Mapping
 from dataclasses import replace
 
-from holdfast.attacks import BIM, CW, MIM, PGD, SPSA
-from holdfast.experiments import Audit, Neighbours, Paper, Table, Transfer
+from holdfast.attacks import PGD, SPSA
+from holdfast.experiments import Paper, Table, Transfer
 from holdfast.experiments.columns import Seconds
 from holdfast.experiments.table import Column
+from holdfast.papers.agkd_bml_columns import (
+    ABLATION,
+    ATTACKS,
+    AUDIT,
+    FGSM,
+    NEIGHBOURS,
+    ON_SVHN,
+    ON_TINY,
+    WIDER_ABLATION,
+    by_eps,
+    by_steps,
+    cw,
+)
 from holdfast.papers.agkd_bml_figures import FIGURES
 from holdfast.papers.agkd_bml_printed import (
     DISCUSSION,
@@ -29,7 +42,6 @@ from holdfast.papers.agkd_bml_printed import (
 from holdfast.papers.agkd_bml_runs import (
     CIFAR,
     SCALES,
-    STEP,
     SVHN,
     SYMMETRIC,
     THREAT,
@@ -48,60 +60,6 @@ from holdfast.papers.printed import Lines, printed
 from holdfast.threats import Linf
 from holdfast.training.run import Run
 
-FGSM = pgd(1, THREAT.eps)
-"""One full step from a random start, as the code calls it."""
-
-
-def cw(steps: int) -> CW:
-    """Return steps on the margin."""
-    return CW(THREAT, steps=steps, step_size=STEP)
-
-
-def bim(steps: int) -> BIM:
-    """Return steps from the image itself."""
-    return BIM(THREAT, steps=steps, step_size=STEP)
-
-
-ATTACKS: Mapping[str, Column] = {
-    "clean": None,
-    "FGSM": FGSM,
-    "BIM-7": bim(7),
-    "PGD-20": pgd(20),
-    "PGD-100": pgd(100),
-    "CW-20": cw(20),
-    "CW-100": cw(100),
-    "AA": Audit(THREAT, "autoattack", limit=500),
-}
-ON_SVHN: Mapping[str, Column] = {
-    **{name: column for name, column in ATTACKS.items() if name not in ("BIM-7", "AA")},
-    "MIM-40": MIM(THREAT, steps=40, step_size=STEP),
-}
-ON_SVHN = {"clean": None, "FGSM": FGSM, "BIM-10": bim(10), **ON_SVHN}
-ON_TINY: Mapping[str, Column] = {
-    "clean": None,
-    "FGSM": FGSM,
-    "BIM-10": bim(10),
-    "PGD-10": pgd(10),
-    "PGD-20": pgd(20),
-    "CW-10": cw(10),
-    "CW-20": cw(20),
-    "MIM-40": MIM(THREAT, steps=40, step_size=STEP),
-}
-AUDIT: Mapping[str, Column] = {"audit": Audit(THREAT, limit=500)}
-ABLATION: Mapping[str, Column] = {"FGSM": FGSM, "PGD-20": pgd(20), "CW-20": cw(20)}
-WIDER_ABLATION: Mapping[str, Column] = {
-    **ABLATION,
-    "clean": None,
-    "k-NN, PGD-20": Neighbours(50, pgd(20)),
-    **AUDIT,
-}
-"""The columns that the paper prints of Table 2, and ours."""
-NEIGHBOURS: Mapping[str, Column] = {
-    "k-NN, clean": Neighbours(50),
-    "clean": None,
-    "k-NN, PGD-20": Neighbours(50, pgd(20)),
-    "PGD-20": pgd(20),
-}
 ROWS_DIFFER = ("model", "start", "epochs", "schedule", "options")
 NOTES = (
     "FGSM is one full step from a random start, as in the code that the released one comes from; PGD and CW take the "
@@ -185,16 +143,6 @@ SHORT_DECAYS = (
 def noted(shown: Table, note: str) -> Table:
     """Return the table with one note more."""
     return replace(shown, notes=(*shown.notes, note))
-
-
-def by_steps() -> dict[str, Column]:
-    """Return PGD with ever more steps (Figure 5, left)."""
-    return {f"{steps}": pgd(steps) for steps in (1, 2, 5, 10, 20, 50, 100)}
-
-
-def by_eps() -> dict[str, Column]:
-    """Return twenty steps of PGD in ever larger balls (Figure 5, right)."""
-    return {f"{eps}": pgd(20, threat=Linf(eps / 255)) for eps in (2, 4, 8, 12, 16, 20)}
 
 
 def curve(title: str, columns: Mapping[str, Column], axis: str) -> Table:

@@ -41,7 +41,7 @@ class NormalisedLinf(Threat):
         words = f"{self}: images have {channels} channels, and std has {len(self.std)} numbers"
         require(channels == 1 or len(self.std) in (1, channels), words)
         std = self.std if len(self.std) == channels else (min(self.std),)
-        return images.new_tensor(std)[:, None, None]
+        return torch.stack([images.new_full((1, 1), each) for each in std])  # written there: a copy would wait
 
     def project(self, images: Images, center: Images) -> Images:
         """Clip each pixel to its interval; a bound that was rounded outwards is rounded towards the center."""
@@ -73,4 +73,4 @@ class NormalisedLinf(Threat):
 
     def diameter(self, images: Images) -> float:
         """Return how many of the smallest unit there are from 0 to 1."""
-        return 1 / float(self.unit(images).min())
+        return 1 / min(self.std)

@@ -16,6 +16,7 @@ from holdfast.report.accuracy_figure import drawn_columns
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
 from holdfast.training.optimizers import SGD
+from holdfast.training.patience import Patience
 from holdfast.training.run import Run, Start
 
 RUN = Run(data="made-up:1x8x8", epochs=2, limit=64, batch=16)
@@ -59,6 +60,15 @@ def test_an_epoch_is_a_pass_over_the_images_that_are_trained_on(tmp_path: Path) 
     further = replace(RUN, epochs=5, start=Start(RUN, "position"))
     assert passes(further, place) == 3.0
     assert passes(replace(further, start=Start(RUN)), place) == 5
+
+
+def test_a_run_that_its_patience_ended_made_the_passes_that_it_made(tmp_path: Path) -> None:
+    run, place = replace(RUN, epochs=30, held_out=16, select=Patience(1), optimizer=SGD(lr=1.0)), Workplace(tmp_path)
+    result = fill_table("t", Table("t", {"short": run}, {"s": Seconds()}, seeds=(0,)), "smoke", place)
+    made = len((run_folder(run, place) / "metrics.jsonl").read_text().splitlines())
+    assert 2 <= passes(run, place) == made < 30
+    assert result.values["short"]["s"] == (seconds_of(run_folder(run, place)) / made,)
+    assert result.conditions["training"].startswith("30 epochs, 64 images less 16 held out, batch 16")
 
 
 def test_times_are_said_in_seconds_beside_the_papers(timed: TableResult) -> None:

@@ -7,7 +7,7 @@ import pytest
 from holdfast.analysis import BallSaturation, PathSaturation
 from holdfast.attacks import BIM
 from holdfast.experiments import Figure
-from holdfast.methods import MixedAT
+from holdfast.methods import ATDA, MixedAT
 from holdfast.papers import PAPERS
 from holdfast.training.run import Run
 
@@ -36,10 +36,29 @@ def test_figure_1_maps_a_network_of_thirty_steps_that_just_fill_the_ball() -> No
     assert isinstance(figure, Figure)
     run = figure.panels["BIM(30,30)-Adv, BIM(30,30)"][""].run
     assert isinstance(run, Run)
+    run = figure.scales["short"].run(run)
     assert isinstance(run.method, MixedAT)
     assert isinstance(run.method.attack, BIM)
     assert run.method.attack.steps == 30
     assert run.method.attack.step_size == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("scale", ["short", "full-data", "full"])
+def test_rows_that_differ_by_their_steps_keep_them_at_every_scale(scale: str) -> None:
+    table = SIM.tables["heuristics"]
+    for steps in (5, 30):
+        run = table.scales[scale].run(table.rows[f"BIM({steps},{steps})-Adv"])
+        assert isinstance(run.method, MixedAT)
+        assert isinstance(run.method.attack, BIM)
+        assert run.method.attack.steps == steps
+        assert run.method.attack.step_size == pytest.approx(0.3 / steps)
+
+
+def test_atda_at_its_authors_settings_is_their_codes() -> None:
+    run = SIM.tables["3-original"].rows["ATDA, batch 32"]
+    assert isinstance(run, Run)
+    assert isinstance(run.method, ATDA)
+    assert (run.batch, run.method.spread, run.method.labels) == (32, "scatter", "predicted")
 
 
 @pytest.mark.parametrize("name", SETS)

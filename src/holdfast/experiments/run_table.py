@@ -178,18 +178,24 @@ def shares_images(column: Column) -> bool:
 def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
     """Say on what the numbers were measured."""
     there = measured_on(device)
-    images = said("all" if run.limit is None else run.limit for run in runs)
+    images = said(training_images(run) for run in runs)
     length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
     batch = said(run.batch for run in runs)
     movers = said(short_repr(run.optimizer) for run in runs)
     return {
         "data": said(run.data for run in runs),
         "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
-        "training": f"{length}, {images} images, batch {batch}, {movers}",
+        "training": f"{length}, {images}, batch {batch}, {movers}",
         "hardware": there["hardware"],
         "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
         "versions": there["versions"],
     }
+
+
+def training_images(run: Run) -> str:
+    """Say how many images a run is given, and how many of these it holds out."""
+    given = f"{'all' if run.limit is None else run.limit} images"
+    return f"{given} less {run.held_out} held out" if run.held_out else given
 
 
 def said(values: Iterable[object]) -> str:

@@ -5,6 +5,7 @@ from holdfast.experiments.images_of_run import training_images_of
 from holdfast.experiments.trained import run_folder
 from holdfast.experiments.workplace import Workplace
 from holdfast.training.folder import seconds_of
+from holdfast.training.patience import Patience
 from holdfast.training.run import Run
 
 
@@ -17,6 +18,8 @@ def seconds(column: Seconds, run: Run, place: Workplace) -> float:
 def passes(run: Run, place: Workplace) -> float:
     """Return how many passes over its training images a run makes, without those that another made before it."""
     continued = run.start is not None and run.start.takes == "position"
+    if isinstance(run.select, Patience):  # which may end a run before its planned epochs
+        return len((run_folder(run, place) / "metrics.jsonl").read_text().splitlines())
     if run.epochs is not None and not continued:
         return run.epochs
     count = len(training_images_of(run, place))

@@ -36,6 +36,7 @@ from holdfast.papers.sim_runs import (
     by_reach,
     by_weight,
     scales,
+    with_all_steps,
 )
 from holdfast.threats import Linf
 from holdfast.training.run import Run
@@ -162,7 +163,7 @@ PAPER = Paper(
         "heuristics": replace(
             table("Our rows: what SIM-Adv's n1 and n2 rest on", "mnist", by_cycle() | by_count(),
                   columns("mnist", 300), {}),
-            scales={**scales("mnist"), "short": replace(scales("mnist")["short"], model=LECUNS)},
+            scales=with_all_steps({**scales("mnist"), "short": replace(scales("mnist")["short"], model=LECUNS)}),
         ),
         "6.2": replace(
             table("Section 6.2: the smaller ball of ATDA's authors", "cifar10", at_four(), FOUR, AT_FOUR, "4/255"),

@@ -7,7 +7,7 @@ from holdfast.analysis import BallSaturation, Embedding, PathSaturation
 from holdfast.attacks import FGSM, Attack
 from holdfast.attacks.presets import bim
 from holdfast.experiments import Figure, Study
-from holdfast.papers.sim_runs import CIFAR, FASHION, MNIST, THREATS, M, by_count, scales
+from holdfast.papers.sim_runs import CIFAR, FASHION, MNIST, THREATS, M, by_count, scales, with_all_steps
 from holdfast.training.run import Run
 
 LONG = bim(THREATS["mnist"], 30, 30)
@@ -63,6 +63,7 @@ FIGURES = {
             "BIM(30,30)-Adv, BIM(30,30)": maps(by_count()["BIM(30,30)-Adv"], LONG),
             "SIM(10,20)-Adv, BIM(30,30)": maps(MNIST["SIM(10,20)-Adv"], LONG),
         },
+        scales=with_all_steps(scales("mnist")),
     ),
     "3": by_count_of_steps("mnist"),
     "3-fmnist": by_count_of_steps("fashion-mnist"),

@@ -111,13 +111,14 @@ def at_four() -> dict[str, Run]:
 
 
 def as_their_authors() -> dict[str, Run]:
-    """Return Free-Adv and ATDA as their authors trained them, but for Free-Adv's m, which is the paper's."""
+    """Return Free-Adv with its authors' optimizer and the paper's m, and ATDA as its authors' code has it."""
     sgd = SGD(lr=0.1, weight_decay=2e-4, decayed="kernels")
     free, atda = (rows("mnist", methods(THREATS["mnist"]))[name] for name in (f"Free-Adv (m={M})", "ATDA"))
     drops = Steps(at=(EPOCHS["mnist"] / M / 2, EPOCHS["mnist"] / M * 3 / 4))
+    attack = FGSM(THREATS["mnist"])
     return {
         f"Free-Adv (m={M}), SGD 0.1": replace(free, optimizer=sgd, schedule=drops),
-        "ATDA, batch 32": replace(atda, batch=32),
+        "ATDA, batch 32": replace(atda, batch=32, method=ATDA(attack, spread="scatter", labels="predicted")),
     }
 
 
@@ -163,3 +164,8 @@ def scales(data: str, own_rates: bool = False, own_settings: bool = False) -> di
         return {"short": replace(short, model=SHORT_RESNET), "smoke": SMALL_COLOURED, "full": Scale()}
     full_data = replace(FULL_DATA, share=share, optimizer=optimizer)
     return {"short": short, "smoke": SMALL, "full": Scale(), "full-data": full_data}
+
+
+def with_all_steps(smaller: dict[str, Scale]) -> dict[str, Scale]:
+    """Return scales that leave the attacks inside methods their steps: for rows that differ by these."""
+    return {name: scale if name == "smoke" else replace(scale, train_steps=None) for name, scale in smaller.items()}

@@ -75,6 +75,8 @@ class Purifier(nn.Module):
     removable = True
     differentiable = True
     random = False
+    names_no_layers = True
+    """The layers that have names in a defended network are those of the classifier."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

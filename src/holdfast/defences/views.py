@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from holdfast.defences.defence import Purifier, Step
-from holdfast.defences.exchange import exchanged
+from holdfast.defences.exchange import exchanged, exchanged_in_place
 from holdfast.models.expectation import expectation
 from holdfast.models.straight_through import straight_through
 from holdfast.models.thermometer import Thermometer
@@ -58,6 +58,10 @@ def views(model: Network, draws: int = DRAWS) -> dict[str, Network]:
 
 
 def smooth(step: Any) -> nn.Module:
-    """Return the step, differentiated as its stand-in where it has no gradient of its own."""
-    kept: nn.Module = step if step.differentiable else straight_through(step, step.stand_in)
+    """Return the step, differentiated as its stand-in where it has no gradient of its own; so are steps inside it."""
+    if not step.differentiable:
+        return straight_through(step, step.stand_in)
+    for name, part in step.named_children():  # the step is a copy already
+        setattr(step, name, exchanged_in_place(part, STEPS, smooth))
+    kept: nn.Module = step
     return kept

@@ -74,9 +74,13 @@ def _paths(owner: nn.Module) -> dict[str, str]:
 
 
 def _naming(model: nn.Module) -> nn.Module:
-    """Return the outermost part of `model` that names its layers, or `model` where none does."""
+    """Return the outermost part of `model` that names its layers, or `model` where none does.
+
+    Parts that set `names_no_layers` are passed over with all that is in them: purifiers, whose layers are images still.
+    """
     found = [module for module in model.modules() if isinstance(getattr(module, "layers", None), dict)]
-    inner = {id(part) for module in found for part in module.modules() if part is not module}
+    silent = [module for module in model.modules() if getattr(module, "names_no_layers", False)]
+    inner = {id(part) for module in (*found, *silent) for part in module.modules() if part is not module}
     outer = [module for module in found if id(module) not in inner]
     kinds = ", ".join(type(module).__name__ for module in outer)
     require(len(outer) < 2, f"several parts of the network name their layers ({kinds}): capture from one", UsageError)

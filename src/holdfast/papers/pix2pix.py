@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from holdfast.analysis import History, PurifiedImages
-from holdfast.attacks import FGSM, FeatureDistortion
+from holdfast.attacks import FGSM
 from holdfast.defences import Noise
 from holdfast.experiments import Audit, Defended, Figure, Likeness, Paper, SeenAs, Study, Table, Transfer
 from holdfast.experiments.defended_row import Row
@@ -74,7 +74,7 @@ KNOWN: dict[str, Column] = {
     "grey box": SeenAs("bare classifier", pgd(8)),
     "white box": SeenAs("plain gradients", pgd(8)),
     "BPDA": SeenAs("straight through", pgd(8)),
-    "features": SeenAs("plain gradients", FeatureDistortion(Linf(8 / 255), steps=20, step_size=2 / 255)),
+    "features": SeenAs("plain gradients", distortion(8, steps=20)),
     "audit": Audit(Linf(8 / 255), "fast", limit=200),
 }
 EOT: dict[str, Column] = {"EOT": SeenAs("averaged", pgd(8))}

@@ -1,7 +1,7 @@
 """The networks of paper 000: as it is printed, as its code ran, and what else it speaks of.
 
 As printed, eps is 0.31 in [0, 1]. In the code it is 0.031 of normalised pixels, about 2/255, images are not shuffled,
-and the epoch with the least clean loss on images held out is kept; the printed numbers were made with that.
+and the epoch with the least clean loss on images held out is kept; the printed numbers were most likely made with that.
 """
 
 from dataclasses import replace

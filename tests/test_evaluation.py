@@ -288,6 +288,10 @@ def test_the_interval_of_wilson() -> None:
 def test_mean_and_deviation_over_seeds() -> None:
     assert metrics.mean_std([0.25, 0.75]) == pytest.approx((0.5, 0.5**0.5 / 2))
     assert metrics.mean_std([0.5])[0] == 0.5
+    for lost in (math.nan, math.inf):
+        mean, std = metrics.mean_std([0.5, lost])  # of a network whose training diverged
+        assert not math.isfinite(mean)
+        assert math.isnan(std)
 
 
 def test_calibration_of_a_certain_network_is_its_error() -> None:

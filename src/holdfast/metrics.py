@@ -76,8 +76,12 @@ def binomial_tail(hits: int, count: int, share: float) -> float:
 
 
 def mean_std(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation over seeds; NaN for the deviation of one."""
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
+    """Return the mean and the sample standard deviation over seeds.
+
+    The deviation of one is NaN; so are both where a value is, that of a network whose training diverged.
+    """
+    known = len(values) > 1 and all(map(math.isfinite, values))  # `stdev` raises on any other value
+    return statistics.fmean(values), statistics.stdev(values) if known else math.nan
 
 
 def pearson(one: Sequence[float], other: Sequence[float]) -> float:

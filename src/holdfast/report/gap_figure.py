@@ -1,6 +1,5 @@
 """Two accuracies of each row and the gap between them, as SVG: what one attack promises and what another leaves."""
 
-import math
 import textwrap
 from typing import Any
 
@@ -8,6 +7,7 @@ from holdfast.experiments.table_result import TableResult
 from holdfast.metrics import mean_std
 from holdfast.report.accuracy_axes import axes_of, quantity, span, spread_said
 from holdfast.report.canvas import COLOURS, MARKERS, Axes, canvas, svg_of
+from holdfast.report.missing_value import diverged
 
 ROW, PRINTED = 0.32, 0.24
 """Height of a row, and of the paper's line in it where it has one, in inches."""
@@ -50,7 +50,8 @@ def _printed(result: TableResult, row: str) -> tuple[float, ...]:
 
 def _draw_row(axes: Axes, result: TableResult, row: str, middle: float) -> list[Any]:
     """Draw our two values with their bars, the line between them and its length; return the two marks."""
-    values = [100 * mean_std(result.values[row][column])[0] for column in result.table.columns]
+    found = [result.values[row][column] for column in result.table.columns]
+    values = [100 * mean_std(each)[0] for each in found]
     heights = (middle - APART, middle + APART)
     axes.plot(values, heights, color=JOINED, linewidth=2.4, zorder=1.5)
     drawn = []
@@ -59,7 +60,7 @@ def _draw_row(axes: Axes, result: TableResult, row: str, middle: float) -> list[
         axes.hlines(heights[place], low, high, color=COLOURS[place], linewidth=1.4, alpha=0.6)
         look = {"color": COLOURS[place], "marker": MARKERS[place], "markersize": 5, "linestyle": "none"}
         drawn += axes.plot(value, heights[place], clip_on=False, zorder=3, **look)
-    _write_gap(axes, values[0] - values[1], middle, COLOURS[4])
+    _write_gap(axes, diverged(found[0]) or diverged(found[1]) or f"{values[0] - values[1]:.1f}", middle, COLOURS[4])
     return drawn
 
 
@@ -69,11 +70,10 @@ def _draw_printed(axes: Axes, pair: tuple[float, ...], height: float) -> None:
     for place, value in enumerate(pair):
         look = {"color": COLOURS[place], "marker": MARKERS[place], "markerfacecolor": "white", "linestyle": "none"}
         axes.plot(value, height, markersize=5, clip_on=False, zorder=3, **look)
-    _write_gap(axes, pair[0] - pair[1], height, "#555555")
+    _write_gap(axes, f"{pair[0] - pair[1]:.1f}", height, "#555555")
 
 
-def _write_gap(axes: Axes, points: float, height: float, colour: str) -> None:
-    words = "diverged" if math.isnan(points) else f"{points:.1f}"
+def _write_gap(axes: Axes, words: str, height: float, colour: str) -> None:
     axes.text(1.02, height, words, transform=axes.get_yaxis_transform(), va="center", color=colour)
 
 

@@ -10,7 +10,7 @@ from holdfast.metrics import mean_std
 from holdfast.report.figure_svg import caption, drawing
 from holdfast.report.image_grid import gallery
 from holdfast.report.template import data_uri, rendered
-from holdfast.report.text import DIVERGED, TextCell, TextTable, text_table, titled
+from holdfast.report.text import TextCell, TextTable, text_table, titled
 from holdfast.storage.describe import short_repr
 
 Shown = dict[str, Any]
@@ -78,7 +78,7 @@ def _in_words(result: Result, text: TextTable) -> str:
 def _range(row: str, cells: Sequence[Cell]) -> str:
     values = [100 * mean_std(cell.ours)[0] for cell in cells]
     if any(map(math.isnan, values)):
-        return f"{row} {DIVERGED}"
+        return f"{row} diverged"
     return f"{row} from {min(values):.1f} to {max(values):.1f} %"
 
 

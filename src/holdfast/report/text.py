@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from holdfast import metrics
 from holdfast.experiments.result import Cell, Result, Unit
+from holdfast.report.missing_value import diverged
 from holdfast.storage.signed import signed_json
-
-DIVERGED = "diverged"
-"""Said of a row whose training became NaN or infinite, for any seed."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +65,33 @@ def titled(result: Result) -> str:
 def _cell(cell: Cell | None, unit: Unit) -> TextCell:
     if cell is None:
         return TextCell()
-    if unit == "s":
-        return TextCell(_seconds(*metrics.mean_std(cell.ours)), "" if cell.theirs is None else _seconds(*cell.theirs))
-    theirs = "" if cell.theirs is None else _printed(cell.theirs)
-    return TextCell(_percent(cell.ours) if unit == "%" else _number(cell.ours), theirs)
+    printed = _seconds if unit == "s" else _printed
+    return TextCell(_ours(cell.ours, unit), "" if cell.theirs is None else printed(*cell.theirs))
+
+
+def _ours(values: Sequence[float], unit: Unit) -> str:
+    """Return mean (std) of our values; a mean of the seeds that are left would hide that others diverged."""
+    if unit == "":
+        return _number(*metrics.mean_std(values))
+    return diverged(values) or (_percent if unit == "%" else _seconds)(*metrics.mean_std(values))
 
 
 def _seconds(mean: float, std: float) -> str:
     """Return a time with three figures or all that stand before the point."""
-    if math.isnan(mean):
-        return DIVERGED
     places = max(0, 2 - math.floor(math.log10(max(mean, 0.1))))
     return f"{mean:.{places}f}" + ("" if math.isnan(std) else f" ({std:.{places}f})") + " s"
 
 
-def _percent(values: Sequence[float]) -> str:
-    mean, std = metrics.mean_std(values)
-    if math.isnan(mean):
-        return DIVERGED
-    return f"{100 * mean:.1f}" + (f" ({100 * std:.1f})" if len(values) > 1 else "")
+def _percent(mean: float, std: float) -> str:
+    return f"{100 * mean:.1f}" + ("" if math.isnan(std) else f" ({100 * std:.1f})")
 
 
-def _number(values: Sequence[float]) -> str:
-    mean, std = metrics.mean_std(values)
-    return f"{mean:.3g}" + (f" ({std:.2g})" if len(values) > 1 else "")
+def _number(mean: float, std: float) -> str:
+    return f"{mean:.3g}" + ("" if math.isnan(std) else f" ({std:.2g})")
 
 
-def _printed(published: tuple[float, float]) -> str:
+def _printed(mean: float, std: float) -> str:
     """Return a paper's value as it prints it, without a deviation where it gives none."""
-    mean, std = published
     return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ({std:.2f})"
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.experiments import Scale, Seconds, Table, TableResult, Workplace, fill_table, read_results
-from holdfast.experiments.seconds_column import passes
+from holdfast.experiments import Defended, Scale, Seconds, Table, TableResult, Workplace, fill_table, read_results
+from holdfast.experiments.run_table import seconds_of_row
+from holdfast.experiments.seconds_column import passes, seconds
 from holdfast.experiments.stored_results import keep
 from holdfast.experiments.table import scaled_column
 from holdfast.experiments.trained import run_folder
 from holdfast.report import overview, page, text_table
 from holdfast.report.accuracy_figure import drawn_columns
+from holdfast.storage.signed import write_json
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
 from holdfast.training.optimizers import SGD
@@ -50,6 +52,20 @@ def test_a_run_that_diverged_has_no_time(tmp_path: Path) -> None:
     )
     assert text_table(result).lines[1] == ["wild", "diverged"]
     assert "<svg" in overview(result)
+
+
+def test_a_row_of_two_purifiers_trained_as_long_as_both(tmp_path: Path) -> None:
+    place, purifiers = Workplace(tmp_path), (replace(RUN, model="unet-b"), replace(RUN, model="unet-b", epochs=4))
+    for run, told in zip((*purifiers, RUN), (2.0, 8.0, 100.0), strict=True):
+        folder = run_folder(run, place)
+        write_json(folder / "run.json", run)
+        write_json(folder / "timing.json", {"train_seconds": told})
+        (folder / "model.safetensors").touch()
+    row = Defended(RUN, purifiers)
+    assert seconds(Seconds("run"), row, place) == 10
+    assert seconds(Seconds("epoch"), row, place) == 2 / 2 + 8 / 4
+    assert seconds_of_row(row, (0,), place) == (10,)
+    assert seconds(Seconds("run"), RUN, place) == 100
 
 
 def test_an_epoch_is_a_pass_over_the_images_that_are_trained_on(tmp_path: Path) -> None:

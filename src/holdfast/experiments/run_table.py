@@ -19,6 +19,7 @@ from holdfast.experiments.likeness_column import likeness
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
+from holdfast.experiments.seconds_column import timed
 from holdfast.experiments.shared_images import judged as shared_outcomes
 from holdfast.experiments.table import WORST, Column, Table
 from holdfast.experiments.table_result import TableResult
@@ -56,8 +57,7 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
 
 def seconds_of_row(row: Row, seeds: Sequence[int], place: Workplace) -> tuple[float, ...]:
     """Return how long a row trained, a value a seed that is finished: its purifiers, where it has any, else its run."""
-    purifiers = runs_of(row)[:-1] or (classifier_of(row),)
-    folders = [[run_folder(seeded(run, seed), place) for run in purifiers] for seed in seeds]
+    folders = [[run_folder(seeded(run, seed), place) for run in timed(row)] for seed in seeds]
     finished = [each for each in folders if all((folder / "model.safetensors").exists() for folder in each)]
     return tuple(sum(map(seconds_of, each)) for each in finished)
 
@@ -79,7 +79,7 @@ def measure(
     else:
         rows, doubts = answers(row, network, seed, table, data, place, tell)
         times = {name: column for name, column in table.columns.items() if isinstance(column, Seconds)}
-        values |= {name: training_seconds(column, runs_of(row)[0], place) for name, column in times.items()}
+        values |= {name: training_seconds(column, row, place) for name, column in times.items()}
         alike = {name: column for name, column in table.columns.items() if isinstance(column, Likeness)}
         values |= {name: likeness_of(row, network, column, seed, data, place, tell) for name, column in alike.items()}
         values |= {name: metrics.accuracy(found, table.top) for name, found in rows.items()}

@@ -1,6 +1,7 @@
-"""The training time of a run as a column: what its folder tells, over all its sittings."""
+"""The training time of a row as a column: what the folders of its runs tell, over all their sittings."""
 
 from holdfast.experiments.columns import Seconds
+from holdfast.experiments.defended_row import Row, classifier_of, runs_of
 from holdfast.experiments.images_of_run import training_images_of
 from holdfast.experiments.trained import run_folder
 from holdfast.experiments.workplace import Workplace
@@ -9,7 +10,17 @@ from holdfast.training.patience import Patience
 from holdfast.training.run import Run
 
 
-def seconds(column: Seconds, run: Run, place: Workplace) -> float:
+def timed(row: Row) -> tuple[Run, ...]:
+    """Return the runs whose training is the row's: its purifiers, where it has any, else its classifier."""
+    return runs_of(row)[:-1] or (classifier_of(row),)
+
+
+def seconds(column: Seconds, row: Row, place: Workplace) -> float:
+    """Return how long the finished runs of a row trained, in seconds together."""
+    return sum(seconds_of_one(column, run, place) for run in timed(row))
+
+
+def seconds_of_one(column: Seconds, run: Run, place: Workplace) -> float:
     """Return how long a finished run trained, in seconds: all of it, or a pass over its training images."""
     whole = seconds_of(run_folder(run, place))
     return whole if column.per == "run" else whole / passes(run, place)

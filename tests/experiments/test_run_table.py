@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from holdfast.attacks import BIM, FGSM, PGD, Attack
-from holdfast.errors import TrainingDiverged, UnknownName
-from holdfast.experiments import Scale, Table, Transfer, Workplace, fill_table
+from holdfast.errors import BadValue, TrainingDiverged, UnknownName
+from holdfast.experiments import Audit, Likeness, Scale, Seconds, Table, Transfer, Workplace, fill_table
 from holdfast.experiments.scale import shortened
-from holdfast.experiments.table import scaled_table
+from holdfast.experiments.stored_results import stored_table
+from holdfast.experiments.table import Column, scaled_table
 from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
@@ -39,6 +40,23 @@ def test_names_that_the_table_does_not_have_are_refused(field: str, given: objec
     with pytest.raises(UnknownName, match=words):
         replace(TABLE, **{field: given})
     replace(TABLE, worst=("clean", "FGSM"), published={"AT": {"clean": (97.0, 0.5), "worst case": (40.0, 0.5)}})
+
+
+@pytest.mark.parametrize("column", [Seconds(), Likeness("PSNR")])
+def test_a_worst_case_of_what_is_no_accuracy_is_refused(column: Column) -> None:
+    with pytest.raises(BadValue, match="the worst case of 'Table' is of accuracies: leave out column 'other'"):
+        replace(TABLE, columns={**TABLE.columns, "other": column}, worst=("clean", "other"))
+    assert stored_table({}, {"FGSM": FGSM(), "other": column}, worst=("FGSM", "other"), title="").worst == ("FGSM",)
+
+
+def test_an_audit_of_fewer_images_in_a_worst_case_is_refused_before_any_training(tmp_path: Path) -> None:
+    columns = {"clean": None, "audit": Audit(Linf(0.1), limit=20)}
+    table = Table("T", {"row": BLACK}, columns, (0,), worst=("clean", "audit"), test_limit=30)
+    with pytest.raises(BadValue, match="column 'audit' of the worst case audits 20 of the 30 test images: audit all"):
+        fill_table("t", table, "smoke", Workplace(tmp_path))
+    assert not list(tmp_path.iterdir())
+    table.check_counts(20)
+    replace(table, columns={**columns, "audit": Audit(Linf(0.1))}).check_counts(30)
 
 
 def test_an_empty_scale_changes_nothing() -> None:

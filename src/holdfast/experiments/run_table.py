@@ -44,6 +44,7 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
         measured = []
         for seed in table.seeds:
             test_set = images_of(classifier_of(row), table.test_limit, place)
+            table.check_counts(len(test_set))
             counts.add(len(test_set))
             line = naming(name_of_row, tell, seed if len(table.seeds) > 1 else None)
             measured.append(measure(seeded_row(row, seed), seed, table, test_set, place, line))

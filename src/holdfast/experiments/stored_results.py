@@ -26,9 +26,10 @@ def stored_table(
 ) -> Table:
     """Return the table that a file speaks of.
 
-    Names that its rows and columns do not have, which earlier versions took, are left out, as they were in print.
+    Earlier versions took names that its rows and columns do not have, and times and likenesses in a worst case: these
+    are left out, as they were in print.
     """
-    worst = tuple(name for name in worst if name in columns)
+    worst = tuple(name for name in worst if name in columns and not isinstance(columns[name], Seconds | Likeness))
     names = {*columns, WORST} if worst else {*columns}
     printed = {
         row: {name: value for name, value in values.items() if name in names}

@@ -59,11 +59,11 @@ class Table:
     """Pairs of columns; a note says of each row how they go together over its seeds."""
 
     def __post_init__(self) -> None:
-        """Refuse names of rows and columns that the table does not have.
+        """Refuse names of rows and columns that the table does not have, and a worst case of what is no accuracy.
 
         Raises:
             UnknownName: a printed number or the worst case names one.
-            BadValue: a gap has not two columns.
+            BadValue: a gap has not two columns, or the worst case names a column of times or likenesses.
         """
         two = self.shown_as != "gap" or (len(self.columns) == 2 and not self.worst)
         require(two, f"a gap is between two columns; '{self.title}' has {', '.join(self.columns) or 'none'}")
@@ -78,6 +78,21 @@ class Table:
             for name in names:
                 if name not in known:
                     raise UnknownName(kind, name, known)
+        for name in self.worst:
+            no_accuracy = f"the worst case of '{self.title}' is of accuracies: leave out column '{name}'"
+            require(not isinstance(self.columns[name], Seconds | Likeness), no_accuracy)
+
+    def check_counts(self, count: int) -> None:
+        """Refuse an audit of fewer than `count` images, which the table has, in a worst case of each image.
+
+        Raises:
+            BadValue: the worst case names one.
+        """
+        for name in self.worst:
+            column = self.columns[name]
+            audits = (column.limit or count) if isinstance(column, Audit) else count
+            seen = f"column '{name}' of the worst case audits {audits} of the {count} test images"
+            require(audits >= count, f"{seen}: audit all, or leave it out")
 
 
 def scaled_table(table: Table, scale: Scale, seeds: tuple[int, ...] = ()) -> Table:

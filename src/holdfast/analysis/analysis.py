@@ -68,6 +68,11 @@ class AnyAnalysis:
         """Refuse fields of another type than the declared one."""
         check_fields(self)
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether its result holds the names of classes, which images do not tell."""
+        return False
+
     def count(self, data: ImageSet) -> int:
         """Return how many of the test images it uses."""
         return len(data)

@@ -59,6 +59,11 @@ class AttentionMaps(Analysis):
         super().__post_init__()
         require(bool(self.maps), "AttentionMaps: maps is empty: name one or more")
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether its result holds the names of classes: rows are called by them."""
+        return True
+
     def count(self, data: ImageSet) -> int:
         """Return how many of the test images it shows."""
         return len(first_of_classes(data.labels, self.images))

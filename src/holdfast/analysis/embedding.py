@@ -54,6 +54,11 @@ class Embedding(Analysis):
     points: Count | None = later(None)
     """Clean images on the map, at most, which the seed draws; attacked are those of the target among them."""
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether its result holds the names of classes: clouds of classes are called by them."""
+        return self.clouds == "class"
+
     def count(self, data: ImageSet) -> int:
         """Return how many of the test images it maps."""
         return min(self.points or len(data), len(data))

@@ -31,6 +31,11 @@ class NearestImages(TrainingAnalysis):
     nearest: Count = 3
     layer: str = "penultimate"
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether its result holds the names of classes: rows are called by them."""
+        return True
+
     def count(self, data: ImageSet) -> int:
         """Return how many of the test images it shows."""
         return len(first_of_classes(data.labels, self.images))

@@ -24,6 +24,11 @@ class PurifiedImages(Analysis):
     attack: Attack = FeatureDistortion()
     images: Count = 10
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether its result holds the names of classes: columns are called by them."""
+        return True
+
     def count(self, data: ImageSet) -> int:
         """Return how many of the test images it shows."""
         return len(first_of_classes(data.labels, self.images))

@@ -55,7 +55,8 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
     if isinstance(study.analysis, History):
         return study.analysis(run_folder(seeded(runs_of(study.run)[0], seed), place))
     see, sets = _look(study, seed, data, place)
-    name = fingerprint([study.analysis, seed, *(each.fingerprint for each in sets), network.identity])
+    words = [data.classes] if study.analysis.names_classes else []
+    name = fingerprint([study.analysis, seed, *(each.fingerprint for each in sets), network.identity, *words])
     path: Path = place.folder / "analyses" / f"{name}.json"
 
     def make() -> None:

@@ -12,15 +12,17 @@ from holdfast import Linf, Run, attacks, train
 from holdfast.cli.compose import chosen_run
 from holdfast.data import load
 from holdfast.errors import BadValue
+from holdfast.methods import Memory
+from holdfast.models.suppression import Suppression
 from holdfast.storage.describe import describe
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_state
 from holdfast.training.averages import EMA, SWA, Average
-from holdfast.training.averaging import follow
+from holdfast.training.averaging import follow, settle
 from holdfast.training.folder import read_run
 from holdfast.training.run import Start
 from holdfast.training.state import State
-from holdfast.training.supply import Supply
+from holdfast.training.supply import Supply, supplied
 from tests.methods.resuming import stop_and_resume, weights
 from tests.training.moment import BASE
 
@@ -91,6 +93,16 @@ def test_the_mean_of_epochs_has_statistics_of_its_own(passed: list[dict[str, Ten
     assert torch.allclose(norm.running_mean, taken[0].mean((0, 2, 3)), atol=1e-5)
     first = next(name for name in passed[-1] if "running_mean" in name)
     assert not torch.allclose(norm.running_mean, passed[-1][first], atol=1e-3)
+
+
+def test_the_statistics_of_a_network_that_trains_on_labels_are_computed_with_them() -> None:
+    supply = supplied(replace(BASE, average=SWA()), None, False)
+    norm, suppression = nn.BatchNorm2d(1), Suppression(1, 10)
+    state = State(nn.Identity(), Memory(), {}, {}, averaged=nn.Sequential(suppression, norm))
+    settle(supply, state, 0)
+    images, labels = supply.images.take(torch.arange(64)), supply.images.labels
+    wanted = images * suppression.linear.weight[labels][:, :, None, None]
+    assert torch.allclose(norm.running_mean, wanted.mean((0, 2, 3)), atol=1e-6)
 
 
 @pytest.mark.parametrize("average", [EMA(0.9), SWA(0.25)], ids=["EMA", "SWA"])

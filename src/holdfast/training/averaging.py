@@ -1,13 +1,18 @@
 """How a run's state follows its average: after each step, and the statistics of batch norm when it is looked at."""
 
+from collections.abc import Iterator
+
 import torch
+from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from holdfast.devices import reseed
+from holdfast.models import labelled
 from holdfast.rng import fresh, number
 from holdfast.training.state import State
 from holdfast.training.step import autocast
 from holdfast.training.supply import Supply
+from holdfast.types import Images
 
 
 @torch.no_grad()
@@ -32,4 +37,11 @@ def settle(supply: Supply, state: State, epoch: int) -> None:
     device = supply.images.device
     reseed(device, number(run.seed, "average", epoch))
     with fresh(run.seed, "average", epoch), autocast(run, device):
-        update_bn((batch.images for batch in supply.batches(epoch)), state.averaged)
+        update_bn(shown(supply, state.averaged, epoch), state.averaged)
+
+
+def shown(supply: Supply, averaged: nn.Module, epoch: int) -> Iterator[Images]:
+    """Yield the images of an epoch's batches, each while the averaged network knows their labels."""
+    for batch in supply.batches(epoch):
+        with labelled(averaged, batch.labels):
+            yield batch.images

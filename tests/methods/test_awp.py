@@ -5,12 +5,13 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from holdfast import Linf, models, train
-from holdfast.attacks import PGD
+from holdfast.attacks import FGSM, PGD
 from holdfast.methods import (
     AT,
     AWP,
@@ -22,6 +23,7 @@ from holdfast.objectives import (
     cross_entropy,
 )
 from holdfast.storage.describe import describe
+from holdfast.storage.signed import read_state
 from holdfast.training.state import Updates
 from tests.training.moment import BASE
 
@@ -107,3 +109,11 @@ def test_a_warm_up_trains_as_the_method_and_then_moves(tmp_path: Path) -> None:
     assert same((0.0, 0, 2), (0.2, 2, 2))
     assert not same((0.0, 0, 3), (0.2, 2, 3))
     assert "warm_up" not in str(describe(AWP()))
+
+
+def test_a_warm_up_counts_the_images_of_an_epoch_and_not_the_extra_ones(tmp_path: Path) -> None:
+    extra = np.random.default_rng(0).integers(0, 256, (400, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "extra.npz", image=extra, label=np.arange(400) % 10)
+    run = replace(BASE, data="made-up:3x8x8", extra=f"npz:{tmp_path / 'extra.npz'}", epochs=1)
+    train(replace(run, method=AWP(AT(FGSM(Linf(0.1))), warm_up=1)), tmp_path / "run")
+    assert int(read_state(tmp_path / "run" / "last.pt", "")["memory"]["left"]) == 0

@@ -43,7 +43,7 @@ class AWP(Method):
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep what the method keeps, and with a warm-up how many images are still in it."""
         kept = self.method.remember(model, train_set, finished)
-        left = torch.tensor(self.warm_up * len(train_set))
+        left = torch.tensor(self.warm_up * finished.count)
         return Memory(inner=kept, left=left) if self.warm_up else kept
 
     def inner(self, memory: Memory) -> Memory:

@@ -44,6 +44,10 @@ class Finished(Protocol):
     def augment(self) -> Augmentation | None:
         """How the run that begins augments its training images."""
 
+    @property
+    def count(self) -> int:
+        """How many images make an epoch of the run that begins: extra ones lengthen none."""
+
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen, on the device of this run."""
 

@@ -83,6 +83,8 @@ class Lineage:
     device: torch.device
     augment: Augmentation | None = None
     """Of the run that names them."""
+    count: int = 0
+    """How many images make an epoch of the run that names them."""
 
     def network(self, origin: Origin) -> nn.Module:
         """Return the run's network, at rest, frozen."""

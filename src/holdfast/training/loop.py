@@ -87,7 +87,8 @@ def train(
     for there in earlier.values():
         train(there.run, there.path, device=device, data_root=data_root, download=download, tell=tell, workers=workers)
     with isolated(device):
-        lineage = Lineage(earlier, supply.whole.shape, len(supply.whole.classes), device, run.augment)
+        shape, classes = supply.whole.shape, len(supply.whole.classes)
+        lineage = Lineage(earlier, shape, classes, device, run.augment, supply.count)
         return finish(place, supply.to(device), lineage, tell, log)
 
 

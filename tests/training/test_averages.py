@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import Linf, Run, attacks, train
+from holdfast.attacks import Attack
 from holdfast.cli.compose import chosen_run
 from holdfast.data import load
 from holdfast.errors import BadValue
@@ -20,6 +21,7 @@ from holdfast.storage.signed import read_state
 from holdfast.training.averages import EMA, SWA, Average
 from holdfast.training.averaging import follow, settle
 from holdfast.training.folder import read_run
+from holdfast.training.patience import Patience
 from holdfast.training.run import Start
 from holdfast.training.state import State
 from holdfast.training.supply import Supply, supplied
@@ -151,3 +153,12 @@ def test_an_optimizer_is_not_taken_over_with_averaged_weights() -> None:
     assert replace(BASE, start=Start(begun)).start is not None
     with pytest.raises(BadValue, match="the start's weights are averaged"):
         replace(BASE, start=Start(begun, "position"))
+
+
+@pytest.mark.parametrize("select", [attacks.FGSM(Linf(0.1)), Patience(2)], ids=["attack", "patience"])
+def test_an_optimizer_is_not_taken_over_with_the_weights_of_an_earlier_epoch(select: Attack | Patience) -> None:
+    begun = replace(BASE, held_out=16, select=select)
+    assert replace(BASE, start=Start(begun)).start is not None
+    for takes in ("optimizer", "position"):
+        with pytest.raises(BadValue, match="the start's weights are those of its best epoch"):
+            replace(BASE, start=Start(begun, takes))  # type: ignore[arg-type]

@@ -33,8 +33,14 @@ class Start:
     its batches count as this run's first."""
 
     def __post_init__(self) -> None:
-        """Refuse what is not offered."""
+        """Refuse what is not offered, and an optimizer of other weights than those that are taken."""
         check_fields(self)
+        selects = getattr(self.run, "select", None) is not None
+        averaged = getattr(self.run, "average", None) is not None
+        kept = "averaged, and its optimizer belongs to those before"
+        kept = "those of its best epoch, and its optimizer belongs to those of the last" if selects else kept
+        alone = self.takes == "weights" or not (selects or averaged)
+        require(alone, f"the start's weights are {kept}: take the weights alone")
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,6 @@ class Run(Origin):
         require(
             self.start is None or not self.pretrained, "a run begins from public weights or from another run, not both"
         )
-        averaged = self.start is not None and getattr(self.start.run, "average", None) is not None
-        words = "the start's weights are averaged, and its optimizer belongs to those before: take the weights alone"
-        require(not (averaged and self.start and self.start.takes != "weights"), words)
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
         require(self.limit is None or self.limit >= 1, f"limit = {self.limit}, not 1 or more")
         require(self.held_out >= 0, f"held_out = {self.held_out}, not 0 or more")

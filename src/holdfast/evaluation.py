@@ -65,16 +65,21 @@ def outcomes(
     folder: Path | str | None = None,
     batch: int = 250,
     tell: Callable[[int, int, str], None] = lambda done, total, words: None,
+    before: Callable[[int], None] = lambda done: None,
 ) -> Outcomes:
-    """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`."""
+    """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`.
+
+    `before` is called before each batch, with the number of images that are done.
+    """
     for name in (cell.judged, cell.attacked):
         if name not in networks:
             raise UnknownName("network", name, networks)
     if folder is None:
-        return computed(cell, networks, data, None, batch, tell)
+        return computed(cell, networks, data, None, batch, tell, before)
     identities = {name: network_fingerprint(networks[name]) for name in (cell.judged, cell.attacked)}
     path = Path(folder) / f"{name_of_cell(cell, identities, data, batch)}.safetensors"
-    once(path, lambda: write_outcomes(path, computed(cell, networks, data, path.with_suffix(".part"), batch, tell)))
+    part = path.with_suffix(".part")
+    once(path, lambda: write_outcomes(path, computed(cell, networks, data, part, batch, tell, before)))
     return _finished(path)
 
 
@@ -99,6 +104,7 @@ def computed(
     part: Path | None,
     batch: int,
     tell: Callable[[int, int, str], None],
+    before: Callable[[int], None],
 ) -> Outcomes:
     """Evaluate a cell, from the rows on that an interrupted evaluation left in `part`."""
     rows = [read_outcomes(part)] if part is not None and part.exists() else []
@@ -107,6 +113,7 @@ def computed(
     order = torch.arange(done, len(data), device=data.labels.device)
     there = home_of(networks[cell.judged], data.device)
     for images in data.batches(batch, order) if done < len(data) else ():
+        before(done)
         began = time.monotonic()
         new = evaluate(cell, networks, images.images.to(there), images.labels.to(there))
         rows.append(replace(new, seconds=time.monotonic() - began))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from holdfast.analysis import Analysis, AttentionMaps, Embedding, NearestImages, PurifiedImages, SoftmaxArguments
@@ -13,7 +14,7 @@ from holdfast.experiments import Defended, Figure, FigureResult, Study, Workplac
 from holdfast.experiments.trained import Trained
 from holdfast.training.run import Run
 
-from .made_up import made_up
+from .made_up import made_up, noisy
 
 RENAMED = ("round", "edged", "named")
 
@@ -46,3 +47,15 @@ def test_who_names_classes() -> None:
     naming = (AttentionMaps(), NearestImages(), PurifiedImages(), Embedding(clouds="class"))
     assert all(each.names_classes for each in naming)
     assert not any(each.names_classes for each in (Embedding(), SoftmaxArguments()))
+
+
+def test_an_analysis_of_a_random_network_is_that_of_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, data = noisy(8, 1)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        place = Workplace(tmp_path / str(seed))
+        found.append(filled(PurifiedImages(FGSM()), network.load(), data, place, monkeypatch).results)
+        assert torch.equal(torch.get_rng_state(), before)
+    assert found[0] == found[1]

@@ -15,6 +15,7 @@ from holdfast.data import ImageSet
 from holdfast.data.order import permutation
 from holdfast.errors import require
 from holdfast.evaluation import judge
+from holdfast.experiments.seeded_answers import seeded_answers
 from holdfast.experiments.trained import Trained
 from holdfast.objectives import is_correct
 from holdfast.storage.files import once
@@ -62,15 +63,16 @@ class Pictures:
 def picture(name: str, model: nn.Module, attack: Attack, data: ImageSet, count: int = 8, seed: int = 0) -> Pictures:
     """Return up to `count` images that the network gets right, attacked; of each class one, before a class has two.
 
-    The seed decides which images are looked at, and where the attack starts.
+    The seed decides which images are looked at, where the attack starts, and what random defences draw.
     """
     require(count >= 1, f"count = {count}, not 1 or more")
     looked_at = permutation(len(data), "pictures", seed)[:LOOKED_AT].to(data.device)
-    right = [is_correct(judge(model, part.images), part.labels) for part in data.batches(100, looked_at)]
-    chosen = _choice(looked_at[torch.cat(right)], data.labels, count)
-    images, labels = data.take(chosen), data.labels[chosen]
-    attacked = with_seed(attack, seed)(model, images, labels)
-    after = judge(model, attacked).argmax(1) if len(chosen) else labels
+    with seeded_answers(data.labels.device, seed):
+        right = [is_correct(judge(model, part.images), part.labels) for part in data.batches(100, looked_at)]
+        chosen = _choice(looked_at[torch.cat(right)], data.labels, count)
+        images, labels = data.take(chosen), data.labels[chosen]
+        attacked = with_seed(attack, seed)(model, images, labels)
+        after = judge(model, attacked).argmax(1) if len(chosen) else labels
     return Pictures(name, images.cpu(), attacked.cpu(), labels.cpu(), after.cpu(), data.classes)
 
 

@@ -14,6 +14,7 @@ from holdfast.analysis.features import directions
 from holdfast.data import ImageSet
 from holdfast.evaluation import Cell, Outcomes, computed, read_outcomes, write_outcomes
 from holdfast.experiments.columns import Neighbours
+from holdfast.experiments.seeded_answers import seeded_answers
 from holdfast.experiments.trained import Trained
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
@@ -56,10 +57,10 @@ def nearest(
 
     def make() -> None:
         tell(0, len(data), f"the {column.k} nearest of {len(bank)} training images")
-        model = network.load()
-        networks = {"votes": NearestVote(model, column.layer, column.k, bank), "network": model}
-        part = path.with_suffix(".part")
-        write_outcomes(path, computed(Cell("votes", "network", column.attack, seed), networks, data, part, BATCH, tell))
+        model, cell, part = network.load(), Cell("votes", "network", column.attack, seed), path.with_suffix(".part")
+        with seeded_answers(data.labels.device, seed) as anew:
+            networks = {"votes": NearestVote(model, column.layer, column.k, bank), "network": model}
+            write_outcomes(path, computed(cell, networks, data, part, BATCH, tell, anew))
         part.unlink(missing_ok=True)
 
     once(path, make)

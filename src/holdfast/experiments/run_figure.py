@@ -16,6 +16,7 @@ from holdfast.experiments.figure_result import FigureResult
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.log_lines import naming
 from holdfast.experiments.run_table import conditions
+from holdfast.experiments.seeded_answers import seeded_answers
 from holdfast.experiments.trained import run_folder
 from holdfast.experiments.workplace import Workplace
 from holdfast.storage.describe import restore, short_repr
@@ -61,7 +62,9 @@ def _result(study: Study, seed: int, data: ImageSet, place: Workplace, tell: Tel
 
     def make() -> None:
         tell(0, 1, short_repr(study.analysis))
-        write_json(path, {"name": name, "seen": see(network.load())})
+        model = network.load()
+        with seeded_answers(data.labels.device, seed):
+            write_json(path, {"name": name, "seen": see(model)})
 
     once(path, make)
     remedy = "delete it; it will be computed again"

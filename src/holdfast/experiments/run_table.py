@@ -8,7 +8,6 @@ from holdfast.attacks import Attack
 from holdfast.data import ImageSet
 from holdfast.defences.views import BARE
 from holdfast.devices import conditions as measured_on
-from holdfast.devices import isolated, reseed
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited
@@ -20,12 +19,12 @@ from holdfast.experiments.log_lines import naming
 from holdfast.experiments.neighbours_column import nearest
 from holdfast.experiments.seconds_column import seconds as training_seconds
 from holdfast.experiments.seconds_column import timed
+from holdfast.experiments.seeded_answers import seeded_answers
 from holdfast.experiments.shared_images import judged as shared_outcomes
 from holdfast.experiments.table import WORST, Column, Table
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.rng import number
 from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.training.dependencies import seeded
@@ -151,23 +150,23 @@ def evaluate(
         networks = {attacked: seen_as(row, column.view, data, place, tell), judged: network}
     attack = column.attack if isinstance(column, Transfer | SeenAs) else column
     cell = Cell(judged, attacked, attack, seed)
-    with isolated(data.labels.device):
-        reseed(data.labels.device, number(seed, "answers"))  # of defences that draw
+    with seeded_answers(data.labels.device, seed) as anew:
         if shares_images(column):
             return shared_outcomes(cell, networks, data, place.folder, tell)
         folder = place.folder / "outcomes"
         found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
         if found is not None:
             return found
-        return outcomes(cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell)
+        return outcomes(
+            cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell, before=anew
+        )
 
 
 def likeness_of(
     row: Row, network: Trained, column: Likeness, seed: int, data: ImageSet, place: Workplace, tell: Tell
 ) -> float:
     """Return how near to the clean images the row's defences bring images."""
-    with isolated(data.labels.device):
-        reseed(data.labels.device, number(seed, "answers"))
+    with seeded_answers(data.labels.device, seed):
         return likeness(column, network, seen_as(row, BARE, data, place, tell), seed, data, place.folder, tell)
 
 

@@ -10,7 +10,7 @@ from holdfast.defences.views import BARE
 from holdfast.devices import conditions as measured_on
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
-from holdfast.experiments.audit_column import audited
+from holdfast.experiments.audit_column import audited, drawn
 from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
 from holdfast.experiments.defended_row import Defended, Row, classifier_of, made, runs_of, seeded_row, seen_as
 from holdfast.experiments.images_of_run import images_of, training_images_of
@@ -97,7 +97,7 @@ def answers(
             continue
         tell(0, 1, f"column {name}")
         if isinstance(column, Audit):
-            found = audited(column, network, data, seed, place.folder / "audits", naming(name, tell))
+            found = audited(column, network, data, seed, place.folder / "audits", naming(name, tell), drawn(row))
             rows[name], doubts = found.rows, doubts + found.doubts
             continue
         if isinstance(column, Neighbours):

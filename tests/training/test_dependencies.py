@@ -166,6 +166,15 @@ def test_a_run_in_batches_stopped_and_resumed_is_bit_identical(
 def test_what_is_missing_is_trained_first_and_once(tmp_path: Path) -> None:
     first = replace(BASE, seed=1)
     teacher = replace(BASE, seed=2, start=Start(first))
+def test_a_run_in_batches_stopped_at_its_end_writes_its_last_part_of_an_epoch_once(tmp_path: Path) -> None:
+    train(COUNTED, tmp_path)
+    told = lines(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    train(COUNTED, tmp_path)
+    assert lines(tmp_path) == told
+    assert [line["step"] for line in told] == [3, 4]
+
+
     run = replace(BASE, method=Taught(teacher), start=Start(first))
     told: list[str] = []
     train(run, tmp_path / "mine", tell=lambda done, total, words: told.append(words))

@@ -129,7 +129,9 @@ def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell, writes
     tell(state.step, total, "resumed" if state.step > state.first else "started")
     update = Updates(state.networks, state.optimizers)
     state.since = time.monotonic()
-    for epoch in range(state.step // per_epoch, math.ceil(total / per_epoch)):
+    # A run that was stopped after its last step is in the middle of an epoch that has ended.
+    ahead = range(state.step // per_epoch, math.ceil(total / per_epoch)) if state.step < total else ()
+    for epoch in ahead:
         if isinstance(run.select, Patience) and run.select.ended(state.lines):
             tell(state.step, total, f"ended after {epoch} epochs: {run.select.epochs} in a row were no better")
             break

@@ -62,6 +62,12 @@ def test_the_mean_counts_the_ends_of_epochs_after_its_start() -> None:
     assert [SWA(0).share(step, 5, 2) for step in range(1, 6)] == [0, 1, 0, 1 / 2, 1 / 3]
 
 
+def test_the_mean_begins_where_its_start_is_a_whole_number_of_epochs_but_for_rounding() -> None:
+    assert 0.7 * (110 * 391) / 391 < 77
+    shares = [SWA(0.7).share(epoch * 391, 110 * 391, 391) for epoch in (77, 78, 79)]
+    assert shares == [1, 1, 1 / 2]
+
+
 @pytest.mark.parametrize(("field", "value"), [("decay", 1.0), ("decay", -0.1), ("warm_up", 1.0)])
 def test_parts_out_of_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(BadValue, match=f"EMA: {field} = {value}, not in"):

@@ -61,5 +61,8 @@ class SWA(Average):
         """Return 1 / n at the end of the n-th epoch that counts, and 0 inside epochs."""
         if step % per_epoch and step < steps:
             return 0.0
-        counted = math.ceil(step / per_epoch) - math.floor(self.start * steps / per_epoch)
-        return 1 / max(1, counted)
+        return 1 / max(1, math.ceil(step / per_epoch) - self.before(steps, per_epoch))
+
+    def before(self, steps: int, per_epoch: int) -> int:
+        """Return how many epochs end before the mean begins."""
+        return math.floor(self.start * steps / per_epoch + 1e-9)  # 0.7 of 110 epochs is 77, and 76.99... in floats

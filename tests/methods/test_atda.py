@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from holdfast import Linf, models
 from holdfast.attacks import FGSM
@@ -12,7 +13,7 @@ from holdfast.errors import BadValue
 from holdfast.methods import ATDA
 from holdfast.methods.atda import center_margin, coral, mmd, moved
 from holdfast.training.dependencies import Lineage
-from holdfast.types import Batch
+from holdfast.types import Batch, Images, Logits
 
 from .single_steps import Recorder
 
@@ -114,3 +115,20 @@ def test_without_weight_it_is_the_sum_of_both_cross_entropies(batch: Batch) -> N
 def test_fields_out_of_range_are_one_line(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(BadValue, match=words):
         ATDA(**wrong)  # type: ignore[arg-type]
+
+
+class Corners(nn.Module):
+    """Answers with the first pixels of each image, which no precision of products rounds."""
+
+    def forward(self, images: Images) -> Logits:
+        return 30 * images.flatten(1)[:, :10]
+
+
+def test_what_compares_distributions_is_computed_in_float32_under_bfloat16(batch: Batch) -> None:
+    method, found = ATDA(FGSM(Linf(0.1))), {}
+    for low in (False, True):
+        memory = method.remember(Corners(), made_up_images((1, 8, 8), "train"), NOTHING)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            terms = method.loss(Corners(), batch, memory)
+        found[low] = {name: float(term) for name, term in terms.items()} | {"centers": memory.centers.tolist()}
+    assert found[True] == found[False]

@@ -55,15 +55,16 @@ class ATDA(LossMethod):
         attacked = self.attack(model, batch.images, targets)
         clean, robust = model(batch.images).float(), model(attacked).float()
         both, twice = torch.cat([clean, robust]), torch.cat([labels, labels])
-        terms = {
-            "clean": cross_entropy(clean, labels).mean(),
-            "attacked": cross_entropy(robust, labels).mean(),
-            "coral": self.weight * coral(clean, robust, self.spread),
-            "mmd": self.weight * mmd(clean, robust),
-            "margin": self.weight * center_margin(both, twice, memory.centers),
-        }
-        # The margin reads the centers as they were; whether the code does is not defined by its graph.
-        memory.centers = moved(memory.centers, both.detach(), twice, self.beta)
+        with torch.autocast(labels.device.type, enabled=False):  # products of answers would be rounded to 8 bits
+            terms = {
+                "clean": cross_entropy(clean, labels).mean(),
+                "attacked": cross_entropy(robust, labels).mean(),
+                "coral": self.weight * coral(clean, robust, self.spread),
+                "mmd": self.weight * mmd(clean, robust),
+                "margin": self.weight * center_margin(both, twice, memory.centers),
+            }
+            # The margin reads the centers as they were; whether the code does is not defined by its graph.
+            memory.centers = moved(memory.centers, both.detach(), twice, self.beta)
         return terms
 
 

@@ -80,6 +80,13 @@ def test_rand_augment_is_torchvisions_and_none_of_it_is_rounding() -> None:
     assert torch.equal(RandAugment(STILL, 1, 0).batch(DATA, index, 0).labels, DATA.labels[index])
 
 
+def test_rand_augment_leaves_the_generators_of_other_devices_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    RandAugment(STILL, 1, 9).batch(DATA, torch.arange(2), 0)
+    assert seeded == []
+
+
 @pytest.mark.parametrize("method", [Standard(), TRADES(ONE_STEP, smoothing=0.1)], ids=["Standard", "TRADES"])
 def test_the_loss_of_two_labels_is_that_of_their_mean(method: Method) -> None:
     torch.manual_seed(0)

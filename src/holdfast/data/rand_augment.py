@@ -37,7 +37,8 @@ class RandAugment(Cropped):
         changed = (cropped.images * 255).round().byte().cpu()
         with torch.random.fork_rng(devices=[]):
             for place, key in enumerate(Stream.at(index, epoch_seed, "RandAugment").keys.tolist()):
-                torch.manual_seed(key)  # torchvision draws from torch's own generator
+                # torchvision draws from this one; torch.manual_seed would seed those of all devices as well.
+                torch.default_generator.manual_seed(key)
                 changed[place] = change(changed[place])
         images = (changed.float() / torch.full((), 255.0)).to(cropped.images.device)
         return Batch(images, cropped.labels, index)

@@ -9,7 +9,7 @@ import torch
 
 from holdfast import Linf, train
 from holdfast.data import ImageSet, load
-from holdfast.data.joined import joined, mixed_order
+from holdfast.data.joined import apart, joined, mixed_order
 from holdfast.errors import BadImages, BadLabels, BadRecord, BadValue, MissingData
 from holdfast.methods import SIMAdv
 from holdfast.storage.describe import describe
@@ -43,6 +43,25 @@ def test_each_batch_has_its_share_at_random_places_and_an_epoch_its_length() -> 
     assert ends == {0, 1}
     assert torch.equal(order[:16] < 50, mixed_order(torch.arange(50), 30, 16, 0.7, "seed", 0)[:16] < 50)
     assert int((mixed_order(torch.arange(4), 30, 1, 0.7) < 4).sum()) == 4
+
+
+def test_no_batch_shows_an_extra_image_twice_where_there_are_enough() -> None:
+    order = mixed_order(torch.arange(640), 12, 16, 0.7, "seed", 0)
+    for part in order.split(16):
+        extra = part[part >= 640].tolist()
+        assert len(set(extra)) == len(extra) == 11
+        assert max(extra) < 652
+    few = mixed_order(torch.arange(16), 4, 16, 0.7, "seed", 0)
+    assert torch.bincount(few[few >= 16] - 16).sort().values.tolist() == [2, 3, 3, 3]
+
+
+def test_a_repeated_number_moves_on_to_the_next_that_is_free_and_the_others_stay() -> None:
+    assert apart(torch.tensor([2, 0, 3]), 4).tolist() == [2, 0, 3]
+    assert apart(torch.tensor([3, 3, 0, 2]), 5).tolist() == [3, 4, 0, 2]
+    assert apart(torch.tensor([3, 3, 3, 0]), 4).tolist() == [3, 0, 1, 2]
+    every = torch.cartesian_prod(*[torch.arange(3)] * 2)
+    moved = torch.stack([apart(pair, 3) for pair in every])
+    assert torch.equal(torch.bincount(moved[:, 1]), torch.tensor([3, 3, 3]))
 
 
 def test_a_run_takes_the_images_of_a_published_file_beside_its_own(tmp_path: Path) -> None:

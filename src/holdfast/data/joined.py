@@ -75,16 +75,34 @@ def _few(classes: tuple[str, ...]) -> str:
 def mixed_order(own: Index, extra: int, batch: int, share: float, *words: object) -> Index:
     """Return an order of as many images as `own`, in each batch of which a share is extra, at random places.
 
-    The first of `own` come in their order; the `extra` images, numbered after all of them, are drawn evenly and with
-    replacement. Only `words` decide.
+    The first of `own` come in their order; the `extra` images, numbered after all of them, are drawn evenly, none
+    twice in a batch as long as there are enough. Only `words` decide.
     """
     count, taken, parts = len(own), 0, []
     generator = torch.Generator().manual_seed(number("extra", *words))
-    drawn = count + torch.randint(extra, (count,), generator=generator)
+    drawn = torch.randint(extra, (count,), generator=generator)
     for start in range(0, count, batch):
         size = min(batch, count - start)
         rest = max(1, size - round(share * size))
-        mixed = torch.cat([own[taken : taken + rest].cpu(), drawn[start : start + size - rest]])
+        others = count + apart(drawn[start : start + size - rest], extra)
+        mixed = torch.cat([own[taken : taken + rest].cpu(), others])
         parts.append(mixed[permutation(size, "mixed", *words, start)])
         taken += rest
     return torch.cat(parts).to(own.device)
+
+
+def apart(drawn: Index, count: int) -> Index:
+    """Return numbers below `count` of which each that came before is moved on to the next that did not.
+
+    Each number stays as likely as any other. Once all have come, they come again.
+    """
+    found: list[int] = []
+    seen: set[int] = set()
+    for place in drawn.tolist():
+        while place in seen:
+            place = (place + 1) % count
+        found.append(place)
+        seen.add(place)
+        if len(seen) == count:
+            seen.clear()
+    return torch.tensor(found, dtype=drawn.dtype)

@@ -7,12 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from holdfast import Run
 from holdfast.attacks import BIM, FGSM, StepLL
 from holdfast.errors import BadValue
 from holdfast.methods import (
+    Guarded,
     Kurakin,
     LossMethod,
     Memory,
+    Method,
     UnifiedEmbedding,
     clipped_normal,
     full,
@@ -260,3 +263,21 @@ def test_an_iterated_craft_stays_within_each_images_own_eps() -> None:
     assert isinstance(method, Kurakin)
     shown = mixed(model, batch, Memory(), method.adversaries, 1.0, clipped_normal, paired=False)
     assert bool(((shown.images - batch.images).abs().flatten(1).amax(1) <= eps_of(batch.images) + 1e-6).all())
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        Kurakin((LL,)),
+        Kurakin((LL, FAST), share=1.0),
+        UnifiedEmbedding((LL,), share=0.5),
+        UnifiedEmbedding((LL, FAST)),
+        Guarded(Kurakin((LL,)), FAST),
+    ],
+)
+def test_places_in_a_batch_that_never_changes_are_refused(method: Method) -> None:
+    words = f"{type(method).__name__} treats images by their places in a batch, and in the order"
+    with pytest.raises(BadValue, match=words):
+        Run(method, order="stored")
+    assert Run(Kurakin((LL,), share=1.0), order="stored").order == "stored"
+    assert Run(UnifiedEmbedding((LL,)), order="stored").order == "stored"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from holdfast import Linf, Run, models, train
 from holdfast.attacks import BIM, PGD, FeatureDistortion
-from holdfast.errors import HoldfastError
+from holdfast.errors import BadValue, HoldfastError
 from holdfast.methods import EAT, NRP, Borrowed, Denoiser, Memory, Method, Pix2Pix, StaticAT
 from holdfast.methods.denoiser import FORMS
 from holdfast.methods.pix2pix import SETTINGS
@@ -255,3 +255,9 @@ def test_static_at_is_eat_without_the_network_in_training(tmp_path: Path) -> Non
         train(replace(BASE, method=method, seed=3), tmp_path / name)
         ends.append(read_tensors(tmp_path / name / "model.safetensors", ""))
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_clean_images_at_the_same_places_of_the_same_batches_are_refused() -> None:
+    with pytest.raises(BadValue, match="Denoiser treats images by their places in a batch"):
+        replace(BASE, method=Denoiser(attack=ATTACK, clean_share=0.5), order="stored")
+    assert replace(BASE, method=Denoiser(attack=ATTACK), order="stored").order == "stored"

@@ -108,6 +108,10 @@ def test_sets_that_do_not_fit_are_refused() -> None:
 def test_what_cannot_be_shared_or_found_is_refused_and_other_runs_keep_their_names(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"extra_share = 1.0, not in \(0, 1\)"):
         replace(BASE, extra_share=1.0)
+    with pytest.raises(
+        BadValue, match="order = stored beside extra images: most of the run's own would never be shown"
+    ):
+        replace(BASE, extra="digits", order="stored")
     with pytest.raises(MissingData, match="no file"):
         train(replace(BASE, extra=f"npz:{tmp_path / 'none.npz'}"), tmp_path / "run")
     np.savez(tmp_path / "half.npz", image=np.zeros((2, 8, 8, 3), np.uint8))

@@ -11,7 +11,14 @@ from holdfast.methods.bank import banks
 from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
 from holdfast.methods.memory import Memory
 from holdfast.methods.method import Finished, LossMethod, Origin
-from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy, saved_from
+from holdfast.methods.mixed_batch import (
+    Adversaries,
+    check_adversaries,
+    mixed,
+    mixed_cross_entropy,
+    mixes_by_place,
+    saved_from,
+)
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
 
@@ -40,6 +47,11 @@ class Kurakin(LossMethod):
         check_adversaries(self.adversaries, self.share, self.weight)
         shown = self.paired or self.share < 1 or self.weight > 0
         require(shown, "share = 1 and weight = 0: no clean image is shown, and the attacked ones count for nothing")
+
+    @property
+    def by_place(self) -> bool:
+        """Whether the first of each batch are treated apart."""
+        return mixes_by_place(self.adversaries, self.share)
 
     def using(self, runs: tuple[Origin, ...]) -> "Kurakin":
         """Show images saved from these runs, too: cascade adversarial training."""

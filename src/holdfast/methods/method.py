@@ -1,7 +1,8 @@
 """What a method of training is: a frozen value; model, batch and memory are handed to it."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, final, runtime_checkable
 
@@ -73,6 +74,11 @@ class Method(ABC):
         """Refuse fields of another type than the declared one."""
         check_fields(self)
 
+    @property
+    def by_place(self) -> bool:
+        """Whether it treats the images of a batch by their places in it, so that an order has to be drawn."""
+        return False
+
     def using(self, runs: tuple[Origin, ...]) -> "Method":
         """Return the method with these runs as its teacher, its sources, or whatever it uses other runs for.
 
@@ -140,6 +146,15 @@ class CraftedMethod(LossMethod):
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Craft, then weigh."""
         return self.weigh(model, batch, memory, self.craft(model, batch, memory))
+
+
+def with_inner(method: Method) -> Iterator[Method]:
+    """Yield a method and those that it wraps."""
+    yield method
+    for field in fields(method):
+        value = getattr(method, field.name)
+        if isinstance(value, Method):
+            yield from with_inner(value)
 
 
 def check_linf(threat: Threat, name: str) -> None:

@@ -46,6 +46,11 @@ def check_adversaries(adversaries: Adversaries, share: float, weight: float) -> 
             raise BadValue(f"{adversary.threat}: eps is drawn for each image, which is defined for Linf")
 
 
+def mixes_by_place(adversaries: Adversaries, share: float) -> bool:
+    """Return whether which images are attacked, and by what, hangs on their places in a batch."""
+    return share < 1 or len(adversaries) > 1
+
+
 def saved_from(runs: Iterable[Origin], beside: Adversaries) -> tuple[SavedImages, ...]:
     """Return the images saved from runs, up to the largest eps that the attacks beside them have."""
     sizes = [adversary.threat.eps for adversary in beside if isinstance(adversary, Attack)]

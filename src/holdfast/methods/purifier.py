@@ -64,6 +64,11 @@ class PurifierMethod(Method):
         require(self.attack.takes != "pairs", f"{kind}: {self.attack} needs pairs of classes, and there are none here")
         require(len(self.layers) > 0, f"{kind}: layers = (): name at least one")
 
+    @property
+    def by_place(self) -> bool:
+        """Whether the first of each batch are shown as they are."""
+        return self.clean_share > 0
+
     @abstractmethod
     def judges(self, shape: Shape) -> dict[str, nn.Module]:
         """Return the networks, by name, that are trained against the purifier of images of this shape."""

@@ -13,7 +13,14 @@ from holdfast.methods.bank import banks
 from holdfast.methods.eps_sampling import EpsSampler, clipped_normal
 from holdfast.methods.memory import Memory
 from holdfast.methods.method import Finished, LossMethod, Origin
-from holdfast.methods.mixed_batch import Adversaries, check_adversaries, mixed, mixed_cross_entropy, saved_from
+from holdfast.methods.mixed_batch import (
+    Adversaries,
+    check_adversaries,
+    mixed,
+    mixed_cross_entropy,
+    mixes_by_place,
+    saved_from,
+)
 from holdfast.models import capture
 from holdfast.threats import Linf
 from holdfast.types import Batch, Terms
@@ -51,6 +58,11 @@ class UnifiedEmbedding(LossMethod):
         super().__post_init__()
         check_adversaries(self.adversaries, self.share, self.weight)
         require(self.penalty >= 0, f"penalty = {self.penalty}, not 0 or more")
+
+    @property
+    def by_place(self) -> bool:
+        """Whether the first of each batch are treated apart."""
+        return mixes_by_place(self.adversaries, self.share)
 
     def using(self, runs: tuple[Origin, ...]) -> "UnifiedEmbedding":
         """Show images saved from these runs, too: cascade adversarial training."""

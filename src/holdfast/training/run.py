@@ -14,6 +14,7 @@ from holdfast.devices import isolated, reseed
 from holdfast.errors import require, shown
 from holdfast.fields import Interval, check_fields
 from holdfast.methods import Method, Origin, Standard
+from holdfast.methods.method import with_inner
 from holdfast.rng import number
 from holdfast.storage.describe import later
 from holdfast.training.averages import Average
@@ -109,9 +110,8 @@ class Run(Origin):
         others = [name for name, _ in self.optimizers]
         require("model" not in others, "optimizers names 'model', whose optimizer is `optimizer`")
         require(len(others) == len(set(others)), f"optimizers names a network twice: {', '.join(others)}")
-        measured = type(self.method).measure is Method.measure
-        words = f"{type(self.method).__name__} has no loss of labels on images held out, by which patience chooses"
-        require(measured or not isinstance(self.select, Patience), words)
+        check_order(self)
+        check_method(self)
 
     def optimizer_of(self, network: str) -> Optimizer:
         """Return the optimizer of one of the networks that the method trains."""
@@ -124,6 +124,22 @@ class Run(Origin):
     def steps_on(self, images: int) -> int:
         """Return how many batches the run takes on so many images."""
         return self.steps or (self.epochs or 0) * self.batches_of(images)
+
+
+def check_order(run: Run) -> None:
+    """Refuse an order without shuffling where the same images would always be left out, or treated alike."""
+    words = "order = stored beside extra images: most of the run's own would never be shown"
+    require(run.order == "drawn" or run.extra is None, words)
+    by_place = any(each.by_place for each in with_inner(run.method))
+    words = f"{type(run.method).__name__} treats images by their places in a batch, and in the order 'stored' these"
+    require(run.order == "drawn" or not by_place, f"{words} would be the same in each epoch")
+
+
+def check_method(run: Run) -> None:
+    """Refuse a method that cannot choose an epoch as asked."""
+    measured = type(run.method).measure is Method.measure
+    words = f"{type(run.method).__name__} has no loss of labels on images held out, by which patience chooses"
+    require(measured or not isinstance(run.select, Patience), words)
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

@@ -10,15 +10,18 @@ from torch import Tensor, nn
 
 from holdfast import CropFlip, ImageSet, Run, Start, train
 from holdfast.errors import BadRecord, BadValue
-from holdfast.methods import Finished, LossMethod, Memory, Origin, Standard
+from holdfast.methods import AT, AWP, Finished, Guarded, LossMethod, Memory, Origin, Standard
 from holdfast.objectives import cross_entropy, divergence
 from holdfast.storage.describe import describe, restore
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_state, read_tensors, write_json, write_tensors
+from holdfast.training.averages import SWA
 from holdfast.training.dependencies import origins, seeded, with_origins
 from holdfast.training.optimizers import SGD, Adam
 from holdfast.training.run import build
 from holdfast.training.schedules import Levels, Schedule, Steps
+from holdfast.training.setup import check_mean
+from holdfast.training.supply import supplied
 from holdfast.types import Batch, Terms
 
 BASE = Run(epochs=2, batch=16, limit=40, optimizer=SGD(lr=0.05), data="made-up:1x8x8")
@@ -163,9 +166,6 @@ def test_a_run_in_batches_stopped_and_resumed_is_bit_identical(
     assert lines(tmp_path / "straight") == lines(tmp_path / "broken")
 
 
-def test_what_is_missing_is_trained_first_and_once(tmp_path: Path) -> None:
-    first = replace(BASE, seed=1)
-    teacher = replace(BASE, seed=2, start=Start(first))
 def test_a_run_in_batches_stopped_at_its_end_writes_its_last_part_of_an_epoch_once(tmp_path: Path) -> None:
     train(COUNTED, tmp_path)
     told = lines(tmp_path)
@@ -175,6 +175,9 @@ def test_a_run_in_batches_stopped_at_its_end_writes_its_last_part_of_an_epoch_on
     assert [line["step"] for line in told] == [3, 4]
 
 
+def test_what_is_missing_is_trained_first_and_once(tmp_path: Path) -> None:
+    first = replace(BASE, seed=1)
+    teacher = replace(BASE, seed=2, start=Start(first))
     run = replace(BASE, method=Taught(teacher), start=Start(first))
     told: list[str] = []
     train(run, tmp_path / "mine", tell=lambda done, total, words: told.append(words))
@@ -241,6 +244,29 @@ def test_a_run_that_would_take_no_step_is_refused(tmp_path: Path) -> None:
 def test_another_kind_of_optimizer_cannot_be_taken_over(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="what Adam and SGD keep cannot be exchanged"):
         train(replace(COUNTED, optimizer=Adam(), start=Start(COUNTED, "optimizer")), tmp_path / "run")
+
+
+def test_an_optimizer_that_decays_other_weights_cannot_be_taken_over(tmp_path: Path) -> None:
+    kernels = replace(COUNTED, optimizer=SGD(lr=0.05, decayed="kernels"), start=Start(COUNTED, "optimizer"))
+    with pytest.raises(BadValue, match=r"decayed: 'all' and 'kernels'.*: take the weights alone"):
+        train(kernels, tmp_path / "run")
+
+
+def test_a_mean_over_epochs_that_were_passed_before_is_refused(tmp_path: Path) -> None:
+    begun = replace(BASE, epochs=4, limit=16, start=Start(replace(BASE, epochs=3, limit=16), "position"))
+    words = r"after the first 2, and 3 were passed by another run: give SWA a later start, or begin earlier"
+    with pytest.raises(BadValue, match=words):
+        train(replace(begun, average=SWA(0.5)), tmp_path / "late")
+    later = replace(begun, average=SWA(0.75))
+    check_mean(later, 3, supplied(later, None, False))
+
+
+@pytest.mark.parametrize("method", [AWP(warm_up=1), Guarded(AWP(warm_up=1), AT().attack)], ids=["AWP", "Guarded"])
+def test_a_warm_up_does_not_begin_anew_at_a_position(method: AWP | Guarded) -> None:
+    with pytest.raises(BadValue, match="the warm-up of AWP would begin anew"):
+        replace(BASE, method=method, start=Start(COUNTED, "position"))
+    assert replace(BASE, method=method, start=Start(COUNTED, "optimizer")).method == method
+    assert replace(BASE, method=AWP(), start=Start(COUNTED, "position")).method == AWP()
 
 
 def test_a_damaged_or_changed_origin_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from holdfast.data import Augmentation
 from holdfast.devices import isolated, reseed
 from holdfast.errors import require, shown
 from holdfast.fields import Interval, check_fields
-from holdfast.methods import Method, Origin, Standard
+from holdfast.methods import AWP, Method, Origin, Standard
 from holdfast.methods.method import with_inner
 from holdfast.rng import number
 from holdfast.storage.describe import later
@@ -136,10 +136,14 @@ def check_order(run: Run) -> None:
 
 
 def check_method(run: Run) -> None:
-    """Refuse a method that cannot choose an epoch as asked."""
+    """Refuse a method that cannot choose an epoch as asked, or that would lose count of those before it."""
     measured = type(run.method).measure is Method.measure
     words = f"{type(run.method).__name__} has no loss of labels on images held out, by which patience chooses"
     require(measured or not isinstance(run.select, Patience), words)
+    warms = any(isinstance(each, AWP) and each.warm_up > 0 for each in with_inner(run.method))
+    position = run.start is not None and run.start.takes == "position"
+    words = "the warm-up of AWP would begin anew at the position of another run, which can stand for it"
+    require(not (warms and position), f"{words}: give warm_up = 0, or take less")
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

@@ -12,6 +12,7 @@ from holdfast.models import answers_of
 from holdfast.models.from_file import text_name
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
+from holdfast.training.averages import SWA
 from holdfast.training.dependencies import Lineage
 from holdfast.training.run import Run, build, seen_shape
 from holdfast.training.start import take_place, take_weights
@@ -47,7 +48,16 @@ def begin(supply: Supply, lineage: Lineage) -> State:
     total = supply.steps
     words = f"the run continues at step {state.first} of another run and ends at step {total}"
     require(state.first == 0 or state.first < total, f"{words}: give more than {state.first} steps")
+    check_mean(run, state.first // supply.per_epoch, supply)
     return state
+
+
+def check_mean(run: Run, passed: int, supply: Supply) -> None:
+    """Refuse a mean over epochs of which the first were passed by another run."""
+    if isinstance(run.average, SWA):
+        before = run.average.before(supply.steps, supply.per_epoch)
+        words = f"the mean is over epochs after the first {before}, and {passed} were passed by another run"
+        require(passed <= before, f"{words}: give SWA a later start, or begin earlier")
 
 
 def check_fits(run: Run) -> None:

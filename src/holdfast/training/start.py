@@ -27,6 +27,10 @@ def take_place(run: Run, state: State, lineage: Lineage) -> None:
     require(saved.get("run") == begun.fingerprint, f"{last} is of another run: {remedy}", BadRecord)
     kinds = {type(each.optimizer).__name__ for each in (run, begun.run)}
     require(len(kinds) == 1, f"what {' and '.join(sorted(kinds))} keep cannot be exchanged: take the weights alone")
+    # What is kept is numbered, and the numbers are those of the groups of weights that decay or do not.
+    decayed = {repr(getattr(each.optimizer, "decayed", "all")) for each in (run, begun.run)}
+    words = f"decayed: {' and '.join(sorted(decayed))}, by which what an optimizer keeps is numbered"
+    require(len(decayed) == 1, f"{words}: take the weights alone")
     optimizer = state.optimizers["model"]
     try:
         # The rates and decays stay this run's own.

@@ -35,6 +35,7 @@ from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import name_of_fields
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.folder import RunFolder
+from tests.experiments.hand_made import finished
 from tests.training.test_made_of import with_data
 
 RUN = Run(data="made-up:1x8x8", epochs=1, limit=64, batch=16)
@@ -133,6 +134,21 @@ def test_images_that_were_edited_are_noticed_though_all_is_on_disk(tmp_path: Pat
     with_data(tmp_path, "8")
     with pytest.raises(BadRecord, match="the images of data 'npz:"):
         trained(run, data, place)
+
+
+@pytest.mark.parametrize("data", ["own", "made-up:1x8x8"])
+def test_extra_images_belong_to_what_a_finished_run_was_made_of(data: str, tmp_path: Path) -> None:
+    place = Workplace(tmp_path / "results")
+    extra = with_data(tmp_path, "7").data
+    if data == "own":
+        (tmp_path / "data").mkdir()
+        data = with_data(tmp_path / "data", "7").data
+    run = replace(RUN, data=data, limit=None, extra=extra)
+    finished(run, place)
+    assert trained(run, DATA, place).identity == trained(run, DATA, place).identity
+    with_data(tmp_path, "8")
+    with pytest.raises(BadRecord, match=r"the images of data .* changed since"):
+        trained(run, DATA, place)
 
 
 def test_an_architecture_of_ones_own_is_always_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from holdfast.data import ImageSet, data_root
-from holdfast.data.stamp import loaded, stamp
+from holdfast.data import ImageSet
+from holdfast.data.stamp import stamp
 from holdfast.errors import BadRecord, require
 from holdfast.experiments.workplace import Workplace
 from holdfast.models.memory_format import use_channels_last
@@ -28,6 +28,7 @@ from holdfast.storage.signed import read_json, write_json
 from holdfast.training.folder import RunFolder
 from holdfast.training.loop import Tell, silent, train
 from holdfast.training.run import Run
+from holdfast.training.supply import supplied
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,8 @@ def trained(run: Run, data: ImageSet, place: Workplace, tell: Tell = silent) -> 
     folder.check()
     if not folder.finished:
         load()
-    elif stamp(run.data):  # files of one's own, which may have been edited since
-        images = loaded(run.data, "train", data_root(place.data_root), place.download, run.limit)
-        folder.check_made_of(images.fingerprint)
+    elif any(map(stamp, filter(None, (run.data, run.extra)))):  # files of one's own, which may have been edited since
+        folder.check_made_of(supplied(run, place.data_root, place.download).name)
     name = _name(folder, data)
     path = place.folder / "identities" / f"{name}.json"
     if not path.exists():

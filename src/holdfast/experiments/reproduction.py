@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.devices import device_of
-from holdfast.errors import UnknownName, UsageError, require
+from holdfast.errors import TrainingDiverged, UnknownName, UsageError, require
 from holdfast.experiments.attacked_images import Pictures, stored_picture
 from holdfast.experiments.defended_row import classifier_of, made, seeded_row
 from holdfast.experiments.figure import Figure, scaled_figure
@@ -87,7 +87,8 @@ class Reproduction:
     title: str
     results: tuple[Result, ...]
     pictures: tuple[Pictures, ...]
-    """Attacked images of every row of the first table, where the paper says which attack to show."""
+    """Attacked images of the rows of the first table, where the paper says which attack to show; a row whose training
+    diverged has none."""
     left_out: Mapping[str, str]
     """What of the paper its recipe does not have, and why."""
 
@@ -120,6 +121,11 @@ def _pictures(paper: Paper, table: Table, place: Workplace, tell: Tell) -> tuple
     for name, row in table.rows.items():
         one = seeded_row(row, table.seeds[0])
         data = images_of(classifier_of(one), table.test_limit, place)
-        network = made(one, data, place, naming(name, tell))
+        line = naming(name, tell)
+        try:
+            network = made(one, data, place, line)
+        except TrainingDiverged as error:
+            line(0, 1, f"no pictures: {error}")
+            continue
         shown.append(stored_picture(name, network, paper.pictures, data, place.folder / "pictures"))
     return tuple(shown)

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ import pytest
 from holdfast.attacks import PGD
 from holdfast.errors import BadValue
 from holdfast.experiments import Audit, Table, TableResult
-from holdfast.report import curve, overview
+from holdfast.report import accuracy_figure, curve, overview
 from holdfast.report.accuracy_axes import span, spread_said
 from holdfast.report.accuracy_figure import _lines, _numbers, spread
 from holdfast.report.canvas import COLOURS, MARKERS
@@ -114,3 +114,24 @@ def test_a_sweep_is_drawn_with_a_line_for_each_column(result: TableResult) -> No
     assert "mathdefault" not in curve(swept)
     assert "paper" in curve(swept)
     assert "paper" not in curve(replace(swept, table=replace(table, published={})))
+
+
+def test_the_band_of_an_audit_is_as_wide_as_its_images_make_it(
+    result: TableResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def counting(values: Sequence[float], count: int) -> tuple[float, float, float]:
+        counts.append(count)
+        return span(values, count)
+
+    monkeypatch.setattr(accuracy_figure, "span", counting)
+    monkeypatch.setattr(accuracy_figure, "svg_of", lambda figure: "")
+    columns = {"1": PGD(), "2": Audit(Linf(), limit=10)}
+    table = replace(result.table, columns=columns, seeds=(0,), worst=(), published={})
+    rows = {name: Run(seed=place) for place, name in enumerate(("0", "4"))}
+    for shown_as, expected in (("sweep", [500, 500, 10, 10]), ("curve", [500, 10, 500, 10])):
+        shown = replace(table, rows=rows, shown_as=shown_as)
+        curve(replace(result, table=shown, values={row: {"1": (0.5,), "2": (0.5,)} for row in rows}))
+        assert counts == expected
+        counts.clear()

@@ -30,10 +30,11 @@ def curve(result: TableResult) -> str:
     with canvas(6.4, height + 1.2) as figure:
         axes = axes_of(figure, result, height, bands(result))
         _scale_axes(axes, result, places)
-        for number, cells in enumerate(lines.values()):
-            _draw_line(axes, cells, places, result.count, number)
+        for number, (line, cells) in enumerate(lines.items()):
+            counts = {place: _counted(result, line, place) for place in places}
+            _draw_line(axes, cells, places, counts, number)
         last = max(places, key=lambda place: places[place])
-        ends = [span(cells[last].ours, result.count)[1] for cells in lines.values()]
+        ends = [100 * metrics.mean_std(cells[last].ours)[0] for cells in lines.values()]
         heights = [0.0 if math.isnan(end) else end for end in ends]
         _name_lines(axes, names, heights, places[last], gap=100 * LINE * most / height)
         return svg_of(figure)
@@ -45,6 +46,11 @@ def _lines(result: TableResult) -> Lines:
     if result.shown_as == "sweep":
         return {column: {row: cells[row][column] for row in cells} for column in columns}
     return {row: {column: cells[row][column] for column in columns} for row in cells}
+
+
+def _counted(result: TableResult, line: str, place: str) -> int:
+    """Return how many test images are behind a point of a line: one of the two names its column."""
+    return result.counted(line if result.shown_as == "sweep" else place)
 
 
 def _scale_axes(axes: Axes, result: TableResult, places: Mapping[str, float]) -> None:
@@ -135,11 +141,13 @@ def bands(result: TableResult) -> str:
     return f"Bands: {spread_said(result)}" + ("; hollow marks: the paper's" if result.table.published else "")
 
 
-def _draw_line(axes: Axes, cells: Mapping[str, Cell], places: Mapping[str, float], count: int, number: int) -> None:
+def _draw_line(
+    axes: Axes, cells: Mapping[str, Cell], places: Mapping[str, float], counts: Mapping[str, int], number: int
+) -> None:
     """Draw one line of a curve, its band, and the paper's values where there are any."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     x = list(places.values())
-    low, middle, high = zip(*(span(cells[place].ours, count) for place in places), strict=True)
+    low, middle, high = zip(*(span(cells[place].ours, counts[place]) for place in places), strict=True)
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.plot(x, middle, color=colour, marker=marker, markersize=5, linewidth=1.6, clip_on=False)
     theirs = [(places[place], cell.theirs[0]) for place in places if (cell := cells[place]).theirs is not None]

@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from holdfast.analysis import AnalysisResult, BallSaturation
 from holdfast.attacks import PGD
-from holdfast.experiments import TableResult
+from holdfast.experiments import Figure, FigureResult, Likeness, Seconds, Study, TableResult
 from holdfast.report import curve, overview, page, text_table, to_json, to_latex, to_markdown, to_text
 from holdfast.report.gap_figure import gap
 from holdfast.report.missing_value import diverged
+from holdfast.training.run import Run
 
 from .conftest import NASTY
 
@@ -33,12 +35,25 @@ def test_how_many_seeds_diverged_is_said_and_no_mean_of_the_others(partly: Table
 
 
 def test_seconds_of_some_seeds_are_no_mean(result: TableResult) -> None:
-    from holdfast.experiments import Seconds
-
     table = replace(result.table, columns={"s": Seconds()}, worst=(), published={})
     timed = replace(result, table=table, values={"AT": {"s": (1.0, math.nan)}, NASTY: {"s": (1.0, 2.0)}})
     assert text_table(timed).lines[1] == ["AT", HALF]
     assert "<svg" in overview(timed)
+
+
+def test_a_likeness_of_a_row_that_diverged_is_said_and_drawn(result: TableResult) -> None:
+    table = replace(result.table, columns={"dB": Likeness("PSNR")}, worst=(), published={})
+    alike = replace(result, table=table, values={"AT": {"dB": (math.nan, math.nan)}, NASTY: {"dB": (30.0, 32.0)}})
+    assert text_table(alike).lines[1:] == [["AT", "diverged"], [NASTY, "31 (1.4)"]]
+    assert "<svg" in overview(alike)
+    nothing = {row: {"dB": (math.nan, math.nan)} for row in alike.values}
+    assert "<svg" in overview(replace(alike, values=nothing))
+
+
+def test_what_an_analysis_measures_may_be_nan() -> None:
+    seen = {"": {"": AnalysisResult({}, {"correlation": math.nan})}}
+    figure = Figure("F", {"": {"": Study(Run(), BallSaturation())}})
+    assert text_table(FigureResult("f", figure, "smoke", seen, 8, {})).lines[1] == ["", "nan"]
 
 
 @pytest.mark.parametrize("written", [to_text, to_markdown, to_latex])

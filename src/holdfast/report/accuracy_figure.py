@@ -91,7 +91,8 @@ def drawn_columns(result: TableResult) -> tuple[str, ...]:
 
 def _scale_numbers(axes: Axes, result: TableResult, columns: Sequence[str]) -> None:
     """Begin the axis of numbers at 0; give that of times room for an epoch beside a run, which are far apart."""
-    ends = [end for cells in result.cells.values() for column in columns for end in _plain(cells[column].ours)]
+    every = (end for cells in result.cells.values() for column in columns for end in _plain(cells[column].ours))
+    ends = [end for end in every if math.isfinite(end)] or [1.0]  # a row that diverged has none
     if result.unit(columns[0]) != "s":
         axes.set_xlim(min(0.0, *ends), 1.05 * max(ends))
         return

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from holdfast import metrics
-from holdfast.experiments.result import Cell, Result, Unit
-from holdfast.report.missing_value import diverged
+from holdfast.experiments.result import Cell, Result
+from holdfast.report.missing_value import missing
 from holdfast.storage.signed import signed_json
 
 
@@ -51,8 +51,7 @@ class TextTable:
 def text_table(result: Result) -> TextTable:
     """Return our values, over seeds as mean (std), and the paper's where it printed any."""
     rows = tuple(
-        (row, tuple(_cell(cells.get(column), result.unit(column)) for column in result.columns))
-        for row, cells in result.cells.items()
+        (row, tuple(_cell(result, cells, column) for column in result.columns)) for row, cells in result.cells.items()
     )
     return TextTable(titled(result), result.columns, rows, result.how_to_read, result.notes)
 
@@ -62,18 +61,15 @@ def titled(result: Result) -> str:
     return f"{result.title} ({result.scale})"
 
 
-def _cell(cell: Cell | None, unit: Unit) -> TextCell:
-    if cell is None:
-        return TextCell()
-    printed = _seconds if unit == "s" else _printed
-    return TextCell(_ours(cell.ours, unit), "" if cell.theirs is None else printed(*cell.theirs))
-
-
-def _ours(values: Sequence[float], unit: Unit) -> str:
+def _cell(result: Result, cells: Mapping[str, Cell], column: str) -> TextCell:
     """Return mean (std) of our values; a mean of the seeds that are left would hide that others diverged."""
-    if unit == "":
-        return _number(*metrics.mean_std(values))
-    return diverged(values) or (_percent if unit == "%" else _seconds)(*metrics.mean_std(values))
+    if column not in cells:
+        return TextCell()
+    cell, unit = cells[column], result.unit(column)
+    said = {"%": _percent, "s": _seconds, "": _number}[unit]
+    ours = missing(result, cells, column) or said(*metrics.mean_std(cell.ours))
+    printed = _seconds if unit == "s" else _printed
+    return TextCell(ours, "" if cell.theirs is None else printed(*cell.theirs))
 
 
 def _seconds(mean: float, std: float) -> str:

@@ -12,6 +12,7 @@ from holdfast.attacks import PGD
 from holdfast.experiments import Figure, FigureResult, Likeness, Seconds, Study, TableResult
 from holdfast.report import curve, overview, page, text_table, to_json, to_latex, to_markdown, to_text
 from holdfast.report.gap_figure import gap
+from holdfast.report.html_paper import _in_words
 from holdfast.report.missing_value import diverged
 from holdfast.training.run import Run
 
@@ -48,6 +49,29 @@ def test_a_likeness_of_a_row_that_diverged_is_said_and_drawn(result: TableResult
     assert "<svg" in overview(alike)
     nothing = {row: {"dB": (math.nan, math.nan)} for row in alike.values}
     assert "<svg" in overview(replace(alike, values=nothing))
+
+
+def test_a_row_is_not_called_diverged_for_one_column_and_a_worst_case_of_none_is_unknown(result: TableResult) -> None:
+    lost = (math.nan, math.nan)
+    values = {
+        "AT": {"clean": (0.9, 0.8), "FGSM": lost, "_PGD|10": (math.nan, 0.4), "worst case": (math.nan, 0.4)},
+        NASTY: {"clean": (0.9, 0.8), "FGSM": lost, "_PGD|10": lost, "worst case": lost},
+    }
+    shown = replace(result, values=values)
+    ours = {row: [cell.ours for cell in cells] for row, cells in text_table(shown).rows}
+    assert ours == {"AT": ["85.0 (7.1)", "diverged", HALF, "-"], NASTY: ["85.0 (7.1)", "diverged", "diverged", "-"]}
+    assert "worst case -: none of its columns is known" in text_table(shown).notes
+    first, second = _in_words(shown, text_table(shown)).partition("Accuracy of ")[2].split("; ")
+    assert first == f"AT from 85.0 to 85.0 %, FGSM diverged, _PGD|10 {HALF}, worst case unknown"
+    assert second == f"{NASTY} from 85.0 to 85.0 %, FGSM diverged, _PGD|10 diverged, worst case unknown."
+
+
+def test_a_row_that_diverged_is_called_so_in_one_word(result: TableResult, partly: TableResult) -> None:
+    assert _in_words(partly, text_table(partly)).endswith(f"Accuracy of AT {HALF}; {NASTY} diverged.")
+    lost = dict.fromkeys(result.columns, (math.nan, 0.5)) | {"clean": (math.nan, math.nan)}
+    mixed = replace(partly, values={**partly.values, "AT": lost})
+    assert f"AT, clean diverged, FGSM {HALF}," in _in_words(mixed, text_table(mixed))
+    assert not any("none of its" in note for note in text_table(mixed).notes)
 
 
 def test_what_an_analysis_measures_may_be_nan() -> None:

@@ -9,6 +9,7 @@ from holdfast.experiments.result import Cell, Result, Unit
 from holdfast.metrics import mean_std
 from holdfast.report.figure_svg import caption, drawing
 from holdfast.report.image_grid import gallery
+from holdfast.report.missing_value import UNKNOWN, missing
 from holdfast.report.template import data_uri, rendered
 from holdfast.report.text import TextCell, TextTable, text_table, titled
 from holdfast.storage.describe import short_repr
@@ -69,17 +70,23 @@ def _in_words(result: Result, text: TextTable) -> str:
     """Say what a figure shows, for who cannot see it."""
     shares = [column for column in result.columns if result.unit(column) == "%"]
     if shares:
-        ranges = [_range(row, [cells[column] for column in shares]) for row, cells in result.cells.items()]
+        ranges = [_range(result, row, shares) for row in result.cells]
         return f"{result.title}. Accuracy of {'; '.join(ranges)}."
     rows = [f"{row}: {', '.join(filter(None, map(str, cells)))}" for row, cells in text.rows]
     return f"{text.title}. {'; '.join([*rows, *result.pictured])}"
 
 
-def _range(row: str, cells: Sequence[Cell]) -> str:
-    values = [100 * mean_std(cell.ours)[0] for cell in cells]
-    if any(map(math.isnan, values)):
-        return f"{row} diverged"
-    return f"{row} from {min(values):.1f} to {max(values):.1f} %"
+def _range(result: Result, row: str, columns: Sequence[str]) -> str:
+    """Say between which accuracies a row lies, and which columns have none."""
+    cells = result.cells[row]
+    lost = {
+        column: words.replace(UNKNOWN, "unknown") for column in columns if (words := missing(result, cells, column))
+    }
+    if len(lost) == len(columns) and len(set(lost.values())) == 1:
+        return f"{row} {lost[columns[0]]}"
+    known = [100 * mean_std(cells[column].ours)[0] for column in columns if column not in lost]
+    between = [f"{row} from {min(known):.1f} to {max(known):.1f} %" if known else row]
+    return ", ".join([*between, *(f"{column} {words}" for column, words in lost.items())])
 
 
 def _gallery(pictures: Pictures) -> Shown:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from holdfast import metrics
 from holdfast.experiments.result import Cell, Result
-from holdfast.report.missing_value import missing
+from holdfast.experiments.table import WORST
+from holdfast.report.missing_value import UNKNOWN, missing
 from holdfast.storage.signed import signed_json
 
 
@@ -53,7 +54,9 @@ def text_table(result: Result) -> TextTable:
     rows = tuple(
         (row, tuple(_cell(result, cells, column) for column in result.columns)) for row, cells in result.cells.items()
     )
-    return TextTable(titled(result), result.columns, rows, result.how_to_read, result.notes)
+    unknown = any(cell.ours == UNKNOWN for _, cells in rows for cell in cells)
+    notes = (*result.notes, *([f"{WORST} {UNKNOWN}: none of its columns is known"] if unknown else []))
+    return TextTable(titled(result), result.columns, rows, result.how_to_read, notes)
 
 
 def titled(result: Result) -> str:

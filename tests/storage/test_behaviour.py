@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -190,3 +191,29 @@ def test_an_edited_helper_of_an_objective_of_ones_own_has_another_name() -> None
         space["helper"].__module__ = "somebody"  # type: ignore[attr-defined]
         names.append(fingerprint(PGD(objective=objective)))  # type: ignore[arg-type]
     assert names[0] != names[1]
+
+
+def written(code: str) -> Any:
+    """Return what code that a user wrote calls `mine`."""
+    space: dict[str, Any] = {"__name__": "somebody", "torch": torch, "nn": nn, "ops": ModuleType("ops")}
+    space["ops"].scale = 2 if "scale = 2" in code else 3
+    exec(compile(code, "<prompt>", "exec"), space)
+    return space["mine"]
+
+
+NESTED = {
+    "a generator": "def mine(logits, labels): return sum(helper(x) for x in [logits])",
+    "a list": "def mine(logits, labels): return [helper(x) for x in [logits]][0]",
+    "a lambda": "def mine(logits, labels): return (lambda x: helper(x))(logits)",
+    "a function": "def mine(logits, labels):\n    def one(x): return [helper(y) for y in x]\n    return one(logits)",
+    "a constant": "def mine(logits, labels): return sum(scale * x for x in [logits])",
+    "a module": "def mine(logits, labels): return sum(ops.scale * x for x in [logits])",
+}
+
+
+@pytest.mark.parametrize("code", NESTED.values(), ids=NESTED)
+def test_what_is_used_inside_a_nested_function_counts(code: str) -> None:
+    one, again, other = (written(f"scale = {scale}\ndef helper(x): return x * {scale}\n{code}") for scale in (2, 2, 3))
+    assert fingerprint(PGD(objective=one)) == fingerprint(PGD(objective=again)) != fingerprint(PGD(objective=other))
+    names = [network_fingerprint(Called(function)) for function in (one, again, other)]
+    assert names[0] == names[1] != names[2]

@@ -123,11 +123,14 @@ class _Reader:
         if _named(function):
             return [_name(function), self.text(closed)]
         code = function.__code__
-        used = {name: function.__globals__.get(name) for name in code.co_names}
+        known, names = function.__globals__, names_in(code)
+        if of_a_package(function):  # it changes with a version alone, and its networks keep the names that they had
+            names = list(code.co_names)
+        used = {name: known.get(name) for name in names if name in code.co_names or name in known}
         modules = [item for item in used.values() if isinstance(item, ModuleType) and not installed(item)]
         used = {name: item for name, item in used.items() if not isinstance(item, ModuleType)}
         for module in modules:  # of a module, and of those inside it, what is asked of it by name
-            asked = {f"{module.__name__}.{name}": vars(module).get(name) for name in code.co_names}
+            asked = {f"{module.__name__}.{name}": vars(module).get(name) for name in names}
             inner = [item for item in asked.values() if isinstance(item, ModuleType)]
             modules += [item for item in inner if not installed(item) and item not in modules]
             used |= {name: item for name, item in asked.items() if item is not None and item not in inner}
@@ -144,6 +147,12 @@ def closed_over(function: FunctionType) -> list[object]:
     return [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
 
 
+def names_in(code: CodeType) -> list[str]:
+    """Return the names that code asks for, its own first, then those of functions and comprehensions inside it."""
+    inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in names_in(item)]
+    return list(dict.fromkeys([*code.co_names, *inner]))
+
+
 def _named(what: Any) -> bool:
     return (getattr(what, "__module__", None) or "").split(".")[0] in NAMED
 
@@ -152,6 +161,12 @@ def installed(module: ModuleType) -> bool:
     """Say whether a module is Python's, ours or a package's, and no file of one's own."""
     places = Path(getattr(module, "__file__", None) or "").parts
     return module.__name__.split(".")[0] in NAMED or any(folder in places for folder in INSTALLED)
+
+
+def of_a_package(what: FunctionType | type) -> bool:
+    """Say whether a function or a class is of Python's, ours or a package's."""
+    module = sys.modules.get(what.__module__ or "")
+    return module is not None and installed(module)
 
 
 def _name(what: Any) -> str:

@@ -1,16 +1,15 @@
 """The modules that a network is made of, also where a function or an object of any kind asks them."""
 
 import functools
-import sys
 from collections import deque
 from collections.abc import Mapping
-from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from holdfast.storage.behaviour import OF_EVERY_MODULE, closed_over, installed
+from holdfast.storage.behaviour import OF_EVERY_MODULE, closed_over, installed, names_in, of_a_package
 
 MANY = 10_000
 """How many objects behind a function are looked at for networks, and how long a list of them may be."""
@@ -53,9 +52,9 @@ def _parts(value: object) -> list[object]:
     if isinstance(value, MethodType):
         return [value.__self__, value.__func__]
     if isinstance(value, FunctionType):
-        return [*(closed_over(value) if _installed(value) else _asked(value)), *vars(value).values()]
+        return [*(closed_over(value) if of_a_package(value) else _asked(value)), *vars(value).values()]
     if isinstance(value, type):
-        return [] if _installed(value) else [getattr(each, "__func__", each) for each in vars(value).values()]
+        return [] if of_a_package(value) else [getattr(each, "__func__", each) for each in vars(value).values()]
     if isinstance(value, property):
         return [value.fget]
     if isinstance(value, ModuleType):
@@ -69,24 +68,14 @@ def _parts(value: object) -> list[object]:
 @functools.cache
 def _own_kinds(kind: Any) -> tuple[type, ...]:
     """Return a class and those that it builds on, less those of installed packages."""
-    return tuple(each for each in kind.__mro__ if not _installed(each))
-
-
-def _installed(what: FunctionType | type) -> bool:
-    module = sys.modules.get(what.__module__ or "")
-    return module is not None and installed(module)
+    return tuple(each for each in kind.__mro__ if not of_a_package(each))
 
 
 def _asked(function: FunctionType) -> list[object]:
     """Return what a function can reach: its closure, its defaults, and the globals that it names."""
-    names = _names(function.__code__)
+    names = names_in(function.__code__)
     used = [function.__globals__[name] for name in names if name in function.__globals__]
     modules = [item for item in used if isinstance(item, ModuleType) and not installed(item)]
     inside = [vars(module)[name] for module in modules for name in names if name in vars(module)]
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return [*closed_over(function), *defaults, *used, *inside]
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = [_names(item) for item in code.co_consts if isinstance(item, CodeType)]
-    return set(code.co_names).union(*inner)

@@ -1,5 +1,6 @@
 """What is written down comes back, is whole, and is refused when it is not ours."""
 
+import json
 import math
 import pickle
 import random
@@ -19,7 +20,7 @@ from holdfast.attacks import CW, PGD, DeepFool
 from holdfast.data import CropFlip
 from holdfast.errors import BadRecord, BadValue
 from holdfast.models.weights import load_weights
-from holdfast.storage.describe import describe, restore, short_repr
+from holdfast.storage.describe import describe, differences, restore, short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import (
     read_any_json,
@@ -57,6 +58,23 @@ VALUES = (
 @pytest.mark.parametrize("value", VALUES, ids=short_repr)
 def test_describe_and_restore_are_inverse(value: object) -> None:
     assert restore(describe(value), KINDS) == value
+
+
+TEXTS = ({"worst": ("L2", "inf")}, {"nan": "-inf", "limit": -math.inf}, {"inf": {"kind": "nan"}})
+CALLED_KIND: tuple[object, ...] = (
+    {"kind": Linf(0.1), "b": 1},
+    {"kind": (94.0, 1.0)},
+    {"kind": "Linf"},
+    {"kind": math.inf},
+    {"kind": {}},
+)
+
+
+@pytest.mark.parametrize("value", [*TEXTS, *CALLED_KIND], ids=str)
+def test_any_words_may_be_texts_and_names_of_a_mapping(value: object) -> None:
+    described = json.loads(json.dumps(describe(value)))
+    assert restore(described, KINDS) == value
+    assert differences(described, describe(value)) == []
 
 
 def test_a_fingerprint_changes_with_every_field_and_with_nothing_else() -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from holdfast.errors import BadRecord, BadValue
 from holdfast.storage.renamed import in_todays_names
 
+NUMBERS = ("inf", "-inf", "nan")
+"""How numbers are written that JSON does not have."""
+
 Described = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
@@ -23,9 +26,11 @@ def describe(value: object) -> Described:
         said = {f.name: getattr(value, f.name) for f in fields(value) if not _unsaid(f, value)}
         return {"kind": type(value).__name__} | {name: describe(item) for name, item in said.items()}
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): _not_a_kind(item) if str(key) == "kind" else describe(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [describe(item) for item in value]
+    if isinstance(value, str) and value in NUMBERS:
+        return {"kind": "text", "words": value}
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, Integral):  # numpy's numbers are written as Python's
@@ -39,6 +44,12 @@ def describe(value: object) -> Described:
             raise BadValue(f"{name} has no name of its own to be written down by: define it in a module")
         return {"kind": "function", "name": name}
     raise TypeError(f"{type(value).__name__} cannot be written down")
+
+
+def _not_a_kind(value: object) -> Described:
+    """Describe what a mapping holds under the name "kind": a bare text there would be read as the kind of a value."""
+    said = describe(value)
+    return {"kind": "text" if isinstance(value, str) else "number", "words": said} if isinstance(said, str) else said
 
 
 def _unsaid(field: "Field[Any]", value: object) -> bool:
@@ -59,15 +70,16 @@ def restore(described: Described, known: Mapping[str, Any]) -> Any:
 def _restored(described: Described, known: Mapping[str, Any]) -> Any:
     if isinstance(described, list):
         return tuple(_restored(item, known) for item in described)
-    if described in ("inf", "-inf", "nan"):
-        return float(str(described))
     if not isinstance(described, dict):
-        return described
+        return float(described) if isinstance(described, str) and described in NUMBERS else described
     kind = described.get("kind")
+    if not isinstance(kind, str):
+        return {key: _restored(item, known) for key, item in described.items()}
+    if kind in ("text", "number"):
+        words = str(described.get("words"))
+        return words if kind == "text" else float(words)
     if kind == "function":
         return _known(str(described.get("name")), known)
-    if kind is None:
-        return {key: _restored(item, known) for key, item in described.items()}
     made: Callable[..., Any] = _known(kind, known)
     return made(**{key: _restored(item, known) for key, item in described.items() if key != "kind"})
 

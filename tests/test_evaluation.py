@@ -19,6 +19,7 @@ from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownN
 from holdfast.evaluation import read_outcomes
 from holdfast.objectives import summed_margin
 from holdfast.storage.describe import short_repr
+from holdfast.storage.measured import Measured, here, together
 from holdfast.storage.signed import read_tensors, write_tensors
 
 
@@ -106,6 +107,25 @@ def test_an_interrupted_evaluation_goes_on(
     assert torch.equal(straight.logits, resumed.logits)
     assert (straight.forwards, straight.backwards) == (resumed.forwards, resumed.backwards)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_outcomes_say_on_what_they_were_measured(
+    small: nn.Module, data: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(done: int, total: int, words: str) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("holdfast.evaluation.SAVE_EVERY", -1.0)
+    cell, now = Cell("a", "a", None), here("cpu")
+    assert outcomes(cell, {"a": small}, data).measured == now
+    monkeypatch.setattr("holdfast.evaluation.here", lambda device: Measured(("another",), ("older",)))
+    with pytest.raises(KeyboardInterrupt):
+        outcomes(cell, {"a": small}, data, tmp_path, batch=10, tell=cut)
+    monkeypatch.setattr("holdfast.evaluation.here", here)
+    for _ in ("gone on with", "read"):
+        found = outcomes(cell, {"a": small}, data, tmp_path, batch=10).measured
+        assert found == together([now, Measured(("another",), ("older",))])
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".part"])

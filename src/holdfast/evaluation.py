@@ -24,6 +24,7 @@ from holdfast.passes import counting
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.measured import Measured, here, of_tensors, together
 from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.threats import Linf
 from holdfast.types import Images, Labels, Logits, Network, PerImage
@@ -56,6 +57,8 @@ class Outcomes:
     """The forward passes of single images that the attack spent, over all images."""
     backwards: int = 0
     """Its backward passes, likewise."""
+    measured: Measured = Measured()
+    """The hardware and the versions that they come from."""
 
 
 def outcomes(
@@ -112,11 +115,12 @@ def computed(
     saved = time.monotonic()
     order = torch.arange(done, len(data), device=data.labels.device)
     there = home_of(networks[cell.judged], data.device)
+    measured = here(there)
     for images in data.batches(batch, order) if done < len(data) else ():
         before(done)
         began = time.monotonic()
         new = evaluate(cell, networks, images.images.to(there), images.labels.to(there))
-        rows.append(replace(new, seconds=time.monotonic() - began))
+        rows.append(replace(new, seconds=time.monotonic() - began, measured=measured))
         done += len(new.labels)
         tell(done, len(data), "")
         if part is not None and time.monotonic() - saved > SAVE_EVERY:
@@ -169,6 +173,7 @@ def _joined(rows: Sequence[Outcomes]) -> Outcomes:
         sum(each.seconds for each in rows),
         sum(each.forwards for each in rows),
         sum(each.backwards for each in rows),
+        together(each.measured for each in rows),
     )
 
 
@@ -185,6 +190,7 @@ def write_outcomes(path: Path, rows: Outcomes) -> None:
             "backwards": torch.tensor(rows.backwards),
         },
         cell=path.stem,
+        measured=rows.measured.word,
     )
 
 
@@ -192,7 +198,7 @@ def read_outcomes(path: Path) -> Outcomes:
     """Read outcomes back; a file that was damaged, or is another cell's, is named."""
     remedy = "delete it; it will be computed again"
     kept = read_tensors(path, remedy, cell=path.stem)
-    missing = sorted({field.name for field in fields(Outcomes)} - kept.keys())
+    missing = sorted({field.name for field in fields(Outcomes)} - {"measured"} - kept.keys())
     require(not missing, f"{path} lacks {', '.join(missing)}: {remedy}", BadRecord)
     return Outcomes(
         kept["logits"],
@@ -201,4 +207,5 @@ def read_outcomes(path: Path) -> Outcomes:
         float(kept["seconds"]),
         int(kept["forwards"]),
         int(kept["backwards"]),
+        of_tensors(path),
     )

@@ -26,6 +26,7 @@ from holdfast.objectives import is_correct
 from holdfast.report import text_table
 from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.measured import here
 from holdfast.storage.signed import write_json
 from holdfast.training.loop import silent
 from holdfast.training.run import Run
@@ -81,6 +82,7 @@ def test_a_column_of_a_random_network_is_what_the_audit_says(
         found.append(audited(COLUMN, network, data, 0, tmp_path / str(seed), silent, drawn(NOISY)).rows)
         assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(found[0].logits, found[1].logits)
+    assert found[0].measured == here("cpu")
     assert accuracy(found[0]) == (1 if fate == STANDS else 0)
 
 

@@ -20,6 +20,7 @@ from holdfast.experiments.trained import Trained
 from holdfast.objectives import is_correct
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.measured import here
 from holdfast.storage.signed import read_json, write_json
 from holdfast.training.loop import Tell
 from holdfast.types import Flags, Images, Labels, Logits, Network
@@ -60,11 +61,12 @@ def audited(
         report = audit(model, images, data.labels, column.threat, column.effort, seed, folder=folder / name, tell=tell)
         logits = decided(answered(model, report.adversarial, seed), data.labels.cpu(), report.broken.cpu())
         distance = column.threat.distance(report.adversarial, images).cpu()
-        spent = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]
-        seconds, forwards, backwards = map(sum, zip(*spent, strict=True))
+        costs = [(stage.seconds, stage.forwards, stage.backwards) for stage in report.stages]
+        seconds, forwards, backwards = map(sum, zip(*costs, strict=True))
         stopped = [f"{check.name}: could not run" for check in report.stopped]
         write_json(words, {"name": name, "doubts": [*(doubt.name for doubt in report.doubts), *stopped]})
-        write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, seconds, forwards, backwards))
+        spent = (seconds, forwards, backwards)
+        write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, *spent, here(data.device)))
 
     once(path, make)
     shutil.rmtree(folder / name, ignore_errors=True)  # how far it had come

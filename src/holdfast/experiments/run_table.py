@@ -1,17 +1,18 @@
 """A table with our numbers in it: trains what is missing, evaluates what is missing, reads the rest."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from holdfast import metrics
 from holdfast.attacks import Attack
 from holdfast.data import ImageSet
 from holdfast.defences.views import BARE
-from holdfast.devices import conditions as measured_on
 from holdfast.errors import TrainingDiverged, require
 from holdfast.evaluation import Cell, Outcomes, outcomes, stored_outcomes
 from holdfast.experiments.audit_column import audited, drawn
 from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
+from holdfast.experiments.conditions import conditions
 from holdfast.experiments.defended_row import Defended, Row, classifier_of, made, runs_of, seeded_row, seen_as
 from holdfast.experiments.images_of_run import images_of, training_images_of
 from holdfast.experiments.likeness_column import likeness
@@ -25,12 +26,11 @@ from holdfast.experiments.table import WORST, Column, Table
 from holdfast.experiments.table_result import TableResult
 from holdfast.experiments.trained import Trained, run_folder, trained
 from holdfast.experiments.workplace import Workplace
-from holdfast.storage.describe import short_repr
 from holdfast.storage.fingerprint import fingerprint
+from holdfast.storage.measured import Measured, together
 from holdfast.training.dependencies import seeded
 from holdfast.training.folder import seconds_of
 from holdfast.training.loop import Tell, silent
-from holdfast.training.run import Run
 
 
 def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell = silent) -> TableResult:
@@ -39,19 +39,21 @@ def fill_table(name: str, table: Table, scale: str, place: Workplace, tell: Tell
     seconds: dict[str, tuple[float, ...]] = {}
     doubts: dict[str, tuple[str, ...]] = {}
     counts: set[int] = set()
+    measured: list[Measured] = []
     for name_of_row, row in table.rows.items():
-        measured = []
+        found = []
         for seed in table.seeds:
             test_set = images_of(classifier_of(row), table.test_limit, place)
             table.check_counts(len(test_set))
             counts.add(len(test_set))
             line = naming(name_of_row, tell, seed if len(table.seeds) > 1 else None)
-            measured.append(measure(seeded_row(row, seed), seed, table, test_set, place, line))
-        values[name_of_row] = {column: tuple(each[column] for each, _ in measured) for column in measured[0][0]}
-        doubts[name_of_row] = tuple(dict.fromkeys(name for _, names in measured for name in names))
+            found.append(measure(seeded_row(row, seed), seed, table, test_set, place, line))
+        values[name_of_row] = {column: tuple(each.values[column] for each in found) for column in found[0].values}
+        doubts[name_of_row] = tuple(dict.fromkeys(name for each in found for name in each.doubts))
+        measured += [each.measured for each in found]
         seconds[name_of_row] = seconds_of_row(row, table.seeds, place)
     require(len(counts) == 1, f"the rows of {name} have test sets of {sorted(counts)} images: one size is compared")
-    there = conditions(place.device, [run for row in table.rows.values() for run in runs_of(row)])
+    there = conditions(together(measured), [run for row in table.rows.values() for run in runs_of(row)])
     return TableResult(name, table, scale, values, counts.pop(), seconds, there, doubts)
 
 
@@ -62,16 +64,27 @@ def seconds_of_row(row: Row, seeds: Sequence[int], place: Workplace) -> tuple[fl
     return tuple(sum(map(seconds_of, each)) for each in finished)
 
 
-def measure(
-    row: Row, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the accuracy, or the time, of one network in every column, their worst case, and what its audits doubt.
+@dataclass(frozen=True)
+class OfRow:
+    """What was found for one network."""
+
+    values: Mapping[str, float]
+    """Its accuracy, or its time, in every column, and their worst case."""
+    doubts: tuple[str, ...]
+    """What its audits doubt, by name."""
+    measured: Measured
+    """Of accuracies and likenesses."""
+
+
+def measure(row: Row, seed: int, table: Table, data: ImageSet, place: Workplace, tell: Tell) -> OfRow:
+    """Return what is found for one network.
 
     NaN where its training diverged, or that of the network that a column's images are made against.
     """
     values = dict.fromkeys(table.columns, math.nan)
     rows: dict[str, Outcomes] = {}
     doubts: tuple[str, ...] = ()
+    there: list[Measured] = []
     try:
         network = made(row, data, place, tell)
     except TrainingDiverged as error:
@@ -81,9 +94,12 @@ def measure(
         times = {name: column for name, column in table.columns.items() if isinstance(column, Seconds)}
         values |= {name: training_seconds(column, row, place) for name, column in times.items()}
         alike = {name: column for name, column in table.columns.items() if isinstance(column, Likeness)}
-        values |= {name: likeness_of(row, network, column, seed, data, place, tell) for name, column in alike.items()}
+        for name, like in alike.items():
+            values[name], measured = likeness_of(row, network, like, seed, data, place, tell)
+            there.append(measured)
         values |= {name: metrics.accuracy(found, table.top) for name, found in rows.items()}
-    return values | ({WORST: worst(row, seed, table, rows)} if table.worst else {}), doubts
+    values |= {WORST: worst(row, seed, table, rows)} if table.worst else {}
+    return OfRow(values, doubts, together([*there, *(found.measured for found in rows.values())]))
 
 
 def answers(
@@ -164,8 +180,8 @@ def evaluate(
 
 def likeness_of(
     row: Row, network: Trained, column: Likeness, seed: int, data: ImageSet, place: Workplace, tell: Tell
-) -> float:
-    """Return how near to the clean images the row's defences bring images."""
+) -> tuple[float, Measured]:
+    """Return how near to the clean images the row's defences bring images, and on what that was measured."""
     with seeded_answers(data.labels.device, seed):
         return likeness(column, network, seen_as(row, BARE, data, place, tell), seed, data, place.folder, tell)
 
@@ -173,31 +189,3 @@ def likeness_of(
 def shares_images(column: Column) -> bool:
     """Say whether a column's images do not depend on the defences of a row."""
     return isinstance(column, Transfer) or (isinstance(column, SeenAs) and column.view == BARE)
-
-
-def conditions(device: str, runs: Sequence[Run]) -> dict[str, str]:
-    """Say on what the numbers were measured."""
-    there = measured_on(device)
-    images = said(training_images(run) for run in runs)
-    length = said(f"{run.steps} steps" if run.steps else f"{run.epochs} epochs" for run in runs)
-    batch = said(run.batch for run in runs)
-    movers = said(short_repr(run.optimizer) for run in runs)
-    return {
-        "data": said(run.data for run in runs),
-        "network": said(run.model + (", pretrained" if run.pretrained else "") for run in runs),
-        "training": f"{length}, {images}, batch {batch}, {movers}",
-        "hardware": there["hardware"],
-        "precision": f"{said(run.precision for run in runs)} training, float32 evaluation",
-        "versions": there["versions"],
-    }
-
-
-def training_images(run: Run) -> str:
-    """Say how many images a run is given, and how many of these it holds out."""
-    given = f"{'all' if run.limit is None else run.limit} images"
-    return f"{given} less {run.held_out} held out" if run.held_out else given
-
-
-def said(values: Iterable[object]) -> str:
-    """Return the different values in words."""
-    return ", ".join(sorted({str(value) for value in values}))

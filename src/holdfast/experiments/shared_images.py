@@ -15,6 +15,7 @@ from holdfast.evaluation import SAVE_EVERY, Cell, Outcomes, judge, name_of_cell,
 from holdfast.experiments.trained import Trained
 from holdfast.passes import counting
 from holdfast.storage.files import once
+from holdfast.storage.measured import Measured, here, of_tensors, together
 from holdfast.storage.signed import read_tensors, write_tensors
 from holdfast.training.loop import Tell
 from holdfast.types import Images
@@ -31,6 +32,8 @@ class Shared:
     seconds: float
     forwards: int
     backwards: int
+    measured: Measured
+    """The hardware and the versions that they were made on."""
 
 
 def shared_images(attack: Attack, source: Trained, seed: int, data: ImageSet, folder: Path, tell: Tell) -> Shared:
@@ -58,9 +61,11 @@ class _Files:
 
 
 def _attack(attack: Attack, source: Trained, data: ImageSet, files: _Files, tell: Tell) -> None:
-    begun = _read(files.part, files.name) if files.part.exists() else Shared(torch.empty(0, *data.shape), 0.0, 0, 0)
+    nothing = Shared(torch.empty(0, *data.shape), 0.0, 0, 0, Measured())
+    begun = _read(files.part, files.name) if files.part.exists() else nothing
     parts, seconds, forwards, backwards = [begun.images], begun.seconds, begun.forwards, begun.backwards
     done, model, saved = len(begun.images), source.load(), time.monotonic()
+    measured = together([begun.measured, here(data.labels.device)])
     order = torch.arange(done, len(data), device=data.labels.device)
     for batch in data.batches(BATCH, order) if len(order) else ():
         began = time.monotonic()
@@ -70,20 +75,21 @@ def _attack(attack: Attack, source: Trained, data: ImageSet, files: _Files, tell
         forwards, backwards = forwards + spent.forwards, backwards + spent.backwards
         tell(done, len(data), "")
         if time.monotonic() - saved > SAVE_EVERY and done < len(data):
-            _write(files.part, files.name, Shared(torch.cat(parts), seconds, forwards, backwards))
+            _write(files.part, files.name, Shared(torch.cat(parts), seconds, forwards, backwards, measured))
             saved = time.monotonic()
-    _write(files.whole, files.name, Shared(torch.cat(parts), seconds, forwards, backwards))
+    _write(files.whole, files.name, Shared(torch.cat(parts), seconds, forwards, backwards, measured))
 
 
 def _write(path: Path, name: str, shared: Shared) -> None:
     cost = torch.tensor([shared.seconds, shared.forwards, shared.backwards], dtype=torch.float64)
-    write_tensors(path, {"images": shared.images, "cost": cost}, images=name)
+    tensors = {"images": shared.images, "cost": cost}
+    write_tensors(path, tensors, images=name, measured=shared.measured.word)
 
 
 def _read(path: Path, name: str) -> Shared:
     kept = read_tensors(path, "delete it; it will be made again", images=name)
     seconds, forwards, backwards = kept["cost"].tolist()
-    return Shared(kept["images"], seconds, int(forwards), int(backwards))
+    return Shared(kept["images"], seconds, int(forwards), int(backwards), of_tensors(path))
 
 
 def judged(cell: Cell, networks: Mapping[str, Trained], data: ImageSet, place: Path, tell: Tell) -> Outcomes:
@@ -104,7 +110,8 @@ def judged(cell: Cell, networks: Mapping[str, Trained], data: ImageSet, place: P
             logits.append(judge(model, attacked).cpu())
             distances.append(attack.threat.distance(attacked, part.images).cpu())
         spent = (shared.seconds, shared.forwards, shared.backwards)
-        write_outcomes(path, Outcomes(torch.cat(logits), data.labels.cpu(), torch.cat(distances), *spent))
+        measured = together([shared.measured, here(data.labels.device)])
+        write_outcomes(path, Outcomes(torch.cat(logits), data.labels.cpu(), torch.cat(distances), *spent, measured))
 
     once(path, make)
     return read_outcomes(path)

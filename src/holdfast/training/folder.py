@@ -14,7 +14,7 @@ from holdfast.models.from_file import text_name
 from holdfast.models.weights import load_weights
 from holdfast.storage import locks
 from holdfast.storage.describe import Described, describe, differences, restore
-from holdfast.storage.fingerprint import fingerprint, name_of_described, name_of_fields
+from holdfast.storage.fingerprint import fingerprint, name_of_described
 from holdfast.storage.signed import read_any_json, read_json, read_tensors, write_json
 from holdfast.training.registry import KINDS
 from holdfast.training.run import Run, build
@@ -142,7 +142,7 @@ def seconds_of(folder: Path | str) -> float:
     """Return how long the run of a folder trained, in seconds, over all its sittings."""
     path, remedy = Path(folder) / "timing.json", "delete the folder to train again; nothing else knows how long it took"
     said = read_any_json(path, remedy)
-    run = name_of_fields(read_any_json(path.with_name("run.json"), "restore it"))
+    run = name_of_described(read_any_json(path.with_name("run.json"), "restore it"))
     # Older versions wrote the seconds alone, without a signature.
     ours = isinstance(said, dict) and said.get("run", run) == run and said.keys() - {"run"} == {"train_seconds"}
     require(ours, f"{path} does not say how long this run trained: {remedy}", BadRecord)

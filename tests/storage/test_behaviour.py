@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,8 @@ from holdfast.storage.behaviour import network_fingerprint, own_code
 from holdfast.storage.describe import describe
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.types import Images
+
+from .written import written
 
 
 class Rounding(nn.Module):
@@ -191,14 +192,6 @@ def test_an_edited_helper_of_an_objective_of_ones_own_has_another_name() -> None
         space["helper"].__module__ = "somebody"  # type: ignore[attr-defined]
         names.append(fingerprint(PGD(objective=objective)))  # type: ignore[arg-type]
     assert names[0] != names[1]
-
-
-def written(code: str) -> Any:
-    """Return what code that a user wrote calls `mine`."""
-    space: dict[str, Any] = {"__name__": "somebody", "torch": torch, "nn": nn, "ops": ModuleType("ops")}
-    space["ops"].scale = 2 if "scale = 2" in code else 3
-    exec(compile(code, "<prompt>", "exec"), space)
-    return space["mine"]
 
 
 NESTED = {

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
+
+from holdfast.storage.held import attributes, cached, settings
 
 OURS = "holdfast"
 NAMED = frozenset({OURS, "torch", "torchvision", "numpy", *sys.stdlib_module_names})
@@ -70,12 +73,14 @@ class _Reader:
         return said + self.own_code(fields)
 
     def _inside(self, value: object) -> Text:
+        if isinstance(value, WeakKeyDictionary | WeakValueDictionary):  # it fills while code runs
+            return []
         if isinstance(value, Mapping):
-            return sorted(([repr(key), self.text(item)] for key, item in value.items()), key=lambda pair: pair[0])
+            return sorted(([self._key(key), self.text(item)] for key, item in value.items()), key=lambda pair: pair[0])
         if isinstance(value, tuple | list):
             return [self.text(item) for item in value]
         if isinstance(value, set | frozenset):
-            return sorted(json.dumps(self.text(item)) for item in value)
+            return sorted(json.dumps(self.text(item)) for item in sorted(value, key=_order))
         if isinstance(value, functools.partial):
             return [self.text(value.func), self.text(value.args), self.text(value.keywords)]
         if isinstance(value, MethodType):
@@ -88,21 +93,27 @@ class _Reader:
             return self._module(value)
         return self._object(value)
 
+    def _key(self, key: object) -> str:
+        said = repr(key)
+        return json.dumps(self.text(key)) if " at 0x" in said else said  # an address is another in each process
+
     def _module(self, module: nn.Module) -> Text:
         tensors = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
-        settings = {name: item for name, item in vars(module).items() if name not in OF_EVERY_MODULE}
+        kind: Any = type(module)
+        left_out = OF_EVERY_MODULE | cached(kind)
+        own = {name: item for name, item in vars(module).items() if name not in left_out}
         parts = dict(module.named_children())
         hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
-        said = [self.text(type(module)), *(self.text(part) for part in (tensors, settings, parts))]
+        said = [self.text(type(module)), *(self.text(part) for part in (tensors, own, parts))]
         return [*said, self.text(hooks)] if hooks else said
 
     def _object(self, value: object) -> Text:
-        if callable(value) and hasattr(value, "__qualname__"):  # a function written in C
-            return _name(value)
+        if callable(value) and hasattr(value, "__qualname__") and (_named(value) or not _wraps(value)):
+            return _name(value)  # a function written in C
         kind = self.text(type(value))
         ours = type(value).__module__.split(".")[0] == OURS or isinstance(value, argparse.Namespace | SimpleNamespace)
-        mine = ours or not _named(type(value))
-        return [kind, self.text(vars(value))] if mine and hasattr(value, "__dict__") else [kind]
+        inside = attributes(value) if ours or not _named(type(value)) else settings(value)
+        return [kind] if inside is None else [kind, self.text(inside)]
 
     def _class(self, kind: type) -> Text:
         own = [each for each in kind.__mro__ if not _named(each)]
@@ -176,6 +187,16 @@ def _name(what: Any) -> str:
 def _generated(item: object) -> bool:
     """Say whether dataclasses wrote a function: their fields are said elsewhere."""
     return isinstance(item, FunctionType) and item.__code__.co_filename.startswith("<")
+
+
+def _order(item: Any) -> str:
+    """Return by what the items of a set are put in one order, which is that of addresses otherwise."""
+    name = getattr(item, "__qualname__", None)
+    return name if isinstance(name, str) else repr(item) if isinstance(item, int | str) else type(item).__qualname__
+
+
+def _wraps(what: object) -> bool:
+    return "__wrapped__" in getattr(what, "__dict__", {})
 
 
 def _bytes(value: Any) -> Text:

@@ -210,3 +210,19 @@ def test_what_is_used_inside_a_nested_function_counts(code: str) -> None:
     assert fingerprint(PGD(objective=one)) == fingerprint(PGD(objective=again)) != fingerprint(PGD(objective=other))
     names = [network_fingerprint(Called(function)) for function in (one, again, other)]
     assert names[0] == names[1] != names[2]
+
+
+REMEMBERED = {
+    "a setting": "    def __init__(self): self.n = {n}\n    def loss(self, x, y): return x * self.n",
+    "a method": "    def loss(self, x, y): return x * {n}",
+    "a class's method": "    n = {n}\n    @classmethod\n    def loss(cls, x, y): return x * cls.n",
+    "a memory": "    @staticmethod\n    @functools.lru_cache\n    def loss(x, y): return x * {n}",
+}
+
+
+@pytest.mark.parametrize("code", REMEMBERED.values(), ids=REMEMBERED)
+def test_what_is_behind_the_name_of_an_objective_counts(code: str) -> None:
+    one, again, other = (written(f"class Own:\n{code.format(n=n)}\nmine = Own().loss") for n in (2, 2, 3))
+    assert fingerprint(PGD(objective=one)) == fingerprint(PGD(objective=again)) != fingerprint(PGD(objective=other))
+    names = [network_fingerprint(Called(function)) for function in (one, again, other)]
+    assert names[0] == names[1] != names[2]

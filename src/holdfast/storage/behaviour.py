@@ -64,7 +64,10 @@ class _Reader:
             return [text for item in value.values() for text in self.own_code(item)]
         if isinstance(value, tuple | list):
             return [text for item in value for text in self.own_code(item)]
-        if isinstance(value, FunctionType):
+        if isinstance(value, MethodType):
+            named = _named(value) and isinstance(value.__self__, type) and _named(value.__self__)
+            return [] if named else [self.text(value)]
+        if isinstance(value, FunctionType) or _wraps(value):
             return [] if _named(value) else [self.text(value)]
         if not hasattr(value, "__dataclass_fields__"):
             return []

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.storage.held import attributes, cached, settings
+from holdfast.storage.members import all_members, plain_members
 
 OURS = "holdfast"
 NAMED = frozenset({OURS, "torch", "torchvision", "numpy", *sys.stdlib_module_names})
@@ -123,14 +124,7 @@ class _Reader:
         return [_name(kind), *([_name(each), self._members(each)] for each in own)]
 
     def _members(self, kind: type) -> Text:
-        members = {name: getattr(item, "__func__", item) for name, item in vars(kind).items()}
-        members |= {name: item.fget for name, item in members.items() if isinstance(item, property)}
-        kept = (FunctionType, bool, int, float, str, tuple)
-        skipped = ("__module__", "__doc__", "__firstlineno__")
-        return self.text({
-            name: item for name, item in members.items()
-            if isinstance(item, kept) and name not in skipped and not _generated(item)
-        })  # fmt: skip
+        return self.text(plain_members(kind) if of_a_package(kind) or _in_c(kind) else all_members(kind))
 
     def _function(self, function: FunctionType) -> Text:
         closed = closed_over(function)
@@ -187,9 +181,8 @@ def _name(what: Any) -> str:
     return f"{getattr(what, '__module__', None)}.{what.__qualname__}"
 
 
-def _generated(item: object) -> bool:
-    """Say whether dataclasses wrote a function: their fields are said elsewhere."""
-    return isinstance(item, FunctionType) and item.__code__.co_filename.startswith("<")
+def _in_c(kind: type) -> bool:
+    return type(kind).__module__ == "pybind11_builtins"
 
 
 def _order(item: Any) -> str:

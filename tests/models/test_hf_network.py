@@ -15,8 +15,10 @@ from holdfast.data import Framing
 from holdfast.errors import BadValue, MissingData, UsageError
 from holdfast.models import Preprocessing, build, from_hf, preprocessing_of
 from holdfast.models.hf_network import _quiet
+from holdfast.storage.behaviour import network_fingerprint
 
 transformers = pytest.importorskip("transformers", reason="the extra 'hf' is not installed")
+user_agent = transformers.utils.hub.http_user_agent
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
 PROCESSOR = {"image_processor_type": "ViTImageProcessor", "size": 16, "image_mean": MEAN, "image_std": STD}
 
@@ -49,6 +51,19 @@ def test_its_logits_are_those_of_the_library(tmp_path: Path) -> None:
     assert PGD(Linf(0.1))(model, images, labels).shape == images.shape
     assert from_hf(str(tmp_path), classes=3, pretrained=True)(images).shape == (2, 3)
     assert not torch.equal(from_hf(str(tmp_path))(images), model(images))
+
+
+class Asking(nn.Module):
+    """A network that reaches what transformers makes anew in each process, as its own do by way of their loading."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images * len(user_agent())
+
+
+def test_a_name_for_stored_results_does_not_follow_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = network_fingerprint(Asking())
+    monkeypatch.setattr(transformers.utils.hub, "SESSION_ID", "another")
+    assert network_fingerprint(Asking()) == before
 
 
 RESNET = {

@@ -20,6 +20,8 @@ from holdfast.storage.members import all_members, plain_members
 OURS = "holdfast"
 NAMED = frozenset({OURS, "torch", "torchvision", "numpy", *sys.stdlib_module_names})
 """Packages whose code a name is enough for."""
+TOOLS = ("filelock", "huggingface_hub", "transformers.utils")
+"""Packages, and parts of them, that load networks and keep what each process has anew."""
 INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages."""
 OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -162,7 +164,8 @@ def names_in(code: CodeType) -> list[str]:
 
 
 def _named(what: Any) -> bool:
-    return (getattr(what, "__module__", None) or "").split(".")[0] in NAMED
+    module = getattr(what, "__module__", None) or ""
+    return module.split(".")[0] in NAMED or any(f"{module}.".startswith(f"{tool}.") for tool in TOOLS)
 
 
 def installed(module: ModuleType) -> bool:

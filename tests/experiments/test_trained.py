@@ -32,7 +32,8 @@ from holdfast.experiments.trained import run_folder, trained
 from holdfast.models import ARCHITECTURES
 from holdfast.models.architecture import Architecture
 from holdfast.storage.behaviour import network_fingerprint
-from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.describe import describe
+from holdfast.storage.fingerprint import name_of_described
 from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.folder import RunFolder
 from tests.experiments.hand_made import finished
@@ -59,7 +60,7 @@ def change(run: Run, place: Workplace) -> None:
         name: -weight if name.endswith("weight") else weight
         for name, weight in RunFolder(run, folder).weights().items()
     }
-    write_tensors(folder / "model.safetensors", weights, run=name_of_fields(run))
+    write_tensors(folder / "model.safetensors", weights, run=name_of_described(describe(run)))
 
 
 def test_what_is_all_on_disk_loads_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

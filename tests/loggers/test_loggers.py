@@ -14,7 +14,7 @@ from holdfast import train
 from holdfast.errors import BadValue, MissingExtra, UnknownName, UsageError
 from holdfast.loggers import Logger, MLflow, TensorBoard, WandB, Write, logger
 from holdfast.storage.describe import Described, describe
-from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.fingerprint import name_of_described
 from tests.cli.saying import said
 from tests.methods.resuming import Stop, lines
 from tests.training.moment import BASE
@@ -55,7 +55,7 @@ def test_a_logger_of_ones_own_gets_the_lines_of_the_metrics(tmp_path: Path) -> N
     interrupted(tmp_path, mine)
     assert [values for _, values in mine.told] == [json.loads(line) for line in lines(tmp_path)]
     assert [at for at, _ in mine.told] == [2, 4, 6]
-    assert mine.opened == [(name_of_fields(RUN), 0), (name_of_fields(RUN), 2)]
+    assert mine.opened == [(name_of_described(describe(RUN)), 0), (name_of_described(describe(RUN)), 2)]
     train(RUN, tmp_path, log=[mine])
     assert len(mine.told) == 3  # a finished run has nothing to tell
 
@@ -75,7 +75,7 @@ def test_wandb_goes_on_with_the_same_run(tmp_path: Path, monkeypatch: pytest.Mon
     interrupted(tmp_path, logger("wandb:mine"))
     opened = [what for name, what in calls if name == "open"]
     assert [(each["project"], each["id"], each["resume"]) for each in opened] == [
-        ("mine", name_of_fields(RUN), "allow")
+        ("mine", name_of_described(describe(RUN)), "allow")
     ] * 2
     assert opened[0]["config"] == describe(RUN)
     assert [what for name, what in calls if name == "write"] == [

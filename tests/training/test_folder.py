@@ -12,7 +12,7 @@ import torch
 from holdfast import train
 from holdfast.errors import BadRecord, NotWritten
 from holdfast.storage.describe import describe
-from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.fingerprint import name_of_described
 from holdfast.storage.signed import read_state, write_json, write_state, write_tensors
 from holdfast.training import checkpoint
 from holdfast.training.folder import read_run, seconds_of
@@ -136,7 +136,7 @@ def test_a_time_that_is_not_said_is_refused(tmp_path: Path) -> None:
         (tmp_path / "timing.json").write_text(text)
         with pytest.raises(BadRecord, match=r"timing\.json"):
             seconds_of(tmp_path)
-    write_json(tmp_path / "timing.json", {"run": name_of_fields(OTHER), "train_seconds": 1.0})
+    write_json(tmp_path / "timing.json", {"run": name_of_described(describe(OTHER)), "train_seconds": 1.0})
     with pytest.raises(BadRecord, match=r"timing\.json does not say how long this run trained"):
         seconds_of(tmp_path)
 

@@ -15,7 +15,8 @@ import torch
 
 from holdfast import Run, train
 from holdfast.errors import BadRecord
-from holdfast.storage.fingerprint import name_of_fields
+from holdfast.storage.describe import describe
+from holdfast.storage.fingerprint import name_of_described
 from holdfast.storage.signed import read_json, write_json
 from holdfast.training import loop
 from holdfast.training.networks import network
@@ -135,7 +136,7 @@ def test_a_run_stopped_before_its_weights_were_written_goes_on(tmp_path: Path, m
 
 def other_run(path: Path) -> None:
     """Write what another run was made of."""
-    write_json(path, read_json(path, "") | {"run": name_of_fields(OTHER)})
+    write_json(path, read_json(path, "") | {"run": name_of_described(describe(OTHER))})
 
 
 def unsigned(path: Path) -> None:

@@ -22,11 +22,6 @@ def fingerprint(value: object) -> str:
     return name_of_described(describe(value), json.dumps(own) if own else "")
 
 
-def name_of_fields(value: object) -> str:
-    """Return a short name made of the fields of `value` alone: what code of one's own does counts nothing."""
-    return name_of_described(describe(value))
-
-
 def name_of_described(described: Described, more: str = "") -> str:
     """Return a short name made of what `describe` wrote down, and of more words.
 

@@ -40,7 +40,7 @@ NOTES = (
     "PGD is the paper's: 20 steps of 0.1, more than the radius, from the image itself",
 )
 DRAWN = (
-    "NRP with noise draws at random: a column judges one draw of each image, so its worst case counts what one of many "
+    "rows with noise draw at random: a column judges one draw of each image, so its worst case counts what one of many "
     "draws gets wrong; the audit judges the mean of 20 draws"
 )
 
@@ -92,6 +92,7 @@ WHO_KNOWS: Mapping[str, Row] = {
 OTHERS: Mapping[str, Row] = {
     "VGG19, NRP": purified("VGG19", OF_NRP),
     "VGG19, NRP with noise": Defended(VGG19, (Noise(0.05), OF_NRP)),
+    "VGG19, ours with noise": Defended(VGG19, (Noise(0.05), PURIFIER)),
     **{f"VGG19, {setting}": purified("VGG19", PURIFIERS[setting]) for setting in ("A", "B1", "B2")},
 }
 LIKENESS: dict[str, Column] = {
@@ -146,7 +147,7 @@ PAPER = Paper(
         "6": table("Table 6: losses of the purifier, under feature distortion, L-inf 16/255", BY_SETTING, FD, TABLE_6),
         "known": replace(table("Our columns: what an attacker knows of the purifier, L-inf 8/255 but for FD", WHO_KNOWS,
                                KNOWN), worst=WORST),
-        "known-others": replace(table("The same for other purifiers, and for one that draws at random", OTHERS,
+        "known-others": replace(table("The same for other purifiers, and for two that draw at random", OTHERS,
                                       {**KNOWN, **EOT}), worst=(*WORST, "EOT"), notes=(*NOTES, DRAWN)),
         "likeness": table("Our columns: how near to the clean images purifiers bring images",
                           {"VGG19": VGG19, "VGG19, ours": purified("VGG19", PURIFIER)}, LIKENESS),

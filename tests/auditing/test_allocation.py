@@ -44,6 +44,11 @@ def network(images: Tensor) -> Tensor:
     return torch.stack([torch.where(last > 0, 1 + first, -1.0), torch.zeros_like(first)], 1)
 
 
+@dataclass(frozen=True)
+class Mine(Linf):
+    """A norm of one's own, derived from L-inf."""
+
+
 def ended(moves: dict[str, Move], count: int = 400, choose: Allocation = Allocation()) -> Begun:  # noqa: B008
     """Return an ensemble that has come to its end on images whose first pixels are evenly spread."""
     images = torch.ones(count, 1, 1, 2)
@@ -128,3 +133,11 @@ def test_a_budget_is_overdrawn_where_much_more_would_break_and_ends_all_the_same
     assert not choose.ends(more=50.0, spent=5000, total=500)
     assert choose.ends(more=50.0, spent=20_000, total=500)
     assert choose.ends(more=0.9, spent=1, total=500)
+
+
+def test_a_subclass_of_a_norm_is_searched_as_the_norm_is() -> None:
+    linf, mine = (
+        ended({name: Move(Breaks(threat, low=0.1, high=0.4), first="few") for name in "ab"}).progress.broken_by
+        for threat in (Linf(1.0), Mine(1.0))
+    )
+    assert torch.equal(linf, mine)

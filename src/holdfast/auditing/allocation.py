@@ -27,6 +27,8 @@ FIRST_RATE, LEAST_RATE = 0.3, 0.0003
 REACH: Mapping[type[Threat], float] = {Linf: 0.05, L2: 0.15, L1: 0.3, L0: 0.3, NormalisedLinf: 0.05}
 """What is expected of an image before anything is known: so much at the boundary, less by a factor of e with each
 so many radii of its distance, and so much at least. The fewer values a norm moves, the less a linear estimate tells."""
+OTHER = 0.15
+"""The reach of a norm of one's own, of which nothing is known."""
 FALL = 1 / 3
 """What a band is expected to give of the one before it, before anything is known, where no distance is known."""
 BEFOREHAND, DRAWN = 4.0, 8.0
@@ -114,9 +116,14 @@ class Outlook:
         stated = torch.tensor([move.passes for move in moves.values()], dtype=torch.float64)
         cost = torch.where(ledger.images > 0, progress.passes / ledger.images.clamp_min(1), stated).clamp_min(1)
         left[cost == math.inf] = 0  # these are not for choosing
-        norm = next(type(move.attack.threat) for move in moves.values() if move.attack is not None)
-        first = beforehand(progress.distance(ranked.to(progress.slope.device)).cpu() / REACH[norm], bands)
+        reach = reach_of(next(move.attack.threat for move in moves.values() if move.attack is not None))
+        first = beforehand(progress.distance(ranked.to(progress.slope.device)).cpu() / reach, bands)
         return cls(rates(ledger, [move.kind for move in moves.values()], cost, first), left.double(), cost)
+
+
+def reach_of(threat: Threat) -> float:
+    """Return the reach of a threat's norm, in radii; that of a subclass is its parent's."""
+    return next((reach for norm, reach in REACH.items() if isinstance(threat, norm)), OTHER)
 
 
 def beforehand(distance: Tensor, bands: Tensor) -> Tensor:

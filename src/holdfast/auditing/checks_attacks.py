@@ -124,11 +124,12 @@ FACTORS = (0.5, 1.0, 2.0, 4.0)
 """The radii at which the accuracy is taken, in units of eps."""
 CLIMB_STEPS = 10
 """How long the climbs are that two checks share."""
-RISE, RISE_IMAGES = 0.05, 3
+RISE, CHANCE = 0.05, 3
 """How much the accuracy may rise from one radius to a larger one, and how many images that is at least: one or two are
 chance."""
 FELL, FLAT = 0.9, 0.8
-"""A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those."""
+"""A plateau: the smallest radius leaves at most FELL of the images, and the largest at least FLAT of those; no fewer
+than CHANCE fell, and no fewer stand."""
 
 
 def flat_curve(subject: Part, threat: Threat, breaks: Breaks) -> Finding:
@@ -141,13 +142,14 @@ def flat_curve(subject: Part, threat: Threat, breaks: Breaks) -> Finding:
     curve = [count / len(subject.images) for count in left]
     risen = max(later - earlier for earlier, later in pairwise(left))
     rise = risen / len(subject.images)
-    flat = 0 < curve[0] <= FELL and curve[-1] >= FLAT * curve[0]
+    many = min(len(subject.images) - left[0], left[-1]) >= CHANCE
+    flat = many and curve[0] <= FELL and curve[-1] >= FLAT * curve[0]
     points = ", ".join(f"{factor:g} eps: {share:.0%}" for factor, share in zip(FACTORS, curve, strict=True))
     meaning = (
         f"the accuracy does not fall as the radius grows ({points}): a larger ball holds the smaller one, so the "
         "attack misses what is there; try more steps, other losses and black-box attacks"
     )
-    rises = rise > RISE and risen >= RISE_IMAGES
+    rises = rise > RISE and risen >= CHANCE
     if flat and not rises:
         return finding(True, FLAT * curve[0], curve[-1], meaning)
     return finding(rises, RISE, rise, meaning)

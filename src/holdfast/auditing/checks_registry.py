@@ -152,7 +152,8 @@ AFTER = (
     ),
     Kind(
         "accuracy does not fall with eps",
-        "it rises by 5 points, and three images, between eps/2, eps, 2 eps, 4 eps, or stays on a plateau",
+        "it rises by 5 points, and three images, between eps/2, eps, 2 eps, 4 eps, or stays on a plateau, "
+        "where three fell and three stand",
         lambda scene: flat_curve(scene.few, scene.threat, scene.breaks),
         Ration(32, 64, 112, "three of 32 is a rise of a tenth"),
         draws_as="climbs on the margin",

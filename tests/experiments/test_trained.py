@@ -148,7 +148,7 @@ def test_extra_images_belong_to_what_a_finished_run_was_made_of(data: str, tmp_p
     finished(run, place)
     assert trained(run, DATA, place).identity == trained(run, DATA, place).identity
     with_data(tmp_path, "8")
-    with pytest.raises(BadRecord, match=r"the images of data .* changed since"):
+    with pytest.raises(BadRecord, match=r"or those of extra .* changed since"):
         trained(run, DATA, place)
 
 

@@ -104,7 +104,8 @@ class RunFolder:
         if data is not None:
             code = f"the code of your own that the run names changed {since}: {OTHER}"
             require(said.get("code") == self.fingerprint, code, BadRecord)
-            images = f"the images of data '{self.run.data}' changed {since}: {OTHER}"
+            beside = f", or those of extra '{self.run.extra}'," if self.run.extra is not None else ""
+            images = f"the images of data '{self.run.data}'{beside} changed {since}: {OTHER}"
             require(said.get("data") == data, images, BadRecord)
 
     def weights(self) -> dict[str, torch.Tensor]:

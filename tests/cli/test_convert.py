@@ -92,3 +92,26 @@ def test_a_mistake_is_one_line(
     status, _, err = said(capsys, "convert", *(word.format(net=path) for word in words))
     assert (status, err.count("\n")) == (2, 1)
     assert answer in err
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "own.safetensors"), ("--out", "{net}")], ids=str)
+def test_what_is_there_is_not_written_over(
+    out: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.pt").write_text("not read")
+    for name in ("net", "own"):
+        (tmp_path / f"{name}.safetensors").write_text("mine")
+    words = (word.format(net=tmp_path / "net.safetensors") for word in out)
+    status, _, err = said(capsys, "convert", "net.pt", "--model", "wrn-10-1", *words, *SMALL)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is there already: give --out another path, or delete it" in err
+    assert {path.read_text() for path in tmp_path.glob("*.safetensors")} == {"mine"}
+
+
+def test_a_link_to_the_file_is_the_file_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.safetensors").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    words = ("--model", "wrn-10-1", "--out", tmp_path / "link" / "net.safetensors")
+    status, _, err = said(capsys, "convert", tmp_path / "net.safetensors", *words)
+    assert (status, "is the file itself: give --out another path" in err) == (2, True)

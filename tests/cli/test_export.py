@@ -29,3 +29,15 @@ def test_what_cannot_be_written_is_refused(
     status, _, err = said(capsys, "export", *([folder] if words else []), *words)
     assert status == 2
     assert named in err
+
+
+@pytest.mark.parametrize("words", [(), ("--out", "network.pt2")])
+def test_what_is_there_is_not_written_over(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "network.pt2").write_text("mine")
+    status, _, err = said(capsys, "export", "nowhere", *words)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "network.pt2 is there already: give --out another path, or delete it" in err
+    assert (tmp_path / "network.pt2").read_text() == "mine"

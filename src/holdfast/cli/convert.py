@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from holdfast.cli.config import with_config
+from holdfast.cli.out import check_out
 from holdfast.cli.parse import Config, Flat, leading, parse
 from holdfast.cli.saved import Saved, from_weights
 from holdfast.data import load
@@ -27,7 +28,7 @@ class Convert:
     saved: Annotated[Saved, Flat] = field(default_factory=Saved)
     config: Config = None
     out: Path | None = None
-    """The .safetensors file to write (default: FILE with this ending)."""
+    """The .safetensors file to write, which is not there yet (default: FILE with this ending)."""
     shape: tuple[int, int, int] = (3, 32, 32)
     """Channels, rows and columns of an image."""
     classes: int = 10
@@ -39,8 +40,8 @@ class Convert:
     def __call__(self, path: Path) -> int:
         """Read, write, and say how it was read."""
         out = self.out or path.with_suffix(".safetensors")
-        words = f"{out}: give --out a path that ends in .safetensors, and is not the file itself"
-        require(out.suffix == ".safetensors" and out.absolute() != path.absolute(), words, UsageError)
+        require(out.resolve() != path.resolve(), f"{out} is the file itself: give --out another path", UsageError)
+        check_out(out, ".safetensors")
         found, name = self.read(path), self.saved.model or name_in(path)
         assert name is not None
         write_converted(out, found.model, name, found.options)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from holdfast.cli.config import with_config
+from holdfast.cli.out import check_out
 from holdfast.cli.parse import Config, Flat, leading, parse
 from holdfast.cli.resolve import Sources, resolved, tell_assumed
 from holdfast.errors import UsageError, require
@@ -22,11 +23,11 @@ class Export:
     given: Annotated[Sources, Flat] = field(default_factory=Sources)
     config: Config = None
     out: Path = Path("network.pt2")
-    """The .pt2 file to write."""
+    """The .pt2 file to write, which is not there yet."""
 
     def __call__(self, name: str) -> int:
         """Write, and say how the file is read."""
-        require(self.out.suffix == ".pt2", f"{self.out}: give --out a path that ends in .pt2", UsageError)
+        check_out(self.out, ".pt2")
         network = resolved(self.given, [name])[0]
         tell_assumed([network])
         network = network.behind(self.given.defences)

@@ -18,8 +18,8 @@ import torch
 from holdfast import CropFlip, Linf, Report, Run, train
 from holdfast.auditing.checks_registry import AFTER, BEFORE
 from holdfast.cli import main
-from holdfast.cli.audit import begin_or_go_on
 from holdfast.cli.audit_request import Audit
+from holdfast.cli.kept import put_by
 from holdfast.models import build
 from holdfast.passes import Passes, counting
 from holdfast.storage.files import alone
@@ -130,9 +130,10 @@ def test_images_that_do_not_fit_in_memory_are_audited_alike(
     found = result(audited(capsys, tmp_path, LINEAR, *QUICK))
     assert found.pop("points_on_disk")["images"] > 0
     assert found == {key: value for key, value in result(done.found).items() if key != "points_on_disk"}
-    assert {path.suffix for path in (tmp_path / "progress").iterdir()} == {".safetensors", ".points"}
-    begin_or_go_on(Audit(folder=tmp_path))
-    assert not list((tmp_path / "progress").iterdir())
+    assert {path.suffix for path in (tmp_path / "progress" / "begun").iterdir()} == {".safetensors", ".points"}
+    put_by(Audit(folder=tmp_path))
+    assert {path.suffix for path in (tmp_path / "progress").iterdir()} == {".safetensors", ".points", ""}
+    assert not list((tmp_path / "progress" / "begun").iterdir())
 
 
 def test_a_gate_that_is_passed_names_what_the_checks_doubt(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,7 +223,7 @@ def test_a_killed_audit_goes_on_to_the_same_report(
     assert done.spent.forwards - rest.forwards == sum(stage["forwards"] for stage in through) > 200
 
 
-def test_what_was_left_is_cleared_away_unless_it_is_gone_on_with(
+def test_an_audit_begins_again_unless_it_is_gone_on_with(
     done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(done.folder, tmp_path / "again")
@@ -234,7 +235,45 @@ def test_what_was_left_is_cleared_away_unless_it_is_gone_on_with(
 def test_nothing_to_go_on_with_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = said(capsys, "audit", LINEAR, *QUICK, "--limit", "2", "--folder", tmp_path, "--resume")
     assert status == 0
-    assert f"nothing is kept in {tmp_path / 'progress'}; the audit begins" in err
+    assert f"nothing of the audit of {LINEAR} is kept in {tmp_path / 'progress'}; it begins\n" in err
+
+
+def test_an_audit_leaves_what_others_kept_in_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any) -> None:
+        images, folder, tell = args[1], args[7], args[8]
+        path = folder / f"{len(images):012x}.safetensors"
+        tell(0, 1, "resumed: 1 of 2 attacks" if path.exists() else "climb: accuracy 50%")
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("kept")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("holdfast.cli.audit.audit", interrupted)
+    words = ("audit", LINEAR, *QUICK[:4], "--folder", tmp_path, "--limit")
+    for limit in (5, 2, 2):
+        assert said(capsys, *words, limit)[0] == 130
+    _, _, err = said(capsys, *words, 5, "--resume")
+    assert "resumed: 1 of 2 attacks" in err
+    assert "nothing of" not in err
+    assert f"nothing of the audit of {LINEAR} is kept" in said(capsys, *words, 3, "--resume")[2]
+
+
+def test_what_a_killed_audit_had_begun_takes_the_place_of_an_older_one_as_a_whole(tmp_path: Path) -> None:
+    kept, begun = tmp_path / "progress", tmp_path / "progress" / "begun"
+    begun.mkdir(parents=True)
+    one, two = "0" * 12, "1" * 12
+    for name in (one, two):
+        for kind in ("safetensors", "points"):
+            (kept / f"{name}.{kind}").write_text("old")
+            (begun / f"{name}.{kind}").write_text("new")
+    (begun / f"{two}.safetensors").unlink()
+    put_by(Audit(folder=tmp_path))
+    found = {path.name: path.read_text() for path in kept.iterdir() if path.is_file()}
+    assert found == {
+        f"{name}.{kind}": text for name, text in ((one, "new"), (two, "old")) for kind in ("safetensors", "points")
+    }
+    assert not list(begun.iterdir())
 
 
 def test_files_of_others_in_the_folder_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from holdfast.cli.audit_request import Audit
 from holdfast.cli.audit_verdict import Done, tell_without_page, told, written
 from holdfast.cli.config import with_config
 from holdfast.cli.corruptions import named_corruptions, run_corruptions
+from holdfast.cli.kept import folder_of, put_by, telling_if_anew
 from holdfast.cli.parse import leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, resolved, tell_assumed
@@ -36,10 +37,6 @@ from holdfast.threats import Threat
 from holdfast.training.networks import ELSEWHERE
 
 USAGE = f"give one network or two to holdfast audit: a run's folder, a file of weights with --model, {ELSEWHERE}"
-
-
-KEPT = (".safetensors", ".points")
-"""What an audit keeps in its folder to go on from: checkpoints, and the points that do not fit in memory."""
 
 
 def run_audit(args: Sequence[str]) -> int:
@@ -84,22 +81,12 @@ def one_audit(options: Audit, names: Sequence[str], device: torch.device, comman
 
 @contextmanager
 def kept_alone(options: Audit) -> Iterator[None]:
-    """Keep other audits out of the folder, and clear away what is not to be gone on with."""
+    """Keep other audits out of the folder, and put by what the last one began there."""
     with alone(options.folder) if is_main() else nullcontext():
         if is_main():
-            begin_or_go_on(options)
-        barrier()  # nobody reads what the first process is still clearing away
+            put_by(options)
+        barrier()  # nobody reads what the first process is still moving
         yield
-
-
-def begin_or_go_on(options: Audit) -> None:
-    """Clear away what an earlier audit kept; where it is to be gone on with, say if there is nothing."""
-    kept = [path for kind in KEPT for path in options.progress.glob(f"{'[0-9a-f]' * 12}{kind}")]
-    if not options.resume:
-        for path in kept:
-            path.unlink()
-    elif not kept:
-        print(f"holdfast: nothing is kept in {options.progress}; the audit begins", file=sys.stderr)
 
 
 def attacked(
@@ -111,8 +98,9 @@ def attacked(
         for each in subjects:
             tell(0, 1, f"{each.name} under {short_repr(threat)}, effort {options.effort}")
             model, images, labels = each.model.to(device), pixels_of(each.data, device), each.data.labels.to(device)
-            search = (threat, options.effort, options.seed, options.batch, options.progress, tell, options.precision)
-            report = audit(model, images, labels, *search)
+            search = (threat, options.effort, options.seed, options.batch, folder_of(options))
+            telling = telling_if_anew(options, printable(each.name), tell)
+            report = audit(model, images, labels, *search, telling, options.precision)
             weights = name_of_tensors(model.state_dict())
             source, measured = f"{printable(each.source)}, test", conditions(device)
             of_what = (printable(each.name), weights, source, each.data.fingerprint)

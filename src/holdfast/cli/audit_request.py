@@ -72,7 +72,7 @@ class Audit:
 
     @property
     def progress(self) -> Path:
-        """The folder of the checkpoint."""
+        """The folder of the checkpoints."""
         return self.folder / "progress"
 
     def each_seed(self) -> list["Audit"]:

@@ -13,7 +13,7 @@ import torch
 
 from holdfast.attacks import APGD, FGSM, ODI, PGD, Attack
 from holdfast.attacks.attack import with_seed
-from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above_for, finding, not_applicable
 from holdfast.auditing.part import Part, part
 from holdfast.evaluation import judge
 from holdfast.objectives import cross_entropy, is_correct, margin
@@ -112,12 +112,13 @@ def unbounded_fails(subject: Part, threat: Threat) -> Finding:
     """Doubt attacks that do not reach zero where they may turn any image into any other."""
     free = threat.of_radius(threat.diameter(subject.images))
     climbs = (climb(free, UNBOUNDED_STEPS, margin), climb(free, UNBOUNDED_STEPS))
-    figure = len(standing(subject, *climbs)) / len(subject.images)
+    left = len(standing(subject, *climbs))
     meaning = (
         "even an attack that may turn any image into any other leaves some right: the search fails, not the attacker; "
         "the robust accuracy says nothing until another attack reaches zero here"
     )
-    return above(UNBOUNDED, figure, meaning)
+    total = len(subject.images)
+    return above_for(left, total, UNBOUNDED, left / total, meaning)
 
 
 FACTORS = (0.5, 1.0, 2.0, 4.0)

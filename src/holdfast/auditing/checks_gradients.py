@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks.attack import at_rest
 from holdfast.auditing.checks_answers import ask, interior_points, ulp
-from holdfast.auditing.findings import Finding, above, finding, not_applicable
+from holdfast.auditing.findings import Finding, above_for, finding, not_applicable
 from holdfast.auditing.part import Part
 from holdfast.objectives import margin
 from holdfast.passes import spend
@@ -76,12 +76,11 @@ def zero_gradients(subject: Part, threat: Threat) -> Finding:
         answers = [ask(subject.model, x) for x in (subject.images, *points)]
         flat &= torch.stack([(other != answers[0]).any(1) for other in answers[1:]]).any(0)
     shares = flat.float().mean(1).tolist()
-    figure = max(shares)
     meaning = (
         f"the margin has no gradient at {shares[0]:.0%} of the images, and at {shares[1]:.0%} of random points near "
         "them, though the answer changes there: attacks stand still on such steps; replace them by something smooth"
     )
-    return above(ZERO, figure, meaning)
+    return above_for(int(flat.sum(1).max()), flat.shape[1], ZERO, max(shares), meaning)
 
 
 STEPS = (1e-6, 1e-4, 1e-3, 1e-2)
@@ -103,12 +102,12 @@ def wrong_gradients(subject: Part) -> Finding:
     signs = Stream.of(subject.images, subject.seed, "directions").uniform(x.shape[1:]) < 0.5
     directions = (gradient.sign(), 2 * signs.to(x.dtype) - 1)
     errors = torch.stack([prediction_error(model, x, labels, gradient, d) for d in directions]).amax(0)
-    figure = float((errors > WRONG).float().mean())
+    wrong = errors > WRONG
     meaning = (
         "the gradient does not say how the answer changes, as with a backward pass of one's own or a straight-through "
         "estimate: attacks by gradient are misled, unless the stand-in was chosen for them; believe black-box ones too"
     )
-    return above(OF_IMAGES, figure, meaning)
+    return above_for(int(wrong.sum()), len(wrong), OF_IMAGES, float(wrong.float().mean()), meaning)
 
 
 def exact(model: Network, x: Images) -> tuple[Network, Tensor]:

@@ -74,7 +74,8 @@ BEFORE = (
     ),
     Kind(
         "zero gradients",
-        "the margin has none at 4 % of the images, or of random points near them, though the answer changes there",
+        "the margin has none at 4 % of the images, three or all, or of random points near them, "
+        "though the answer changes there",
         lambda scene: zero_gradients(scene.few, scene.threat),
         Ration(64, 64, 9, "4 % is three images"),
         misled=True,
@@ -97,7 +98,7 @@ BEFORE = (
     ),
     Kind(
         "wrong gradients",
-        "for a tenth of the images no finite difference agrees within 10 %",
+        "for a tenth of the images, three or all, no finite difference agrees within 10 %",
         lambda scene: wrong_gradients(scene.few),
         Ration(32, 32, 21, "a tenth is four images"),
         misled=True,
@@ -146,7 +147,7 @@ AFTER = (
     ),
     Kind(
         "unbounded attack fails",
-        "with any image allowed, 50 steps leave a tenth right",
+        "with any image allowed, 50 steps leave a tenth right, and three or all",
         lambda scene: unbounded_fails(scene.few, scene.threat),
         Ration(32, 32, 216, "a tenth is four images: fewer may be silent parts of an honest network"),
     ),

@@ -1,5 +1,6 @@
 """What checks find: a doubt, nothing, or that they do not apply or could not run."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -53,6 +54,16 @@ class Check(Finding):
 def above(criterion: float, figure: float, meaning: str) -> Finding:
     """Return a finding that raises a doubt where the figure is above the criterion, or is not a number."""
     return finding(not figure <= criterion, criterion, figure, meaning)
+
+
+SEVERAL = 3
+"""How many images are no chance, where a doubt is about a share of them."""
+
+
+def above_for(count: int, total: int, criterion: float, figure: float, meaning: str) -> Finding:
+    """Return a finding as above, of so many of the images: it raises no doubt for one or two, unless they are all."""
+    enough = count >= min(SEVERAL, total) or math.isnan(figure)
+    return finding(not figure <= criterion and enough, criterion, figure, meaning)
 
 
 def finding(raised: bool, criterion: float, figure: float, meaning: str) -> Finding:

@@ -150,6 +150,11 @@ MODELS: dict[str, tuple[Callable[[nn.Module], nn.Module], str]] = {
     "noise on the images": (behind(lambda x: x + 0.05 * torch.randn_like(x)), "random output"),
     "dropout that stays": (before(lambda z: F.dropout(z, 0.2)), "random output"),
     "softmax": (before(lambda z: z.softmax(1)), "probabilities instead of logits"),
+    "softmax in half precision": (before(lambda z: z.softmax(1).half()), "probabilities instead of logits"),
+    "softmax rounded to bfloat16": (
+        before(lambda z: z.softmax(1).bfloat16().float()),
+        "probabilities instead of logits",
+    ),
     "gradient steps": (OptimisesFirst, "gradients inside the network"),
     "gradient steps, wrapped": (lambda inner: nn.Sequential(OptimisesFirst(inner)), "gradients inside the network"),
     "gradient steps, tracked only": (OptimisesIfTracked, "gradients inside the network"),

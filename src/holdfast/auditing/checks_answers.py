@@ -77,7 +77,8 @@ PROBABILITIES = 1e-5
 
 def probabilities(subject: Part) -> Finding:
     """Doubt a network that answers with probabilities; their logarithms are as good as logits."""
-    answers = ask(subject.model, subject.images).double()
+    answers = ask(subject.model, subject.images)
+    criterion, answers = PROBABILITIES + 8 * ulp(answers), answers.double()
     low, high = (float(end) for end in answers.aminmax())
     figure = float((answers.sum(1) - 1).abs().max())
     meaning = (
@@ -86,7 +87,7 @@ def probabilities(subject: Part) -> Finding:
     )
     # What is not in [0, 1] is no probability, however its sum comes out.
     figure = max(figure, -low, high - 1)
-    return finding(figure <= PROBABILITIES, PROBABILITIES, figure, meaning)
+    return finding(figure <= criterion, criterion, figure, meaning)
 
 
 def gradients_inside(subject: Part) -> Finding:

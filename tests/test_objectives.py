@@ -169,7 +169,11 @@ def test_joint_names_what_it_needs() -> None:
 
 
 def test_joint_refuses_what_auxiliary_heads_have_no_answer_for() -> None:
-    for objective, words in ((undetected, "answer without an alarm"), (Towards(Joint(margin)), "joined once")):
+    for objective, words in (
+        (undetected, "answer without an alarm"),
+        (Towards(Joint(margin)), "joined once"),
+        (Towards(dlr), r"Joint\(Towards\(dlr\)\): write Towards\(Joint\(dlr\)\)"),
+    ):
         with pytest.raises(BadValue, match=words) as caught:
             Joint(objective)
         assert "\n" not in str(caught.value)

@@ -120,6 +120,14 @@ def test_towards_dlr_climbs_with_the_wanted_logit_alone() -> None:
         assert near(Towards(dlr)(logits.detach()[:, :classes], torch.tensor([1])), -1.0)
 
 
+def test_towards_joint_dlr_is_the_targeted_ratio_of_each_head() -> None:
+    logits, last = torch.tensor([[5.0, 4.0, 3.0, 2.0, -1.0]], requires_grad=True), torch.tensor([4])
+    ratio = Towards(Joint(dlr, 2.0))(torch.stack([logits, logits], 1), last)
+    assert near(ratio.detach(), (1 + 2) * -2.4)
+    slope = torch.autograd.grad(ratio.sum(), logits)[0]
+    assert torch.allclose(slope, (1 + 2) * torch.tensor([[-0.4, 0.0, 0.0, 0.0, 0.4]]))
+
+
 def test_objectives_that_go_to_a_class_by_themselves_are_not_turned_round() -> None:
     for objective in (difference, targeted_dlr):
         with pytest.raises(BadValue, match=objective.__name__):

@@ -3,7 +3,7 @@
 The target need not be a label and the output need not be logits: distances between features are objectives too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -125,8 +125,12 @@ class Towards:
         require(callable(self.objective), f"Towards: objective = {self.objective!r}: it is a function")
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
-        """Return the negated objective; of `dlr` the ratio whose denominator suits a wanted class, `wanted_dlr`."""
-        return wanted_dlr(outputs, targets) if self.objective is dlr else -self.objective(outputs, targets)
+        """Return the negated objective; of `dlr`, joint or not, the ratio that suits a wanted class, `wanted_dlr`."""
+        if self.objective is dlr:
+            return wanted_dlr(outputs, targets)
+        if isinstance(self.objective, Joint) and self.objective.objective is dlr:
+            return replace(self.objective, objective=wanted_dlr)(outputs, targets)
+        return -self.objective(outputs, targets)
 
 
 @dataclass(frozen=True)

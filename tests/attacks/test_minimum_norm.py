@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FMN, PDGD, PDPGD, Attack, SigmaZero, SuperDeepFool
+from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, PDGD, PDPGD, Attack, SigmaZero, SuperDeepFool
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.primal_dual import PrimalDual
 from holdfast.errors import BadValue
@@ -177,6 +177,20 @@ def test_a_start_that_is_broken_is_the_longest_way_of_the_primal_dual_attacks(
     found = attack(network, images, labels, start)
     assert bool((attack.threat.distance(found, images) <= attack.threat.distance(start, images))[works].all())
     assert bool(broken(network, found, labels)[works].all())
+
+
+@pytest.mark.parametrize("attack", [FAB(Linf(0.9), steps=1), FABT(Linf(0.9), steps=1), FAB(steps=1)])
+def test_a_start_that_is_broken_is_what_fab_falls_back_on(attack: FAB | FABT) -> None:
+    def tent(x: Tensor) -> Tensor:  # above 0 between 0.5 and 0.7, as far as whose edge no step from the start goes
+        bump = 0.1 - (x.flatten(1) - 0.6).abs()
+        return torch.cat([torch.zeros_like(bump), bump], 1)
+
+    image, label = torch.full((1, 1, 1, 1), 0.2), torch.tensor([0])
+    found = attack(tent, image, label, torch.full_like(image, 0.55))
+    assert bool(broken(tent, found, label))
+    assert float(found) <= 0.55 + 1e-6
+    wrong = attack(tent, torch.full_like(image, 0.6), label, torch.full_like(image, 0.55))
+    assert float(wrong) == float(torch.tensor(0.6))  # what is broken already stays as it is
 
 
 def test_refuses_fields_that_make_no_sense() -> None:

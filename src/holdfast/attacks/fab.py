@@ -26,7 +26,7 @@ from holdfast.fields import Count, Interval
 from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat, per_image
-from holdfast.types import Images, Index, Labels, Objective, Targets
+from holdfast.types import Images, Index, Labels, Objective, Rows, Targets
 
 Plane = Callable[[Watched, Images, Targets], tuple[Tensor, Tensor]]
 """`(model, x, targets) -> (f, w)`: how far over the boundary an image is, and the gradient of that."""
@@ -79,7 +79,10 @@ class FAB(Attack):
             first = center if start is None else start[rows]
             if restart:
                 first = on_the_surface(self.threat, center, self.threat.eps / 2, own).clamp(0, 1)
-            found = search(self, model, center, targets[rows], first, plane)
+            best = Shortest.none(self.threat, center)
+            if start is not None and not restart:
+                look_at(first, best, torch.arange(len(rows), device=rows.device), model, targets[rows], self.objective)
+            found = search(self, model, best, targets[rows], first, plane)
             return Reached(found.length <= self.threat.eps, found.x, -found.length)
 
         held = ~answer(model, images, targets, self.objective)[1]
@@ -111,10 +114,15 @@ class FABT(Attack):
         fab = FAB(self.threat, self.steps, self.alpha_max, self.eta, self.beta)
         best = Shortest.none(self.threat, images)
         held = is_correct(logits, targets)
+        if start is not None:
+            look_at(start, best, held.nonzero()[:, 0], model, targets, margin)
+            if self.threat.eps < math.inf:
+                held &= best.length > self.threat.eps
         for turn in wrong_classes(logits, targets, self.classes, held):
             active = turn.active
             first = images[active] if start is None else start[active]
-            found = search(fab, model, images[active], turn.pairs, first, to_wanted)
+            none = Shortest.none(self.threat, images[active])
+            found = search(fab, model, none, turn.pairs, first, to_wanted)
             best.take(active, found.x, found.length, found.length < math.inf)
             # Inside a finite ball an image is through once broken; without one, every class may be nearer.
             if self.threat.eps < math.inf:
@@ -136,14 +144,20 @@ def to_wanted(model: Watched, x: Images, pairs: Targets) -> tuple[Tensor, Tensor
     return (wanted - true).detach(), model.gradient(wanted - true, x)
 
 
-def search(fab: FAB, model: Watched, images: Images, targets: Targets, start: Images, plane: Plane) -> Shortest:
-    """Return the shortest break that is found for each image.
+def look_at(start: Images, best: Shortest, place: Rows, model: Watched, targets: Targets, objective: Objective) -> None:
+    """Keep the starts of the images at `place` that are breaks: the search may find none that is nearer."""
+    if len(place):
+        best.keep(place, start[place], answer(model, start[place], targets[place], objective)[1])
+
+
+def search(fab: FAB, model: Watched, best: Shortest, targets: Targets, start: Images, plane: Plane) -> Shortest:
+    """Return the shortest break of each image, of those in `best` and those that are found.
 
     The images hold when they come; `targets` are their labels, wanted classes, or pairs (true, wanted).
     """
     objective = fab.objective if targets.ndim == 1 else difference
-    best = Shortest.none(fab.threat, images)
-    x, active = start.clone(), torch.arange(len(images), device=images.device)
+    images, x, active = best.images, start.clone(), torch.arange(len(start), device=start.device)
+    active = active[best.unsettled(active)]
     for _ in range(fab.steps):
         if len(active) == 0:
             break

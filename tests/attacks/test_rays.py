@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast import Linf
+from holdfast import Linf, NormalisedLinf
 from holdfast.attacks import FGSM, RayS
 from holdfast.errors import BadValue
 from holdfast.passes import counting
@@ -101,6 +101,15 @@ def test_a_start_gives_the_first_signs(trained: tuple[nn.Module, Tensor, Tensor]
     start = FGSM(Linf(0.3))(network, images, labels)
     from_white, from_there = (RayS(queries=40)(network, images, labels, given) for given in (None, start))
     assert Linf(1.0).distance(from_there, images).median() < Linf(1.0).distance(from_white, images).median()
+
+
+@pytest.mark.parametrize("eps", [7.0, 9.0, 20.0])
+def test_a_ball_wider_than_the_box_loses_no_break(eps: float) -> None:
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), middle(8, 1, 4, 4)
+    network[1].bias.data -= network(images).mean(0)
+    labels = network(images).argmax(1)
+    found = RayS(NormalisedLinf(eps, (0.25,)), queries=100)(network, images, labels)
+    assert bool((network(found).argmax(1) != labels).all())
 
 
 def test_a_boundary_is_never_found_exactly() -> None:

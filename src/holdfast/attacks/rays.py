@@ -50,11 +50,14 @@ class RayS(Attack):
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Halve the blocks from sweep to sweep; `start` gives the first signs, white where there is none."""
-        far = NONE * self.threat.diameter(images)
+        diameter = self.threat.diameter(images)
+        far, bounded = NONE * diameter, self.threat.eps < math.inf
+        # Beyond the diameter nothing moves any more, and a radius of `far` says that no break is known.
+        reach = min(self.threat.eps, diameter)
         rays = Rays(model, self.threat, images, targets, self.tolerance, far, *first(images, start, self.queries, far))
         active = (~succeeded(margin, model(images), targets)).nonzero()[:, 0]
         rays.turn(active, slice(0, 0))
-        length, enough = images[0].numel(), 0.0 if self.threat.eps == math.inf else self.threat.eps
+        length, enough = images[0].numel(), reach if bounded else 0.0
         while len(active):
             moved = rays.radius.clone()
             for begin in range(0, images[0].numel(), length):
@@ -62,7 +65,8 @@ class RayS(Attack):
                 rays.turn(active, slice(begin, begin + length))
             active = active[(rays.radius < moved)[active]] if length == 1 else active
             length = math.ceil(length / 2)
-        rays.lengthen(self.threat.eps)
+        if bounded:
+            rays.lengthen(reach)
         return rays.shortest().inside()
 
 
@@ -125,7 +129,7 @@ class Rays:
 
     def lengthen(self, eps: float) -> None:
         """Go on to eps where that is a break as well: one just behind a copy's boundary may be none on the network."""
-        place = ((self.radius <= eps) & (self.left > 0)).nonzero()[:, 0] if eps < math.inf else self.left[:0]
+        place = ((self.radius <= eps) & (self.left > 0)).nonzero()[:, 0]
         further = torch.full_like(self.radius[place], eps)
         self.radius[place] = torch.where(self.wrong(place, self.signs[place], further), further, self.radius[place])
 

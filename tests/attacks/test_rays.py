@@ -112,6 +112,14 @@ def test_a_ball_wider_than_the_box_loses_no_break(eps: float) -> None:
     assert bool((network(found).argmax(1) != labels).all())
 
 
+def test_a_tolerance_that_no_number_meets_costs_no_queries() -> None:
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), middle(4, 1, 3, 3)
+    labels = network(images).argmax(1)
+    usual, exact = (RayS(queries=300, tolerance=each)(network, images, labels) for each in (2e-5, 1e-9))
+    distance = Linf(1.0).distance
+    assert bool((distance(exact, images) <= distance(usual, images) + 1e-4).all())
+
+
 def test_a_boundary_is_never_found_exactly() -> None:
     with pytest.raises(BadValue, match="tolerance"):
         RayS(tolerance=0.0)

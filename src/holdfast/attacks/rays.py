@@ -110,6 +110,9 @@ class Rays:
         while len(rows := rows[(high - low)[rows] > self.tolerance]):
             rows = rows[self.left[place[rows]] > 0]
             middle = (low[rows] + high[rows]) / 2
+            # A tolerance below the spacing of numbers would be asked for until no query is left.
+            apart = (low[rows] < middle) & (middle < high[rows])
+            rows, middle = rows[apart], middle[apart]
             wrong = self.wrong(place[rows], signs[rows], middle)
             low[rows], high[rows] = torch.where(wrong, low[rows], middle), torch.where(wrong, middle, high[rows])
         return high

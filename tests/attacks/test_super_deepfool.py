@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from holdfast import L2
@@ -46,6 +47,18 @@ def test_it_finds_shorter_ways_than_deepfool(network: nn.Module, right: tuple[Te
     ours, fool = (attack(network, images, labels) for attack in (SuperDeepFool(), DeepFool()))
     assert bool(broken(network, ours, labels).all())
     assert float((L2().distance(ours, images) < L2().distance(fool, images)).float().mean()) >= 0.8
+
+
+def test_a_break_of_deepfool_inside_the_ball_is_kept_over_a_foot_beyond_it() -> None:
+    torch.manual_seed(0)
+    a, b, c = torch.randn(16, 24) * 1.5, torch.randn(24, 4), torch.randn(24)
+
+    def waves(x: Tensor) -> Tensor:
+        return torch.sin(x.flatten(1) @ a + c) @ b
+
+    image = torch.rand(32, 1, 4, 4)[31:]
+    label, threat = waves(image).argmax(1), L2(0.237408)
+    assert bool(broken(waves, SuperDeepFool(threat)(waves, image, label), label))
 
 
 def test_refuses_fields_that_make_no_sense() -> None:

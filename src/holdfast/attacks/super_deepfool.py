@@ -2,7 +2,7 @@
 2023, algorithm 2): DeepFool, then the foot of the perpendicular on the boundary that it found, until that is beyond.
 
 The first foot that is broken is the result, as in the paper. Of an image whose feet all stand DeepFool's shortest break
-is, where the paper has none.
+is, where the paper has none; and so it is where it alone is inside a finite eps.
 """
 
 import math
@@ -66,7 +66,10 @@ class SuperDeepFool(Attack):
             # An image that has not moved would repeat the round.
             active = active[~through & (x[active] != before).flatten(1).any(1)]
             active = active[ends.unsettled(active)]
-        best.keep(everywhere, ends.x, (best.length == torch.inf) & (ends.length < torch.inf))
+        missing = (best.length == torch.inf) & (ends.length < torch.inf)
+        # A foot beyond a finite eps is cut to the ball, where it may stand; DeepFool's end inside does not.
+        inside = (ends.length <= self.threat.eps) & (best.length > self.threat.eps)
+        best.keep(everywhere, ends.x, missing | inside)
         place = ((best.length > 0) & (best.length < torch.inf)).nonzero()[:, 0]
         self.halve(model, targets, best, place[best.unsettled(place)])
         return best.inside()

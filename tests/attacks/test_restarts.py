@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from holdfast import Linf
 from holdfast.attacks import APGD, CW, FAB, ODI, PGD, Attack
+from holdfast.errors import BadValue
 from holdfast.objectives import margin
 from holdfast.passes import counting
 
@@ -41,3 +42,10 @@ def test_what_an_image_becomes_does_not_depend_on_its_batch(small: nn.Module, im
     attack = PGD(Linf(0.02), steps=3, restarts=4)
     parts = [attack(small, images[part], labels[part]) for part in (slice(0, 5), slice(5, 12))]
     assert torch.allclose(torch.cat(parts), attack(small, images, labels), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [PGD, CW])
+def test_restarts_that_would_repeat_one_climb_are_refused(kind: type[PGD | CW]) -> None:
+    with pytest.raises(BadValue, match=f"{kind.__name__}: restarts = 3 without random_start"):
+        kind(restarts=3, random_start=False)
+    assert kind(random_start=False).restarts == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.pgd import PGD
+from holdfast.attacks.pgd import PGD, check_restarts
 from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, NonNegative
 from holdfast.objectives import ClippedMargin
@@ -28,6 +28,11 @@ class CW(Attack):
     restarts: Count = 1
     confidence: float = 50.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse restarts that would repeat one climb."""
+        super().__post_init__()
+        check_restarts("CW", self.restarts, self.random_start)
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Run PGD with the clipped margin as its objective."""

@@ -6,6 +6,7 @@ from holdfast.attacks.attack import Attack, default_step, input_gradient
 from holdfast.attacks.balls import answer
 from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.watched import Watched
+from holdfast.errors import require
 from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
@@ -29,6 +30,11 @@ class PGD(Attack):
     """
     objective: Objective = cross_entropy
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse restarts that would repeat one climb."""
+        super().__post_init__()
+        check_restarts("PGD", self.restarts, self.random_start)
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Climb once, or several times with what still holds."""
@@ -54,3 +60,9 @@ class PGD(Attack):
             gradient = input_gradient(model, x, targets, self.objective)
             x = self.threat.project(x + step_size * self.threat.ascent(gradient, x), images)
         return x
+
+
+def check_restarts(name: str, restarts: int, random_start: bool) -> None:
+    """Refuse several climbs that would all begin at the image."""
+    words = f"{name}: restarts = {restarts} without random_start would repeat one climb from the image"
+    require(restarts == 1 or random_start, words)

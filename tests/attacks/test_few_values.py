@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holdfast import L0, L1
-from holdfast.attacks import BIM, FGSM, MIM, PGD
+from holdfast import L0, L1, L2, Linf, NormalisedLinf
+from holdfast.attacks import BIM, FGSM, MIM, PGD, RFGSM
 from holdfast.attacks.presets import bim
 from holdfast.errors import BadValue
 from holdfast.passes import counting
+from holdfast.threats import Threat
 from tests.attacks.shortest import broken
 
 Trained = tuple[nn.Module, Tensor, Tensor]
@@ -32,6 +33,15 @@ def test_the_steps_of_a_preset_in_l0_take_a_value_to_its_wall(trained: Trained) 
     assert stand(FGSM(L0(5)), trained) < 0.2
     with pytest.raises(BadValue, match="finite eps"):
         FGSM(L0(torch.inf))(*trained)
+
+
+@pytest.mark.parametrize("threat", [Linf(0.1), NormalisedLinf(0.3, (0.3,)), L2(0.5), L1(3.0), L0(5)], ids=str)
+def test_rfgsm_without_a_random_step_is_fgsm(threat: Threat) -> None:
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), torch.rand(6, 1, 4, 4)
+    labels = network(images).argmax(1)
+    expected = FGSM(threat)(network, images, labels)
+    assert torch.equal(RFGSM(threat, alpha=0.0)(network, images, labels), expected)
+    assert not torch.equal(RFGSM(threat)(network, images, labels), expected)
 
 
 def test_steps_in_l1_do_not_run_into_walls(trained: Trained) -> None:

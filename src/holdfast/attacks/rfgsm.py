@@ -17,7 +17,10 @@ class RFGSM(Attack):
 
     threat: Threat = Linf()
     alpha: float | None = None
-    """Size of the random step; half of eps where none is given."""
+    """Size of the random step; half of eps where none is given.
+
+    In L0 that is a share of eps, and the values that both steps change move by that share of the box and by the rest.
+    """
     objective: Objective = cross_entropy
     seed: int = 0
 
@@ -29,10 +32,11 @@ class RFGSM(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Step at random, then along the gradient."""
-        full_step(self.threat)  # refuses a ball without an end
         eps = self.threat.eps
+        # In L0 eps counts values, and a full step is 1: there both steps are shares of it.
+        unit = eps / full_step(self.threat) if eps > 0 else 1.0
         alpha = eps / 2 if self.alpha is None else self.alpha
         x = images if start is None else start
-        x = self.threat.project(x + alpha * self.threat.ascent(stream.normal(images.shape[1:])), images)
+        x = self.threat.project(x + alpha / unit * self.threat.ascent(stream.normal(images.shape[1:])), images)
         gradient = input_gradient(model, x, targets, self.objective)
-        return self.threat.project(x + (eps - alpha) * self.threat.ascent(gradient, x), images)
+        return self.threat.project(x + (eps - alpha) / unit * self.threat.ascent(gradient, x), images)

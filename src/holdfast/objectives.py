@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.errors import BadValue, ModelFault, require
+from holdfast.errors import ModelFault, require
 from holdfast.fields import NonNegative, check_fields
 from holdfast.types import Flags, Labels, Logits, Objective, Outputs, PerImage, Takes
 
@@ -188,10 +188,8 @@ class Joint:
         alone = "auxiliary heads answer without an alarm, so climb undetected alone, on WithAlarm(classifier, alarm)"
         require(self.objective is not undetected, f"Joint(undetected): {alone}")
         require(not of_heads(self.objective), f"Joint({self.objective!r}): the heads of a network are joined once")
-        if isinstance(self.objective, Towards):
-            # What the attacker wants of an image is asked of the outermost objective alone.
-            name = getattr(self.objective.objective, "__name__", repr(self.objective.objective))
-            raise BadValue(f"Joint(Towards({name})): write Towards(Joint({name}))")
+        # What the attacker wants of an image is asked of the outermost objective alone.
+        require(not isinstance(self.objective, Towards), "Joint(Towards(...)): write Towards(Joint(...))")
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:
         """Return the weighted sum.

@@ -121,7 +121,7 @@ class Towards:
         """Refuse objectives on pairs (true, wanted), which go towards a class by themselves, and `undetected`."""
         name = getattr(self.objective, "__name__", repr(self.objective))
         require(self.objective is not undetected, f"Towards({name}): negated, it asks for the label or for an alarm")
-        require(self.objective not in (difference, targeted_dlr), f"Towards({name}): {name} goes to a class itself")
+        require(_innermost(self.objective) not in (difference, targeted_dlr), f"Towards({name}): it goes to a class")
         require(callable(self.objective), f"Towards: objective = {self.objective!r}: it is a function")
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> PerImage:

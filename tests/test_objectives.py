@@ -132,6 +132,8 @@ def test_objectives_that_go_to_a_class_by_themselves_are_not_turned_round() -> N
     for objective in (difference, targeted_dlr):
         with pytest.raises(BadValue, match=objective.__name__):
             Towards(objective)
+        with pytest.raises(BadValue, match=objective.__name__):
+            Towards(Joint(objective, 2.0))
 
 
 @pytest.mark.usefixtures("unchecked")

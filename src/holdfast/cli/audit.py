@@ -32,7 +32,7 @@ from holdfast.experiments.attacked_images import pictures_of
 from holdfast.report.html_audit import Audited
 from holdfast.storage.describe import short_repr
 from holdfast.storage.files import alone
-from holdfast.storage.fingerprint import name_of_tensors
+from holdfast.storage.weights_name import name_of_weights
 from holdfast.threats import Threat
 from holdfast.training.networks import ELSEWHERE
 
@@ -98,10 +98,10 @@ def attacked(
         for each in subjects:
             tell(0, 1, f"{each.name} under {short_repr(threat)}, effort {options.effort}")
             model, images, labels = each.model.to(device), pixels_of(each.data, device), each.data.labels.to(device)
+            weights = name_of_weights(model)
             search = (threat, options.effort, options.seed, options.batch, folder_of(options))
             telling = telling_if_anew(options, printable(each.name), tell)
             report = audit(model, images, labels, *search, telling, options.precision)
-            weights = name_of_tensors(model.state_dict())
             source, measured = f"{printable(each.source)}, test", conditions(device)
             of_what = (printable(each.name), weights, source, each.data.fingerprint)
             origin = Origin(*of_what, options.batch, command, measured, each.assumed, each.data.framed, each.published)

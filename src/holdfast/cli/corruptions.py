@@ -28,8 +28,8 @@ from holdfast.devices import conditions, device_of, have, on_which, remedy
 from holdfast.errors import UnknownName, UsageError, printable, require
 from holdfast.report.html_corruptions import corruptions_page
 from holdfast.storage.files import alone
-from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.storage.signed import write_text
+from holdfast.storage.weights_name import name_of_weights
 
 VERB = "audit NETWORK --threat corruptions"
 
@@ -126,7 +126,7 @@ def _measured(options: Corruptions, name: str, subject: Named, data: str, wanted
 
 
 def _origin(options: Corruptions, subject: Named, data: str, command: str) -> Origin:
-    weights, measured = name_of_tensors(subject.model.state_dict()), conditions(subject.data.device)
+    weights, measured = name_of_weights(subject.model), conditions(subject.data.device)
     of_what = (printable(subject.name), weights, data, subject.data.fingerprint)
     return Origin(*of_what, options.batch, command, measured, subject.assumed, subject.data.framed)
 

@@ -25,9 +25,10 @@ from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, BadValue, require
 from holdfast.methods.method import Finished, Origin
 from holdfast.storage.files import once
-from holdfast.storage.fingerprint import fingerprint, name_of_tensors
+from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.naming import naming
 from holdfast.storage.signed import read_json, write_json
+from holdfast.storage.weights_name import name_of_weights
 from holdfast.threats import Linf
 from holdfast.types import Images, Index, Labels, PerImage
 
@@ -90,7 +91,7 @@ def bank(saved: SavedImages, train_set: ImageSet, finished: Finished) -> Bank:
     clean = finished.seen(saved.run, train_set.images)
     model = finished.network(saved.run)
     said = {
-        "weights": name_of_tensors(model.state_dict()),
+        "weights": name_of_weights(model),
         "data": train_set.fingerprint,
         "shape": [saved.largest, *clean.shape],
     }

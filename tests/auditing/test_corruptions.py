@@ -22,6 +22,13 @@ def flags(share: float, severities: int = 5, count: int = 20) -> torch.Tensor:
 WHOLE = hf.CorruptionReport("imagenet-c", SEVERITIES, {name: flags(0.25) for name in MAIN}, "alexnet")
 
 
+@pytest.mark.parametrize("right", [3, 29, 58, 70])
+def test_means_are_the_shares_that_a_person_types(right: int) -> None:
+    some = (torch.arange(100) < right).expand(5, 100)
+    report = replace(WHOLE, right=dict.fromkeys(MAIN, some))
+    assert report.mean_accuracy == report.accuracy_at(3) == report.accuracy("fog") == right / 100
+
+
 def test_the_mce_divides_each_error_by_the_baseline_s_of_that_name() -> None:
     alexnet = BASELINES["alexnet"].errors
     assert set(alexnet) == set(MAIN)

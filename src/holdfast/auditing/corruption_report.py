@@ -42,7 +42,7 @@ class CorruptionReport:
 
     def accuracy(self, corruption: str) -> float:
         """Return the mean accuracy over the severities."""
-        return statistics.fmean(self.accuracies(corruption))
+        return share_of(self.right[corruption].flatten())
 
     def accuracies(self, corruption: str) -> tuple[float, ...]:
         """Return the accuracy at each severity."""
@@ -51,12 +51,12 @@ class CorruptionReport:
     def accuracy_at(self, severity: int) -> float:
         """Return the mean accuracy over the main corruptions at one severity."""
         place = self.severities.index(severity)
-        return statistics.fmean(self.accuracies(name)[place] for name in self.main)
+        return share_of(torch.cat([self.right[name][place] for name in self.main]))
 
     @property
     def mean_accuracy(self) -> float:
         """The mean over the main corruptions and the severities."""
-        return statistics.fmean(map(self.accuracy, self.main))
+        return share_of(torch.stack([self.right[name] for name in self.main]).flatten())
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -2,11 +2,16 @@
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from holdfast import Linf, Report
+from holdfast.auditing.checks_registry import RANDOM_OUTPUT
+from holdfast.auditing.findings import Check
+from holdfast.cli.audit_verdict import claim_over, over_seeds
 from holdfast.cli.seeds import of_seed, on_average
 from holdfast.data import load
 from holdfast.errors import UsageError
@@ -40,8 +45,8 @@ def test_a_run_a_seed_is_kept_beside_the_others_and_a_network_a_seed_is_audited(
     assert [each["network"] for each in found["seeds"].values()] == [f"{two}-seed-3", f"{two}-seed-5"]
     assert [each["seed"] for each in found["seeds"].values()] == [3, 5]
     reached = [each["robust_accuracy"] for each in found["seeds"].values()]
-    average = {"mean": statistics.fmean(reached), "std": statistics.stdev(reached)}
-    assert found["robust_accuracy"] == [average]
+    mean, std = statistics.fmean(reached), statistics.stdev(reached)
+    assert found["robust_accuracy"] == [{"mean": mean, "std": std, "robust_accuracy_is": "an upper bound"}]
     for seed in ("3", "5"):
         assert json.loads((tmp_path / f"a-seed-{seed}" / "report.json").read_text()) == found["seeds"][seed]
     status, out, _ = said(capsys, *words, "--resume", "--require", "1")
@@ -83,6 +88,19 @@ def test_seeds_are_audited_each_by_its_own_network_or_all_by_one(tmp_path: Path)
 def test_the_mean_of_one_seed_has_no_deviation() -> None:
     assert on_average([0.5], [7]) == "mean 50.00 % over seeds 7"
     assert on_average([0.4, 0.6], [0, 1]) == "mean 50.00 % (standard deviation 14.14) over seeds 0, 1"
+
+
+def test_the_mean_of_a_network_that_answers_at_random_is_no_bound() -> None:
+    random, images = Check("raised", 1.0, 0.5, name=RANDOM_OUTPUT), torch.zeros(4, 1, 2, 2)
+    fates = torch.tensor([-1, -1, 0, 0])
+    plain = Report(Linf(), "fast", 0, images, fates, ())
+    reports = [plain, replace(plain, checks=(random,))]
+    words = "of one draw, no bound: the network answers at random"
+    mean = "mean 50.00 % (standard deviation 0.00) over seeds 0, 1"
+    assert claim_over((0, 1), reports) == f"robust accuracy: {mean}; {words}"
+    assert claim_over((0, 1), [plain, plain]) == f"robust accuracy at most: {mean}"
+    found = over_seeds((0, 1), ({}, {}), (reports, [plain, plain]))["robust_accuracy"]
+    assert [each["robust_accuracy_is"] for each in found] == [words, "an upper bound"]
 
 
 @pytest.mark.parametrize("verb", ["train Standard", "audit timm:x"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.auditing.comparison import compare
 from holdfast.auditing.launched import is_main
+from holdfast.auditing.report import Report
 from holdfast.auditing.report_json import as_json, comparison_as_json
 from holdfast.cli.audit_request import Audit
 from holdfast.cli.seeds import on_average
@@ -60,25 +61,40 @@ def _beside(audited: Audited) -> tuple[str, ...]:
 
 def told(options: Audit, names: Sequence[str], done: Sequence[Done]) -> int:
     """Print the one object of JSON, or what all seeds came to on average, and return the status."""
-    columns = zip(*(audits for _, audits in done), strict=True)
-    reached = [[each.report.robust_accuracy for each in column] for column in columns]
+    columns = [[each.report for each in column] for column in zip(*(audits for _, audits in done), strict=True)]
     if options.json:
         objects = [whole for whole, _ in done]
-        print(json.dumps(over_seeds(options.seeds, objects, reached) if options.seeds else objects[0], allow_nan=False))
+        print(json.dumps(over_seeds(options.seeds, objects, columns) if options.seeds else objects[0], allow_nan=False))
     elif options.seeds:
-        for name, shares in zip(apart(names), reached, strict=True):
-            print(f"\n{printable(name)}: robust accuracy at most: {on_average(shares, options.seeds)}")
+        for name, reports in zip(apart(names), columns, strict=True):
+            print(f"\n{printable(name)}: {claim_over(options.seeds, reports)}")
     return status(options, [each for _, audits in done for each in audits])
 
 
+def claim_over(seeds: Sequence[int], reports: Sequence[Report]) -> str:
+    """Return what the robust accuracies of a network came to over seeds, in words."""
+    mean = on_average([each.robust_accuracy for each in reports], seeds)
+    if any(each.answers_at_random for each in reports):
+        return f"robust accuracy: {mean}; {meaning_over(reports)}"
+    return f"robust accuracy at most: {mean}"
+
+
+def meaning_over(reports: Sequence[Report]) -> str:
+    """Return what kind of number the mean is: an upper bound, unless the network answers at random."""
+    return next((each.meaning for each in reports if each.answers_at_random), reports[0].meaning)
+
+
 def over_seeds(
-    seeds: Sequence[int], objects: Sequence[Mapping[str, Any]], reached: Sequence[Sequence[float]]
+    seeds: Sequence[int], objects: Sequence[Mapping[str, Any]], columns: Sequence[Sequence[Report]]
 ) -> dict[str, Any]:
     """Return one object of the audits of several seeds: each of them, and of each network the mean and deviation."""
-    averages = [mean_std(shares) for shares in reached]
+    averages = [(mean_std([each.robust_accuracy for each in reports]), meaning_over(reports)) for reports in columns]
     return {
         "seeds": dict(zip(map(str, seeds), objects, strict=True)),
-        "robust_accuracy": [{"mean": mean, "std": std if len(seeds) > 1 else None} for mean, std in averages],
+        "robust_accuracy": [
+            {"mean": mean, "std": std if len(seeds) > 1 else None, "robust_accuracy_is": meaning}
+            for (mean, std), meaning in averages
+        ],
     }
 
 

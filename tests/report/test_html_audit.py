@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import L0, ImageSet, Linf, Report
+from holdfast import L0, ImageSet, Linf, NormalisedLinf, Report
 from holdfast.auditing import Stage
 from holdfast.auditing.comparison import compare
 from holdfast.auditing.engine_state import CLEAN, STANDS
@@ -90,6 +90,8 @@ def test_the_page_says_what_eps_counts(doubted: Audited) -> None:
     in_l0 = replace(doubted, report=replace(doubted.report, threat=L0(3)))
     assert "in pixels from 0 to 1" in " ".join(read(audit_page([doubted])).words)
     assert "L0(eps=3), a number of values" in " ".join(read(audit_page([in_l0])).words)
+    scaled = replace(doubted, report=replace(doubted.report, threat=NormalisedLinf(0.1, (0.5,))))
+    assert "in pixels divided by the deviation of each channel" in " ".join(read(audit_page([scaled])).words)
 
 
 def test_the_views_of_a_defended_network_stand_beside_the_worst(doubted: Audited) -> None:

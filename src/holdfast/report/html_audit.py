@@ -15,6 +15,7 @@ from holdfast.report.image_grid import gallery
 from holdfast.report.robustness_curve import course, survivors
 from holdfast.report.template import data_uri, rendered
 from holdfast.storage.describe import short_repr
+from holdfast.threats import L0, NormalisedLinf, Threat
 from holdfast.types import Rows
 
 Shown = dict[str, Any]
@@ -46,7 +47,17 @@ def audit_page(audited: Sequence[Audited], comparison: Comparison | None = None)
         audits=[_shown(each, number) for number, each in enumerate(audited, 1)],
         comparison=None if comparison is None else _compared(comparison, reports),
         threat=short_repr(audited[0].report.threat),
+        unit=_unit(audited[0].report.threat),
     )
+
+
+def _unit(threat: Threat) -> str:
+    """Say what the radius of a threat is counted in."""
+    if isinstance(threat, L0):
+        return "a number of values"
+    if isinstance(threat, NormalisedLinf):
+        return "in pixels divided by the deviation of each channel"
+    return "in pixels from 0 to 1"
 
 
 def apart(names: Sequence[str]) -> tuple[str, ...]:

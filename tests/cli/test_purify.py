@@ -36,6 +36,25 @@ def test_a_folder_of_pictures_keeps_its_places(mode: str, tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
+    ("folder", "typed", "out"),
+    [("here", ".", "here"), ("pics.v2", "../pics.v2", "pics-v2"), (".mine", "../.mine", ".mine")],
+)
+def test_a_folder_is_purified_beside_itself(
+    folder: str,
+    typed: str,
+    out: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures(tmp_path / folder, ("a.png",))
+    monkeypatch.chdir(tmp_path / folder)
+    status, _, err = said(capsys, "purify", "BitDepth:bits=1", typed)
+    assert status == 0, err
+    assert (tmp_path / f"{out}-purified" / "a.png").is_file()
+
+
+@pytest.mark.parametrize(
     ("name", "shape"), [("images", (5, 3, 4, 6)), ("test_images", (5, 6, 4, 3)), ("images", (5, 4, 6))]
 )
 @pytest.mark.parametrize("kind", ["uint8", "float32"])

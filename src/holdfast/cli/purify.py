@@ -37,7 +37,7 @@ class Purify:
     def __call__(self, name: str, source: Path) -> int:
         """Purify, write, and say how far the images were moved."""
         require(self.batch >= 1, f"batch = {self.batch}, not 1 or more")
-        out = self.out or source.with_name(f"{source.stem}-purified{source.suffix}")
+        out = self.out or beside(source)
         device, files = device_of(self.device), read_images(source, out)
         with isolated(device), Teller() as tell:
             reseed(device, self.seed)
@@ -65,6 +65,15 @@ class Purify:
             done.append(changed.clamp(0, 1).cpu())
             tell(sum(map(len, done)), len(files.images), "")
         return torch.cat(done)
+
+
+def beside(source: Path) -> Path:
+    """Return where what becomes of images is written by default; a folder's name has no ending there."""
+    whole = source.resolve() if source.name in ("", "..") else source
+    require(whole.name != "", f"{source} has no folder around it: say with --out where to write", UsageError)
+    if source.is_dir():
+        return whole.with_name(f"{whole.name[:1]}{whole.name[1:].replace('.', '-')}-purified")
+    return whole.with_name(f"{whole.stem}-purified{whole.suffix}")
 
 
 def run_purify(args: Sequence[str]) -> int:

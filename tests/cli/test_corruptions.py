@@ -72,6 +72,17 @@ def test_corruptions_are_chosen_and_json_is_one_object(
     assert found["without_mce"] == "the baseline alexnet is of imagenet-c, not of cifar10-c"
 
 
+def test_a_file_of_options_names_the_threat(
+    words: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"threat": "corruptions", "severities": [1, 3, 5], "batch": 4}
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    status, out, err = said(capsys, *words[:2], *words[4:], "--config", tmp_path / "options.json", "--json")
+    assert (status, json.loads(out)["severities"]) == (0, [1, 3, 5]), err
+    typed = (*words, "--config", tmp_path / "options.json", "--severities", 1, "--json")
+    assert json.loads(said(capsys, *typed)[1])["severities"] == [1]
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

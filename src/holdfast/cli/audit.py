@@ -41,10 +41,9 @@ USAGE = f"give one network or two to holdfast audit: a run's folder, a file of w
 
 def run_audit(args: Sequence[str]) -> int:
     """holdfast audit NETWORK [OTHER] [options]."""
-    if (without := named_corruptions(args)) is not None:
+    names, words = leading(args), with_config(args)
+    if (without := named_corruptions(words)) is not None:
         return run_corruptions(without, args)
-    names = leading(args)
-    words = with_config(args)
     options = parse(Audit, "audit NETWORK [OTHER]", words[len(names) :], Audit())
     require(1 <= len(names) <= 2, USAGE, UsageError)
     other = options.other_model

@@ -18,7 +18,6 @@ from holdfast.auditing.corruptions import audit_corruptions
 from holdfast.auditing.corruptions_json import corruptions_as_json
 from holdfast.auditing.report_json import Origin
 from holdfast.cli.audit_verdict import LOWER
-from holdfast.cli.config import with_config
 from holdfast.cli.parse import Config, Flat, leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.cli.resolve import Named, Sources, images_for, resolved, seen_by, tell_assumed
@@ -91,9 +90,9 @@ def named_corruptions(args: Sequence[str]) -> list[str] | None:
 
 
 def run_corruptions(args: Sequence[str], said: Sequence[str]) -> int:
-    """holdfast audit NETWORK --threat corruptions [options]; `said` is what the person wrote."""
+    """holdfast audit NETWORK --threat corruptions [options], those of a file among them; `said` is what was typed."""
     names = leading(args)
-    options = parse(Corruptions, VERB, with_config(args)[len(names) :], Corruptions())
+    options = parse(Corruptions, VERB, args[len(names) :], Corruptions())
     require(len(names) == 1, f"holdfast {VERB} takes one network, not {len(names)}", UsageError)
     data, wanted = options.checked()
     with redirect_stdout(sys.stderr) if options.json else nullcontext(), alone(options.folder):

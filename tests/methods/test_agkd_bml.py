@@ -192,7 +192,7 @@ class Lent:
     """A stand-in for the finished runs that a run names."""
 
     def __init__(self, network: nn.Module, augment: CropFlip | None) -> None:
-        self.lent, self.augment = network, augment
+        self.lent, self.augment, self.count = network, augment, 0
 
     def network(self, origin: Origin) -> nn.Module:
         return self.lent

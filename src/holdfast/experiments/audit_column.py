@@ -69,7 +69,7 @@ def audited(
         write_outcomes(path, Outcomes(logits, data.labels.cpu(), distance, *spent, here(data.device)))
 
     once(path, make)
-    shutil.rmtree(folder / name, ignore_errors=True)  # how far it had come
+    shutil.rmtree(folder / name, ignore_errors=True)  # its checkpoint
     remedy = f"delete it and {path.name}; the audit is made again"
     said = read_json(words, remedy)
     require(said.get("name") == name, f"{words} is of another audit: {remedy}", BadRecord)

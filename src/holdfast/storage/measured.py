@@ -33,13 +33,13 @@ NOT_RECORDED = Measured((UNKNOWN,), (UNKNOWN,))
 
 
 def here(device: torch.device | str) -> Measured:
-    """Return what is measured on now, on this device."""
+    """Return the hardware and the versions of this process, on this device."""
     there = conditions(device)
     return Measured((there["hardware"],), (there["versions"],))
 
 
 def together(parts: Iterable[Measured]) -> Measured:
-    """Return on what all of several parts were measured."""
+    """Return all hardware and versions that several parts were measured on."""
     known = list(parts)
     hardware = {words for each in known for words in each.hardware}
     versions = {words for each in known for words in each.versions}

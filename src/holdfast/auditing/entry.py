@@ -57,7 +57,8 @@ def audit(
     interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
     arguments, and gets the same report. A network with defences (`defend`) is attacked as each of its views first, then
-    through the one that did best; where they draw at random, the mean of many draws is judged.
+    through the one that did best; where they draw at random, the mean of many draws is judged. Attacks show the network
+    at most `batch` images at once, checks at most 64.
 
     Raises:
         UnknownName: there is no such effort or precision.

@@ -69,17 +69,20 @@ def outcomes(
     batch: int = 250,
     tell: Callable[[int, int, str], None] = lambda done, total, words: None,
     before: Callable[[int], None] = lambda done: None,
+    identities: Mapping[str, str] | None = None,
 ) -> Outcomes:
     """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`.
 
-    `before` is called before each batch, with the number of images that are done.
+    `before` is called before each batch, with the number of images that are done. What is stored is named by the
+    networks' `identities`, as `stored_outcomes` reads it; without them, by what each network says of itself.
     """
     for name in (cell.judged, cell.attacked):
         if name not in networks:
             raise UnknownName("network", name, networks)
     if folder is None:
         return computed(cell, networks, data, None, batch, tell, before)
-    identities = {name: network_fingerprint(networks[name]) for name in (cell.judged, cell.attacked)}
+    if identities is None:
+        identities = {name: network_fingerprint(networks[name]) for name in (cell.judged, cell.attacked)}
     path = Path(folder) / f"{name_of_cell(cell, identities, data, batch)}.safetensors"
     part = path.with_suffix(".part")
     once(path, lambda: write_outcomes(path, computed(cell, networks, data, part, batch, tell, before)))

@@ -133,6 +133,22 @@ def test_images_do_not_depend_on_who_is_judged(tmp_path: Path) -> None:
     assert fill_table("t", both, "smoke", place).values["bare"]["grey box"] == alone
 
 
+def test_all_columns_of_a_defended_row_notice_the_code_of_its_defences_and_are_read_where_it_stayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, apart = Workplace(tmp_path), Workplace(tmp_path / "apart")
+    table = Table("t", {"squeezed": ROWS["squeezed"]}, {**COLUMNS, "white box": ATTACK}, seeds=(0,), test_limit=40)
+    before = fill_table("t", table, "smoke", place).values
+    with monkeypatch.context() as patched:
+        patched.setattr("holdfast.experiments.defended_row.defend", None)  # nothing is defended a second time
+        assert fill_table("t", table, "smoke", place).values == before
+    monkeypatch.setattr(BitDepth, "__call__", lambda self, images: 0 * images)
+    monkeypatch.setattr("holdfast.experiments.defended_row._code", lambda: "edited")
+    after = fill_table("t", table, "smoke", place).values
+    assert after == fill_table("t", table, "smoke", apart).values
+    assert all(after["squeezed"][name] != before["squeezed"][name] for name in table.columns)
+
+
 def test_likeness_compares_what_the_classifier_sees_with_the_clean_images(tmp_path: Path) -> None:
     run = replace(BARE, data="made-up:3x12x12")
     rows: Mapping[str, Row] = {"bare": run, "squeezed": Defended(run, (BitDepth(3),))}

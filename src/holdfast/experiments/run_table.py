@@ -169,13 +169,12 @@ def evaluate(
     with seeded_answers(data.labels.device, seed) as anew:
         if shares_images(column):
             return shared_outcomes(cell, networks, data, place.folder, tell)
-        folder = place.folder / "outcomes"
-        found = stored_outcomes(cell, {name: each.identity for name, each in networks.items()}, data, folder)
+        folder, identities = place.folder / "outcomes", {name: each.identity for name, each in networks.items()}
+        found = stored_outcomes(cell, identities, data, folder)
         if found is not None:
             return found
-        return outcomes(
-            cell, {name: each.load() for name, each in networks.items()}, data, folder, tell=tell, before=anew
-        )
+        loaded = {name: each.load() for name, each in networks.items()}
+        return outcomes(cell, loaded, data, folder, tell=tell, before=anew, identities=identities)
 
 
 def likeness_of(

@@ -49,6 +49,16 @@ def test_a_test_split_without_class_folders_leaves_the_work_to_val(tmp_path: Pat
     assert (train.classes, train.labels.tolist(), reds(train)) == (found.classes, [1], [4])
 
 
+@pytest.mark.parametrize("place", ["{}", "animals/{}", "{}/images"])
+def test_both_splits_find_the_classes_of_train_by_one_rule(place: str, tmp_path: Path) -> None:
+    name = write(tmp_path, *(f"{split}/{place.format(each)}/0.png" for split in ("val", "train") for each in "bc"))
+    write(tmp_path, "train/.checkpoints/0.png")
+    (tmp_path / "train" / "a").mkdir()
+    train, test = load(name, "train"), load(name, "test")
+    assert train.classes == test.classes == ("b", "c")
+    assert train.labels.tolist() == test.labels.tolist() == [0, 1]
+
+
 def test_a_part_of_imagenet_has_the_labels_of_the_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = load(write(tmp_path, f"val/{DOG}/0.JPEG", f"val/{FISH}/0.JPEG"), "test")
     assert (found.labels.tolist(), reds(found), len(found.classes)) == ([0, 207], [2, 1], 1000)

@@ -116,7 +116,13 @@ def _class_of(path: PurePosixPath) -> str:
 
 
 def _pictures(place: Path) -> Iterator[PurePosixPath]:
-    """Yield the paths of all pictures, from `place` on, once each, whatever links there are."""
+    """Yield the paths of all pictures, from `place` on."""
+    for folder, names in _holding_pictures(place):
+        yield from (folder / name for name in names)
+
+
+def _holding_pictures(place: Path) -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Yield the folders that hold pictures, from `place` on, and their names; once each, whatever links there are."""
     visited = set()
     for deeper, folders, names in os.walk(place, followlinks=True):
         real = os.path.realpath(deeper)
@@ -125,20 +131,17 @@ def _pictures(place: Path) -> Iterator[PurePosixPath]:
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield PurePosixPath((Path(deeper) / name).relative_to(place).as_posix())
+        pictures = [name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+        if pictures:
+            yield PurePosixPath(Path(deeper).relative_to(place).as_posix()), sorted(pictures)
 
 
 def _others(request: Request, folder: Path) -> list[str]:
     """Return the classes that the other split and the file wnids.txt name."""
-    train, listed = folder / "train", folder / LISTED
-    if request.train:
-        paths = (path for name in PLACES["test"] for path in _pictures(folder / name) if len(path.parts) > 1)
-        names = sorted(set(map(_class_of, paths)))
-    else:  # which has twenty times as many pictures: the folders say enough
-        names = [each.name for each in train.iterdir() if each.is_dir()] if train.is_dir() else []
-    return names + (listed.read_text(encoding="utf-8").split() if listed.is_file() else [])
+    places, listed = PLACES["test" if request.train else "train"], folder / LISTED
+    holding = (each / pictures[0] for name in places for each, pictures in _holding_pictures(folder / name))
+    names = {_class_of(path) for path in holding if len(path.parts) > 1}
+    return sorted(names) + (listed.read_text(encoding="utf-8").split() if listed.is_file() else [])
 
 
 def _tell(words: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast import train
+from holdfast import Linf, train
+from holdfast.attacks import FGSM
 from holdfast.errors import BadRecord, TrainingDiverged
 from holdfast.methods import LossMethod, Memory
 from holdfast.storage.signed import read_state, write_json, write_state
@@ -49,6 +50,15 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     with pytest.raises(TrainingDiverged, match="a weight became NaN or infinite by step 1"):
         train(run, tmp_path)
     assert not (tmp_path / "last.pt").exists()
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("rate", [1e38, 1e20])
+def test_a_network_that_no_attack_can_judge_at_the_end_of_an_epoch_diverged(rate: float, tmp_path: Path) -> None:
+    run = replace(BASE, batch=48, held_out=16, select=FGSM(Linf(0.1)), optimizer=SGD(lr=rate))
+    with pytest.raises(TrainingDiverged):
+        train(run, tmp_path)
+    assert (tmp_path / "diverged.json").exists()
     assert not (tmp_path / "model.safetensors").exists()
 
 

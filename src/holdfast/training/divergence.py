@@ -1,11 +1,12 @@
 """How a run ends whose loss, or whose network's answers, are no numbers any more."""
 
 import torch
+from torch import nn
 
 from holdfast.attacks.attack import at_rest
 from holdfast.errors import ModelFault, TrainingDiverged
 from holdfast.training.state import State
-from holdfast.types import Batch
+from holdfast.types import Images
 
 
 def stop_if_bad(state: State) -> None:
@@ -15,11 +16,10 @@ def stop_if_bad(state: State) -> None:
         raise TrainingDiverged(f"the loss became NaN or infinite at step {step}")
 
 
-def stop_if_lost(state: State, batch: Batch, fault: ModelFault) -> None:
-    """Raise if an attack of the method refused the network because its answers are not finite any more."""
+def stop_if_lost(state: State, network: nn.Module, images: Images, fault: ModelFault) -> None:
+    """Raise if an attack refused a network of the run because its weights or answers are not finite any more."""
     stop_if_bad(state)
-    with at_rest(state.model), torch.no_grad():
-        finite = bool(state.model(batch.images).isfinite().all())
+    with at_rest(network), torch.no_grad():
+        finite = state.finite() and bool(network(images).isfinite().all())
     if not finite:
-        words = f"the network's answers became NaN or infinite by step {state.step + 1}"
-        raise TrainingDiverged(words) from fault
+        raise TrainingDiverged(f"the network's answers became NaN or infinite after step {state.step}") from fault

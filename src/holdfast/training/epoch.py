@@ -4,9 +4,10 @@ import json
 
 from holdfast.attacks.attack import at_rest
 from holdfast.data import ImageSet
-from holdfast.errors import require
+from holdfast.errors import ModelFault, require
 from holdfast.methods.method import predict
 from holdfast.objectives import cross_entropy
+from holdfast.training.divergence import stop_if_lost
 from holdfast.training.patience import LOSS, Patience
 from holdfast.training.run import Run
 from holdfast.training.state import State
@@ -41,7 +42,11 @@ def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
         for batch in held_out.batches(run.batch):
             images = run.augment.center(batch.images) if run.augment else batch.images
             shown = (state.judged, images, batch.labels)
-            values = run.method.measure(*shown, state.memory, attack)
+            try:
+                values = run.method.measure(*shown, state.memory, attack)
+            except ModelFault as fault:
+                stop_if_lost(state, state.judged, images, fault)
+                raise
             values |= {"loss": cross_entropy(predict(state.judged, images), batch.labels)} if patient else {}
             for name, each in values.items():
                 sums[name] = sums.get(name, 0.0) + float(each.detach().double().sum())

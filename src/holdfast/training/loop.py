@@ -142,7 +142,7 @@ def carry_out(place: RunFolder, state: State, supply: Supply, tell: Tell, writes
                 note(state, one_step(run, state, batch, update))
                 follow(supply, state)
             except ModelFault as fault:
-                stop_if_lost(state, batch, fault)
+                stop_if_lost(state, state.model, batch.images, fault)
                 raise
             if state.step % CHECK_EVERY == 0 or state.step == last:
                 stop_if_bad(state)

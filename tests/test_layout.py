@@ -11,7 +11,7 @@ import holdfast
 ROOT = Path(holdfast.__file__).parent
 LEVELS = (
     ("types", "errors"),
-    ("fields", "rng", "passes", "devices"),
+    ("box", "fields", "rng", "passes", "devices"),
     ("threats", "objectives", "storage", "framing"),
     ("models", "data"),
     ("attacks",),

@@ -1,6 +1,6 @@
 """Free adversarial training: counts, the change at each place of a batch, and a plain loop."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast import ImageSet, Linf, models
+from holdfast.box import boxed
 from holdfast.data import made_up_images
 from holdfast.errors import BadValue
 from holdfast.methods import FreeAT, Memory
@@ -68,6 +69,15 @@ def test_after_one_replay_from_zero_each_pixel_moved_by_all_or_nothing(data: Ima
     assert float(change.abs().max()) > 0
 
 
+@pytest.mark.parametrize("begin", ["carried", "zero"])
+@pytest.mark.parametrize("wall", [0.0, 1.0])
+def test_black_and_white_pixels_are_moved_too(wall: float, begin: str, data: ImageSet) -> None:
+    pixels = data.images.clone()
+    pixels[..., :4] = wall
+    change = trained(FreeAT(Linf(EPS), m=1, begin=begin), replace(data, pixels=pixels), 1)[1].change  # type: ignore[arg-type]
+    assert float((change[..., :4] != 0).float().mean()) > 0.5
+
+
 def test_a_smaller_batch_uses_the_first_places_and_the_others_wait(data: ImageSet) -> None:
     before = trained(FreeAT(Linf(EPS), m=1, step_size=0.03), data, 2)[1].change.clone()
     after = trained(FreeAT(Linf(EPS), m=1, step_size=0.03), data, 3)[1].change
@@ -85,7 +95,7 @@ def plain(data: ImageSet, m: int, carried: bool) -> tuple[nn.Module, Tensor]:
             delta = torch.zeros_like(delta)
         for _ in range(m):
             own = delta[: len(batch.images)].clone().requires_grad_()
-            loss = F.cross_entropy(model((batch.images + own).clamp(0, 1)), batch.labels)
+            loss = F.cross_entropy(model(boxed(batch.images + own)), batch.labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

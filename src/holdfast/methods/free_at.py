@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from holdfast.attacks.attack import full_step
+from holdfast.box import boxed
 from holdfast.data import ImageSet
 from holdfast.errors import require
 from holdfast.methods.memory import Memory
@@ -54,7 +55,7 @@ class FreeAT(Method):
         size = full_step(self.threat) if self.step_size is None else self.step_size
         for _ in range(self.m):
             change.requires_grad_()
-            loss = cross_entropy(model((images + change).clamp(0, 1)), batch.labels).mean()
+            loss = cross_entropy(model(boxed(images + change)), batch.labels).mean()
             update.backward(loss, beside=(change,))
             update.apply()
             assert change.grad is not None, "it was asked for"

@@ -7,7 +7,7 @@ import pytest
 from holdfast.analysis import BallSaturation, PathSaturation
 from holdfast.attacks import BIM
 from holdfast.experiments import Figure
-from holdfast.methods import ATDA, MixedAT
+from holdfast.methods import ATDA, MixedAT, SIMAdv
 from holdfast.papers import PAPERS
 from holdfast.training.run import Run
 
@@ -52,6 +52,16 @@ def test_rows_that_differ_by_their_steps_keep_them_at_every_scale(scale: str) ->
         assert isinstance(run.method.attack, BIM)
         assert run.method.attack.steps == steps
         assert run.method.attack.step_size == pytest.approx(0.3 / steps)
+
+
+@pytest.mark.parametrize("scale", ["short", "full-data", "full"])
+def test_rows_that_differ_by_their_cycle_train_for_more_than_one(scale: str) -> None:
+    table = SIM.tables["heuristics"]
+    for row in table.rows.values():
+        run = table.scales[scale].run(row)
+        if isinstance(run.method, SIMAdv):
+            assert run.epochs is not None
+            assert run.epochs > run.method.n2
 
 
 def test_atda_at_its_authors_settings_is_their_codes() -> None:

@@ -30,6 +30,7 @@ from holdfast.papers.sim_runs import (
     THREATS,
     as_their_authors,
     at_four,
+    at_full_length,
     by_count,
     by_cycle,
     by_rate,
@@ -163,7 +164,9 @@ PAPER = Paper(
         "heuristics": replace(
             table("Our rows: what SIM-Adv's n1 and n2 rest on", "mnist", by_cycle() | by_count(),
                   columns("mnist", 300), {}),
-            scales=with_all_steps({**scales("mnist"), "short": replace(scales("mnist")["short"], model=LECUNS)}),
+            scales=at_full_length(with_all_steps(
+                {**scales("mnist"), "short": replace(scales("mnist")["short"], model=LECUNS)}
+            )),
         ),
         "6.2": replace(
             table("Section 6.2: the smaller ball of ATDA's authors", "cifar10", at_four(), FOUR, AT_FOUR, "4/255"),

@@ -169,3 +169,8 @@ def scales(data: str, own_rates: bool = False, own_settings: bool = False) -> di
 def with_all_steps(smaller: dict[str, Scale]) -> dict[str, Scale]:
     """Return scales that leave the attacks inside methods their steps: for rows that differ by these."""
     return {name: scale if name == "smoke" else replace(scale, train_steps=None) for name, scale in smaller.items()}
+
+
+def at_full_length(smaller: dict[str, Scale]) -> dict[str, Scale]:
+    """Return scales with all epochs: for rows that differ by n2, as SIM(10, 50) is SIM(10, 20) in 20 epochs."""
+    return {name: scale if name == "smoke" else replace(scale, share=None) for name, scale in smaller.items()}

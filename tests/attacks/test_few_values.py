@@ -35,6 +35,12 @@ def test_the_steps_of_a_preset_in_l0_take_a_value_to_its_wall(trained: Trained) 
         FGSM(L0(torch.inf))(*trained)
 
 
+@pytest.mark.parametrize("n1", [0.0, torch.inf])
+def test_a_preset_takes_a_finite_number_of_steps_to_the_wall(n1: float) -> None:
+    with pytest.raises(BadValue, match=str(n1)):
+        bim(Linf(0.1), n1, 3)
+
+
 @pytest.mark.parametrize("threat", [Linf(0.1), NormalisedLinf(0.3, (0.3,)), L2(0.5), L1(3.0), L0(5)], ids=str)
 def test_rfgsm_without_a_random_step_is_fgsm(threat: Threat) -> None:
     network, images = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), torch.rand(6, 1, 4, 4)

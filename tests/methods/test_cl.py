@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from holdfast import Linf
 from holdfast.attacks import FGSM, FeatureDistortion
+from holdfast.errors import BadValue
 from holdfast.methods import CL, Memory
 from holdfast.storage.describe import describe
 from holdfast.types import Batch
@@ -50,3 +51,8 @@ def test_the_second_maximum_is_as_far_as_the_embedding_can_move_in_the_ball(batc
 
 def test_a_loss_without_it_is_named_as_before() -> None:
     assert "second" not in str(describe(CL()))
+
+
+def test_a_price_below_nothing_is_refused() -> None:
+    with pytest.raises(BadValue, match="-1"):
+        CL(beta=-1.0)

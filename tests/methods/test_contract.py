@@ -121,6 +121,14 @@ def test_leaves_the_global_random_state_alone(kind: type[Method], tmp_path: Path
 
 
 @EACH
+def test_an_infinite_number_is_refused(kind: type[Method]) -> None:
+    for field in fields(kind):
+        if isinstance(field.default, float):
+            with pytest.raises(BadValue, match="inf"):
+                replace(of(kind).method, **{field.name: float("inf")})
+
+
+@EACH
 def test_a_word_that_is_not_offered_is_refused(kind: type[Method]) -> None:
     for name, hint in get_type_hints(kind).items():
         if get_origin(hint) is not Literal:

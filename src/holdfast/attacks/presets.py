@@ -1,5 +1,7 @@
 """Attacks as papers name them: by how many steps fill the ball, and how many are taken."""
 
+import math
+
 from holdfast.attacks.attack import full_step
 from holdfast.attacks.bim import BIM
 from holdfast.attacks.pgd import PGD
@@ -27,6 +29,6 @@ def fast(threat: Threat, reach: float = 1.25) -> PGD:
 
 
 def _step(threat: Threat, n1: float) -> float:
-    require(n1 > 0, f"n1 = {n1}: the ball is filled by more than 0 steps")
+    require(0 < n1 < math.inf, f"n1 = {n1}: the ball is filled by a finite number of steps, more than 0")
     full_step(threat)  # refuses a ball without an end
     return threat.step(steps=n1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from holdfast.attacks import FGSM, Attack, FeatureDistortion
+from holdfast.fields import NonNegative
 from holdfast.methods.memory import Memory
 from holdfast.methods.method import LossMethod
 from holdfast.models import capture
@@ -26,7 +27,7 @@ class CL(LossMethod):
     attack: Attack = FGSM()
     embedding: str = "penultimate"
     """A named layer of the network, or "output"; the paper's fifth embedding is the penultimate layer."""
-    beta: float = 6.0
+    beta: NonNegative = 6.0
     metric: Objective = euclidean
     second: FeatureDistortion | None = later(None)
     """Makes images of their own for the second term, which maximise `metric` in `embedding`, whatever layers and

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from holdfast.attacks.attack import Attack, at_rest
+from holdfast.attacks.attack import LARGEST, Attack, at_rest
 from holdfast.data import Augmentation, CropFlip, ImageSet
 from holdfast.errors import BadValue, UsageError, require
 from holdfast.fields import check_fields
@@ -71,8 +71,8 @@ class Method(ABC):
     """A small network that the method can train: not every method can train every network."""
 
     def __post_init__(self) -> None:
-        """Refuse fields of another type than the declared one."""
-        check_fields(self)
+        """Refuse fields of another type than the declared one, and numbers that no loss can hold."""
+        check_fields(self, LARGEST)
 
     @property
     def by_place(self) -> bool:

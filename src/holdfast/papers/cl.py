@@ -58,7 +58,8 @@ CODED_NOTES = (
     "the images of the transfer are made against the undefended network of the first row",
     "the worst case is over Id, FGSM, PGD, CW-20 and Square",
     "TRADES is not as in the code: its attack climbs the divergence, and its PGD takes the steps of the others (0.008; "
-    "of twenty steps that a scale makes seven, each is 0.023, as far in all); the code's climbs cross-entropy, with PGD in steps of 0.031 in a ball of 8/255, both in normalised pixels",
+    "of twenty steps that a scale makes seven, each is 0.023, as far in all); the code's climbs cross-entropy, with "
+    "PGD in steps of 0.031 in a ball of 8/255, both in normalised pixels",
 )
 RELATED_NOTES = (
     "EAT is trained on one-step images of two undefended networks, not on its own; SAP prunes at random when tested",

@@ -86,6 +86,16 @@ def test_the_stand_in_leads_away_from_an_image_of_one_grey() -> None:
     assert float(gradient.std()) > 0.01  # cosines that are 0 have a slope too, so that it differs inside the block
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("ground", [0.0, 1.0])
+def test_the_stand_in_has_a_gradient_on_black_and_on_white(channels: int, ground: float) -> None:
+    images = torch.full((1, channels, 28, 28), ground)
+    images[..., 5:20, 12:15] = 0.9 - 0.8 * ground
+    x, weights = images.requires_grad_(), torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
+    (gradient,) = torch.autograd.grad((JPEG(75).stand_in(x) * weights).sum(), x)
+    assert gradient.ne(0).all()
+
+
 def test_its_own_gradient_is_none() -> None:
     images = natural((1, 3, 16, 16)).requires_grad_()
     (gradient,) = torch.autograd.grad(JPEG()(images).sum(), images)

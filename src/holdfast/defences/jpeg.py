@@ -15,6 +15,7 @@ from torch import Tensor
 
 from holdfast.defences.defence import Defence
 from holdfast.fields import Interval
+from holdfast.models.straight_through import straight_through
 from holdfast.types import Images
 
 LUMA = (
@@ -33,7 +34,10 @@ TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 TILT = 1e-3
 """Below the least distance of a mean of bytes to the next half, a sixteenth."""
 
-Rounding = Callable[[Tensor], Tensor]
+Cut = Callable[[Tensor], Tensor]
+"""Bytes of values: rounded and cut to [0, 255], or only cut."""
+Coding = Callable[[Tensor, Tensor], Tensor]
+"""Cosines as multiples of a table."""
 
 
 @dataclass(frozen=True)
@@ -50,31 +54,32 @@ class JPEG(Defence):
 
     def __call__(self, images: Images) -> Images:
         """Return what a file would hold."""
-        return self._coded(images, _nearest, _nearest)
+        return self._coded(images, _bytes, _quantised)
 
     def stand_in(self, images: Images) -> Images:
         """Return the same without rounding bytes, and with cosines that are rounded smoothly.
 
-        The gradient then tells which cosines can be brought to another multiple, and which are rounded away.
+        The gradient then tells which cosines can be brought to another multiple, and which are rounded away. Where the
+        decoder cuts values off it is 1: white comes back a little above 255, and would else have none.
         """
-        return self._coded(images, lambda values: values, _smoothly)
+        return self._coded(images, straight_through(_cut, _as_they_are), _smoothly_quantised)
 
-    def _coded(self, images: Images, rounding: Rounding, coding: Rounding) -> Images:
+    def _coded(self, images: Images, cut: Cut, coding: Coding) -> Images:
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 does not hold a byte's worth of cosines
-            values = rounding(images * 255)
+            values = cut(images * 255)
             if images.shape[1] == 3:
-                decoded = self._coded_colours(values, rounding, coding)
+                decoded = self._coded_colours(values, cut, coding)
             else:
-                decoded = _coded_plane(values, self._table(LUMA, images), rounding, coding)
-            return rounding(decoded).clamp(0, 255) / 255
+                decoded = _coded_plane(values, self._table(LUMA, values), cut, coding)
+            return cut(decoded) / 255
 
-    def _coded_colours(self, values: Tensor, rounding: Rounding, coding: Rounding) -> Tensor:
+    def _coded_colours(self, values: Tensor, cut: Cut, coding: Coding) -> Tensor:
         planes = _mixed(values, TO_YCBCR)
-        luma, chroma = rounding(planes[:, :1]), rounding(planes[:, 1:] + 128).clamp(0, 255)
-        luma = _coded_plane(luma, self._table(LUMA, values), rounding, coding)
-        halved = rounding(_tilted(F.avg_pool2d(_filled(chroma, 2, 16), 2), -TILT))
-        halved = _coded_plane(halved, self._table(CHROMA, values), rounding, coding)[..., : (values.shape[3] + 1) // 2]
-        chroma = rounding(_tilted(F.interpolate(halved, scale_factor=2, mode="bilinear"), TILT))
+        luma, chroma = cut(planes[:, :1]), cut(planes[:, 1:] + 128)
+        luma = _coded_plane(luma, self._table(LUMA, values), cut, coding)
+        halved = cut(_tilted(F.avg_pool2d(_filled(chroma, 2, 16), 2), -TILT))
+        halved = _coded_plane(halved, self._table(CHROMA, values), cut, coding)[..., : (values.shape[3] + 1) // 2]
+        chroma = cut(_tilted(F.interpolate(halved, scale_factor=2, mode="bilinear"), TILT))
         rows, columns = values.shape[2:]
         return _mixed(torch.cat((luma, chroma[:, :, :rows, :columns] - 128), 1), TO_RGB)
 
@@ -85,16 +90,15 @@ class JPEG(Defence):
         return like.new_tensor(scaled)
 
 
-def _coded_plane(plane: Tensor, table: Tensor, rounding: Rounding, coding: Rounding) -> Tensor:
+def _coded_plane(plane: Tensor, table: Tensor, cut: Cut, coding: Coding) -> Tensor:
     """Return bytes after their cosines in blocks of 8x8 were rounded to multiples of the table."""
     rows, columns = plane.shape[2:]
     filled = _filled(plane - 128, 8, 8)
     blocks = filled.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
     cosines = _cosines(plane)
-    eighths = rounding(8 * cosines @ blocks @ cosines.T)  # libjpeg's cosines are whole numbers
-    coded = coding(eighths / 8 / table) * table
+    coded = coding(cosines @ blocks @ cosines.T, table)
     decoded = (cosines.T @ coded @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    return rounding(decoded[:, :, :rows, :columns] + 128).clamp(0, 255)
+    return cut(decoded[:, :, :rows, :columns] + 128)
 
 
 def _cosines(like: Tensor) -> Tensor:
@@ -120,6 +124,27 @@ def _tilted(plane: Tensor, tilt: float) -> Tensor:
 def _nearest(values: Tensor) -> Tensor:
     """Round as libjpeg does: what is a half, but for the rounding of float32, goes away from zero."""
     return values.sign() * (values.abs() + (0.5 + TILT / 8)).floor()
+
+
+def _cut(values: Tensor) -> Tensor:
+    return values.clamp(0, 255)
+
+
+def _as_they_are(values: Tensor) -> Tensor:
+    return values
+
+
+def _bytes(values: Tensor) -> Tensor:
+    return _cut(_nearest(values))
+
+
+def _quantised(cosines: Tensor, table: Tensor) -> Tensor:
+    """Return the nearest multiples of the table; libjpeg's cosines are whole eighths."""
+    return _nearest(_nearest(8 * cosines) / 8 / table) * table
+
+
+def _smoothly_quantised(cosines: Tensor, table: Tensor) -> Tensor:
+    return _smoothly(cosines / table) * table
 
 
 def _smoothly(values: Tensor) -> Tensor:

@@ -48,6 +48,14 @@ def test_at_quality_100_a_grey_image_stays_nearly_as_it_is() -> None:
     torch.testing.assert_close(JPEG(100)(images), images, rtol=0, atol=2.01 / 255)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_another_type_come_back_in_it_coded_as_in_float32(channels: int, dtype: torch.dtype) -> None:
+    images = natural((2, channels, 17, 24)).to(dtype)
+    for coded in (JPEG(75), JPEG(75).stand_in):
+        torch.testing.assert_close(coded(images), coded(images.float()).to(dtype))
+
+
 def test_an_image_of_one_grey_stays_so_to_the_step_of_its_mean() -> None:
     grey = torch.full((1, 3, 16, 16), 128 / 255)
     torch.testing.assert_close(JPEG(1)(grey), grey)  # 128 is the middle, which every table keeps

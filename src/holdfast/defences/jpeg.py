@@ -11,12 +11,12 @@ from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from holdfast.defences.defence import Defence
 from holdfast.fields import Interval
 from holdfast.models.straight_through import straight_through
-from holdfast.types import Images
 
 LUMA = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55),
@@ -34,6 +34,8 @@ TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 TILT = 1e-3
 """Below the least distance of a mean of bytes to the next half, a sixteenth."""
 
+Pixels = Float[Tensor, "n c h w"]
+"""Images in any type: a network in front of the coder may answer in bfloat16."""
 Cut = Callable[[Tensor], Tensor]
 """Bytes of values: rounded and cut to [0, 255], or only cut."""
 Coding = Callable[[Tensor, Tensor], Tensor]
@@ -52,11 +54,11 @@ class JPEG(Defence):
     differentiable: ClassVar[bool] = False
     quality: Annotated[int, Interval(1, 100)] = 75
 
-    def __call__(self, images: Images) -> Images:
+    def __call__(self, images: Pixels) -> Pixels:
         """Return what a file would hold."""
         return self._coded(images, _bytes, _quantised)
 
-    def stand_in(self, images: Images) -> Images:
+    def stand_in(self, images: Pixels) -> Pixels:
         """Return the same without rounding bytes, and with cosines that are rounded smoothly.
 
         The gradient then tells which cosines can be brought to another multiple, and which are rounded away. Where the
@@ -64,14 +66,14 @@ class JPEG(Defence):
         """
         return self._coded(images, straight_through(_cut, _as_they_are), _smoothly_quantised)
 
-    def _coded(self, images: Images, cut: Cut, coding: Coding) -> Images:
+    def _coded(self, images: Pixels, cut: Cut, coding: Coding) -> Pixels:
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 does not hold a byte's worth of cosines
-            values = cut(images * 255)
+            values = cut(images.float() * 255)
             if images.shape[1] == 3:
                 decoded = self._coded_colours(values, cut, coding)
             else:
                 decoded = _coded_plane(values, self._table(LUMA, values), cut, coding)
-            return cut(decoded) / 255
+            return (cut(decoded) / 255).to(images.dtype)
 
     def _coded_colours(self, values: Tensor, cut: Cut, coding: Coding) -> Tensor:
         planes = _mixed(values, TO_YCBCR)

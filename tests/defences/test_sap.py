@@ -76,3 +76,10 @@ def test_a_purifier_behind_it_is_not_pruned() -> None:
 def test_a_classifier_without_a_relu_is_refused_in_one_line() -> None:
     with pytest.raises(BadValue, match=r"^SAP: Sequential has no nn\.ReLU module after which to prune$"):
         defend(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), SAP())
+
+
+def test_a_relu_inside_a_purifier_alone_is_none_of_the_classifier() -> None:
+    purifier = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.ReLU())
+    smooth = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.GELU(), nn.Linear(4, 2))
+    with pytest.raises(BadValue, match="SAP"):
+        defend(smooth, SAP(), purifier)

@@ -37,14 +37,19 @@ class SAP(Defence):
         """Return the classifier with a step after each ReLU that is a module.
 
         Raises:
-            BadValue: it has none.
+            BadValue: it has none, but for those inside its purifiers, which are not pruned.
         """
-        found = any(isinstance(part, nn.ReLU) for part in classifier.modules())
-        require(found, f"SAP: {type(classifier).__name__} has no nn.ReLU module after which to prune")
-        return exchanged(classifier, (nn.ReLU, Step, Purifier), self._pruned)
+        pruned: list[nn.Module] = []
+        found = exchanged(classifier, (nn.ReLU, Step, Purifier), lambda part: self._pruned(part, pruned))
+        require(bool(pruned), f"SAP: {type(classifier).__name__} has no nn.ReLU module after which to prune")
+        return found
 
-    def _pruned(self, part: nn.Module) -> nn.Module:
-        return nn.Sequential(part, Step(self)) if isinstance(part, nn.ReLU) else part
+    def _pruned(self, part: nn.Module, pruned: list[nn.Module]) -> nn.Module:
+        """Return a ReLU with a step after it, and add it to those; what else is left whole is returned as it is."""
+        if not isinstance(part, nn.ReLU):
+            return part
+        pruned.append(part)
+        return nn.Sequential(part, Step(self))
 
     def _weights(self, activations: Tensor) -> Tensor:
         """Return 0 for each activation that was never drawn, and 1 / (1 - (1 - p)^draws) for the others."""

@@ -37,7 +37,7 @@ class BreaksAt(LossMethod):
 def test_nan_stops_the_run_with_its_step_and_the_last_good_state(tmp_path: Path) -> None:
     with pytest.raises(TrainingDiverged, match=r"NaN or infinite at step 3; no state had been saved"):
         train(replace(BASE, method=BreaksAt(3)), tmp_path / "early")
-    with pytest.raises(TrainingDiverged, match=r"at step 6; .*last\.pt holds the last good state"):
+    with pytest.raises(TrainingDiverged, match=r"at step 6; .*last\.pt holds the last state"):
         train(replace(BASE, method=BreaksAt(6)), tmp_path / "late")
     saved = read_state(tmp_path / "late" / "last.pt", "")
     assert saved["step"] == 4
@@ -60,6 +60,13 @@ def test_a_network_that_no_attack_can_judge_at_the_end_of_an_epoch_diverged(rate
         train(run, tmp_path)
     assert (tmp_path / "diverged.json").exists()
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_finite_weights_that_answer_no_numbers_diverged(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDiverged, match="answers NaN"):
+        train(replace(BASE, batch=48, limit=48, optimizer=SGD(lr=1e10)), tmp_path)
+    assert (tmp_path / "diverged.json").exists()
+    assert not (tmp_path / "made_of.json").exists()
 
 
 class WithEmpty(nn.Module):

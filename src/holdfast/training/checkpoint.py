@@ -54,9 +54,9 @@ def save(place: RunFolder, state: State) -> None:
 
 
 def last_good(place: RunFolder) -> str:
-    """Say where the state before a divergence is."""
+    """Say where the state before a divergence is, or that of weights that are finite and answer NaN."""
     last = place.path / "last.pt"
-    return f"{last} holds the last good state" if last.exists() else "no state had been saved before it"
+    return f"{last} holds the last state with finite weights" if last.exists() else "no state had been saved before it"
 
 
 def write_lines(place: RunFolder, state: State) -> None:

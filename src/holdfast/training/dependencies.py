@@ -19,7 +19,7 @@ from holdfast.methods import Origin
 from holdfast.models.memory_format import use_channels_last
 from holdfast.storage.fingerprint import fingerprint, name_of_tensors
 from holdfast.training.folder import RunFolder
-from holdfast.training.run import Run, seen_shape
+from holdfast.training.run import Run, seen_at_rest, seen_shape
 
 
 def origins(run: Run) -> tuple[Run, ...]:
@@ -98,8 +98,7 @@ class Lineage:
 
     def seen(self, origin: Origin, images: Tensor) -> Tensor:
         """Return images as the run's network sees them in evaluation."""
-        augment = self.known(origin).run.augment
-        return images if augment is None else augment.center(images)
+        return seen_at_rest(self.known(origin).run, images)
 
     def names(self) -> dict[str, str]:
         """Return the fingerprint of each run's weights under its own; a run begun from them is bound to them."""

@@ -23,3 +23,11 @@ def stop_if_lost(state: State, network: nn.Module, images: Images, fault: ModelF
         finite = state.finite() and bool(network(images).isfinite().all())
     if not finite:
         raise TrainingDiverged(f"the network's answers became NaN or infinite after step {state.step}") from fault
+
+
+def stop_if_unusable(model: nn.Module, images: Images) -> None:
+    """Raise if a trained network answers what no evaluation takes: NaN or infinity, though its weights are finite."""
+    with at_rest(model), torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        answer = model(images)
+    if bool((answer.isnan() | (answer == torch.inf)).any()):  # minus infinity is a logit of a class that never comes
+        raise TrainingDiverged("the trained network answers NaN or infinity at rest")

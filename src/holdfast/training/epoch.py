@@ -9,7 +9,7 @@ from holdfast.methods.method import predict
 from holdfast.objectives import cross_entropy
 from holdfast.training.divergence import stop_if_lost
 from holdfast.training.patience import LOSS, Patience
-from holdfast.training.run import Run
+from holdfast.training.run import Run, seen_at_rest
 from holdfast.training.state import State
 
 
@@ -40,7 +40,7 @@ def measure(run: Run, state: State, held_out: ImageSet) -> dict[str, float]:
     attack = None if isinstance(run.select, Patience) else run.select
     with at_rest(state.judged):
         for batch in held_out.batches(run.batch):
-            images = run.augment.center(batch.images) if run.augment else batch.images
+            images = seen_at_rest(run, batch.images)
             shown = (state.judged, images, batch.labels)
             try:
                 values = run.method.measure(*shown, state.memory, attack)

@@ -27,11 +27,11 @@ from holdfast.storage.signed import write_json, write_tensors
 from holdfast.training.averaging import follow, settle
 from holdfast.training.checkpoint import last_good, resume, save
 from holdfast.training.dependencies import Lineage, found_beside, origins
-from holdfast.training.divergence import stop_if_bad, stop_if_lost
+from holdfast.training.divergence import stop_if_bad, stop_if_lost, stop_if_unusable
 from holdfast.training.epoch import finish_epoch
 from holdfast.training.folder import RunFolder
 from holdfast.training.patience import Patience
-from holdfast.training.run import Run
+from holdfast.training.run import Run, seen_at_rest
 from holdfast.training.setup import begin
 from holdfast.training.state import State, Updates
 from holdfast.training.step import note, one_step, set_rate
@@ -70,8 +70,8 @@ def train(
     Raises:
         BadRecord: the folder holds another run or one that was made of other code or images, or a file is damaged.
         BadValue: this machine has no such device.
-        TrainingDiverged: the loss became NaN or infinite, now or when it was tried before; `last.pt` holds the last
-            state before it.
+        TrainingDiverged: the loss, a weight, or what the trained network answers became NaN or infinite, now or when it
+            was tried before; `last.pt` holds the last state with finite weights.
     """
     check_type("run", run, Run)
     check_type("folder", folder, Path | str)
@@ -106,11 +106,13 @@ def finish(place: RunFolder, supply: Supply, lineage: Lineage, tell: Tell, log: 
                 each = (place.name, place.described, place.path, state.step)
                 writes = [opened.enter_context(logger.open(*each)) for logger in log]
                 carry_out(place, state, supply, tell, writes)
+            model = state.trained()
+            first = next(iter(supply.own.batches(place.run.batch)))
+            stop_if_unusable(model, seen_at_rest(place.run, first.images))
         except TrainingDiverged as error:
             words = f"{error}; {last_good(place)}"
             write_json(place.path / "diverged.json", {"run": place.name, "words": words})
             raise TrainingDiverged(words) from error
-        model = state.trained()
         # First, so that a run that was stopped between the two is not finished yet.
         place.write_made_of(supply.name, state.file)
         write_tensors(place.path / "model.safetensors", model.state_dict(), run=place.name)

@@ -21,6 +21,7 @@ from holdfast.training.averages import Average
 from holdfast.training.optimizers import SGD, Optimizer
 from holdfast.training.patience import Patience
 from holdfast.training.schedules import Constant, Schedule
+from holdfast.types import Images
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,11 @@ def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool 
     with isolated(torch.device("cpu")):
         reseed(torch.device("cpu"), number(run.seed, "weights"))
         return models.build(run.model, seen, classes, **options)
+
+
+def seen_at_rest(run: Run, images: Images) -> Images:
+    """Return images as the run's network sees them when it is measured: their middle, where it is trained on crops."""
+    return images if run.augment is None else run.augment.center(images)
 
 
 def seen_shape(run: Run, shape: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -59,6 +59,19 @@ def test_both_splits_find_the_classes_of_train_by_one_rule(place: str, tmp_path:
     assert train.labels.tolist() == test.labels.tolist() == [0, 1]
 
 
+def test_a_folder_of_images_below_no_class_is_no_class(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "test/images/test_0.JPEG", "val/images/val_0.JPEG")
+    name = write(tmp_path, *(f"train/{each}/images/{each}_0.JPEG" for each in ("ant", "cat")))
+    assert load(name, "train").classes == ("ant", "cat")
+    with pytest.raises(MissingData, match=r"test/images/test_0\.JPEG"):
+        load(name, "test")
+    write(tmp_path, "val/cat/images/val_1.JPEG")
+    found = load(name, "test")
+    assert (found.classes, found.labels.tolist()) == (("ant", "cat"), [1])
+    assert "1 pictures" in caplog.text
+    assert "images/val_0.JPEG" in caplog.text
+
+
 def test_a_part_of_imagenet_has_the_labels_of_the_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = load(write(tmp_path, f"val/{DOG}/0.JPEG", f"val/{FISH}/0.JPEG"), "test")
     assert (found.labels.tolist(), reds(found), len(found.classes)) == ([0, 207], [2, 1], 1000)

@@ -1,7 +1,8 @@
 """Folders of pictures, one a class, as ImageNet's validation images and torchvision's ImageFolder have them.
 
 The pictures are those under val/ or test/ (for training, train/), or under the folder itself. A folder that holds
-pictures is a class and is called as the class is, at whatever depth; one called images belongs to the class above it.
+pictures is a class and is called as the class is, at whatever depth; one called images belongs to the class above it,
+and is no class itself: Tiny ImageNet's test/images/ holds pictures without labels.
 The classes are those of train/ too, where it is there, and of a file wnids.txt, sorted by name. Folders called by whole
 numbers say the label themselves. Folders called by WordNet numbers of ImageNet, where neither train/ nor wnids.txt says
 which classes there are, have the labels of its 1,000 classes, so that a part of them is enough.
@@ -87,7 +88,7 @@ def _found(request: Request, folder: Path) -> tuple[Path, dict[str, list[PurePos
         if of_class := pictures_by_class(place):
             return place, of_class
     loose = next((place / path for place in places for path in _pictures(place)), None)
-    flat = f"{loose} lies in no class folder; labels are the names of class folders: expected {LAYOUT}"
+    flat = f"{loose} lies in no class folder (images/ is none); labels are names of class folders: expected {LAYOUT}"
     words = f"{request.name} has no {request.split} pictures in class folders; expected {LAYOUT}"
     raise MissingData(flat if loose else words)
 
@@ -101,18 +102,21 @@ def pictures_by_class(place: Path) -> dict[str, list[PurePosixPath]]:
     of_class: dict[str, list[PurePosixPath]] = {}
     where: dict[str, PurePosixPath] = {}
     for path in _pictures(place):
-        if len(path.parts) > 1:
-            name, above = _class_of(path), path.parent
-            twice = f"{place}: class {name} is in two places, {where.get(name)} and {above}: name one of them"
-            require(where.setdefault(name, above) == above, twice, BadLabels)
-            of_class.setdefault(name, []).append(path)
+        name, above = _class_of(path), path.parent
+        twice = f"{place}: class {name} is in two places, {where.get(name)} and {above}: name one of them"
+        require(name == "" or where.setdefault(name, above) == above, twice, BadLabels)
+        of_class.setdefault(name, []).append(path)
+    loose = of_class.pop("", [])
+    if loose and of_class:
+        _tell(f"{len(loose)} pictures in {place} lie in no class folder and are not read, such as {loose[0]}")
     return of_class
 
 
 def _class_of(path: PurePosixPath) -> str:
-    """Return the name of the folder that a picture lies in; the one above a folder called images."""
+    """Return the name of the folder that a picture lies in, images/ aside; "" where it lies in no other."""
     parts = path.parts[:-1]
-    return parts[-2] if parts[-1] == "images" and len(parts) > 1 else parts[-1]
+    named = parts[:-1] if parts[-1:] == ("images",) else parts
+    return named[-1] if named else ""
 
 
 def _pictures(place: Path) -> Iterator[PurePosixPath]:
@@ -140,7 +144,7 @@ def _others(request: Request, folder: Path) -> list[str]:
     """Return the classes that the other split and the file wnids.txt name."""
     places, listed = PLACES["test" if request.train else "train"], folder / LISTED
     holding = (each / pictures[0] for name in places for each, pictures in _holding_pictures(folder / name))
-    names = {_class_of(path) for path in holding if len(path.parts) > 1}
+    names = set(map(_class_of, holding)) - {""}
     return sorted(names) + (listed.read_text(encoding="utf-8").split() if listed.is_file() else [])
 
 

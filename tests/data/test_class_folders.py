@@ -93,6 +93,11 @@ def test_a_set_of_some_of_imagenet_s_classes_says_which(
     assert "2 of 3 classes have pictures here" in caplog.text
 
 
+def test_training_folders_say_their_own_classes_without_a_test_set(tmp_path: Path) -> None:
+    found = load(write(tmp_path, f"train/{DOG}/0.JPEG", f"train/{FISH}/0.JPEG"), "train")
+    assert (found.classes, found.labels.tolist()) == ((FISH, DOG), [0, 1])
+
+
 def test_the_classes_of_imagenet_are_in_their_order() -> None:
     found = imagenet_classes()
     assert found[:5] == ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475")

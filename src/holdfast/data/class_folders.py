@@ -33,7 +33,8 @@ def read(request: Request) -> ImageSet:
     folder = expanded(request.argument)
     require(folder.is_dir(), f"there is no folder {folder}; imagefolder:PATH expects {LAYOUT}", MissingData)
     place, of_class = _found(request, folder)
-    label, classes = labelled(sorted(of_class), _others(request, folder))
+    said = sorted(of_class) if request.train else []  # train/ says which classes there are, to itself as to the others
+    label, classes = labelled(sorted(of_class), [*said, *_others(request, folder)])
     paths = [path for name in sorted(of_class) for path in sorted(of_class[name])]
     names, labels = list(map(str, paths)), [label[_class_of(path)] for path in paths]
     return labelled_pictures(request, names, InFolder(place), labels, classes)

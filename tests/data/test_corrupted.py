@@ -13,6 +13,8 @@ from holdfast.data.corrupted import MAIN, corruptions_of
 from holdfast.errors import BadImages, BadLabels, BadValue, HoldfastError, MissingData, UnknownName
 
 FISH, DOG = "n01440764", "n02099601"
+TINY = ("n02124075", "n01443537", "n07920052", "n01629819")
+"""Classes of Tiny ImageNet, in the order of its file; they are ImageNet's too."""
 
 
 def write_cifar(root: Path, name: str = "CIFAR-10-C", count: int = 4, **others: Any) -> Path:
@@ -67,9 +69,21 @@ def test_folders_are_labelled_by_imagenet_s_classes(place: str, name: str, folde
     assert found.images[:, 0].unique().tolist() == [50]
 
 
-def test_tiny_imagenet_s_classes_are_those_that_are_there(tmp_path: Path) -> None:
-    write_imagenet(tmp_path, "fog", "Tiny-ImageNet-C", ("n1", "n2", "n3"))
-    assert load("tiny-imagenet-c:fog:1", "test", tmp_path).classes == ("n1", "n2", "n3")
+def test_tiny_imagenet_s_classes_are_its_own_in_the_order_of_its_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_imagenet(tmp_path, "fog", "Tiny-ImageNet-C", TINY[:3])
+    found = load("tiny-imagenet-c:fog:1", "test", tmp_path)
+    assert (found.classes, found.labels.tolist()) == (tuple(sorted(TINY[:3])), [0, 1, 2])
+    assert "of 200" in caplog.text
+    (tmp_path / "tiny-imagenet-200").mkdir()
+    listed = tmp_path / "tiny-imagenet-200" / "wnids.txt"
+    listed.write_text("\n".join(TINY))
+    found = load("tiny-imagenet-c:fog:1", "test", tmp_path)
+    assert (found.classes, found.labels.tolist()) == (tuple(sorted(TINY)), [0, 2, 3])
+    listed.write_text("\n".join(TINY[1:]))
+    with pytest.raises(BadLabels, match=TINY[0]):
+        load("tiny-imagenet-c:fog:1", "test", tmp_path)
 
 
 def test_the_corruptions_that_are_there_are_listed_the_main_ones_first(tmp_path: Path) -> None:
@@ -128,5 +142,5 @@ def test_damaged_files_and_strange_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=r"there is no .*labels.npy"):
         load("cifar10-c:gaussian_blur:1", "test", tmp_path)
     write_imagenet(tmp_path, "fog", classes=(FISH, "n00000001"))
-    with pytest.raises(BadLabels, match=r"fog/1: n00000001 is no WordNet number of ImageNet's 1,000 classes"):
+    with pytest.raises(BadLabels, match=r"fog/1: n00000001 is no WordNet number of the 1,000"):
         load("imagenet-c:fog:1", "test", tmp_path)

@@ -2,10 +2,12 @@
 
 `cifar10-c:fog:3` are the test images in fog of severity 3. Of CIFAR, a file holds all five severities one after the
 other, and labels.npy the labels as often. Of ImageNet, CORRUPTION/SEVERITY/CLASS/ holds pictures of 224 x 224; it may
-lie in a folder more (noise/, blur/ and so on).
+lie in a folder more (noise/, blur/ and so on). Tiny ImageNet's classes are in the order that `tiny-imagenet` trains on:
+that of their WordNet numbers, of all that its wnids.txt lists, where that is in the data root, else of those there are.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from holdfast.data.class_folders import imagenet_classes, labelled, pictures_by_class
+from holdfast.data import tiny_imagenet
+from holdfast.data.class_folders import LISTED, imagenet_classes, labelled, pictures_by_class
 from holdfast.data.image_set import ImageSet
 from holdfast.data.labelled_pictures import labelled_pictures
 from holdfast.data.pictures import InFolder
@@ -37,7 +40,7 @@ class Corrupted:
     """Its folder, in that of the known sets."""
     read: Callable[[Path, Request, str, int], ImageSet]
     classes: tuple[str, ...] = ()
-    """The names of its classes; empty: sorted, as they are there."""
+    """The names of its classes; empty: those of Tiny ImageNet."""
 
 
 def read(request: Request) -> ImageSet:
@@ -106,15 +109,27 @@ def _from_folders(folder: Path, request: Request, corruption: str, severity: int
     require(place.is_dir(), f"there is no {place}", MissingData)
     of_class, classes = pictures_by_class(place), CORRUPTED[request.name.partition(":")[0]].classes
     require(bool(of_class), f"{place} has no pictures in class folders", MissingData)
-    label: Mapping[str, int] = {name: number for number, name in enumerate(classes)}
-    if not classes:
-        label, classes = labelled(sorted(of_class))
-    unknown = sorted(of_class.keys() - label.keys())
-    words = f"{place}: {', '.join(unknown[:3])} is no WordNet number of ImageNet's 1,000 classes"
+    known = classes or _of_tiny_imagenet(request.root, of_class)
+    unknown = sorted(of_class.keys() - set(known))
+    words = f"{place}: {', '.join(unknown[:3])} is no WordNet number of the {len(known):,} classes"
     require(not unknown, words, BadLabels)
+    label: Mapping[str, int] = {name: number for number, name in enumerate(classes)}
+    if not classes:  # a part of ImageNet's classes, and not to be labelled as one
+        label, classes = labelled(sorted(of_class), known)
     paths = [(str(path), label[name]) for name in sorted(of_class) for path in sorted(of_class[name])]
     pictures, labels = [path for path, _ in paths], [number for _, number in paths]
     return labelled_pictures(request, pictures, InFolder(place), labels, classes)
+
+
+def _of_tiny_imagenet(root: Path, there: Iterable[str]) -> tuple[str, ...]:
+    """Return the WordNet numbers of its classes: those that its own files list, else those that are `there`."""
+    listed, found = root / tiny_imagenet.FOLDER / LISTED, tuple(there)
+    if listed.is_file():
+        return tuple(listed.read_text(encoding="utf-8").split())
+    if len(found) < tiny_imagenet.CLASSES:
+        words = "holdfast: labels are those of the %d classes there are; %s would say which of %d they are"
+        logging.getLogger("holdfast").warning(words, len(found), listed, tiny_imagenet.CLASSES)
+    return found
 
 
 CORRUPTED: Mapping[str, Corrupted] = {

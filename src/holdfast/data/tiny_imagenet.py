@@ -15,6 +15,7 @@ from holdfast.errors import BadLabels
 
 FOLDER = "tiny-imagenet-200"
 ADDRESS = f"http://cs231n.stanford.edu/{FOLDER}.zip"
+CLASSES = 200
 CHECKSUM = "90528d7ca1a48142e341f4ef8d21d0de"
 
 

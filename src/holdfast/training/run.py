@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from holdfast import models
 from holdfast.attacks import Attack
@@ -21,7 +21,6 @@ from holdfast.training.averages import Average
 from holdfast.training.optimizers import SGD, Optimizer
 from holdfast.training.patience import Patience
 from holdfast.training.schedules import Constant, Schedule
-from holdfast.types import Images
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool 
         return models.build(run.model, seen, classes, **options)
 
 
-def seen_at_rest(run: Run, images: Images) -> Images:
+def seen_at_rest(run: Run, images: Tensor) -> Tensor:
     """Return images as the run's network sees them when it is measured: their middle, where it is trained on crops."""
     return images if run.augment is None else run.augment.center(images)
 

@@ -148,6 +148,21 @@ def test_damaged_json_is_noticed_or_says_the_same(tmp_path: Path) -> None:
     assert refusals(path, 300, lambda: read_json(path, "do this")) > 200
 
 
+def test_tensors_that_share_memory_are_each_written(tmp_path: Path) -> None:
+    whole = torch.arange(6.0)
+    tensors = {"whole": whole, "tied": whole, "part": whole[2:4], "turned": whole.reshape(2, 3).T, "empty": whole[:0]}
+    write_tensors(tmp_path / "a.safetensors", tensors)
+    found = read_tensors(tmp_path / "a.safetensors", "")
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_tensor_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match=r"'head\._extra_state'.* dict"):
+        write_tensors(tmp_path / "a.safetensors", {"head._extra_state": {"note": 3}})  # type: ignore[dict-item]
+
+
 def test_damaged_tensors_are_noticed_or_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_tensors(path, {"a": torch.tensor([1.0, -2.0]), "empty": torch.zeros(0)}, run="mine")

@@ -18,6 +18,7 @@ from holdfast.objectives import cross_entropy
 from holdfast.storage.describe import describe, short_repr
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.signed import read_state
+from holdfast.training.averages import EMA
 from holdfast.training.folder import read_run
 from holdfast.training.optimizers import SGD, Adam, AdamW
 from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
@@ -56,6 +57,45 @@ def test_convolutions_keep_their_library_and_round_as_float32_does() -> None:
 def test_a_last_batch_of_one_image_is_refused_where_batch_norm_would_fail(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match="the last batch holds one image"):
         train(replace(BASE, limit=33), tmp_path)
+
+
+OWN = """
+from torch import nn
+
+
+class Noted(nn.Linear):
+    def get_extra_state(self):
+        return {"note": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def noted():
+    return nn.Sequential(nn.Flatten(), Noted(64, 10))
+
+
+def tied():
+    first, second, last = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+    second.weight = first.weight
+    return nn.Sequential(nn.Flatten(), first, nn.ReLU(), second, nn.ReLU(), last)
+"""
+
+
+def test_a_network_of_ones_own_may_tie_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    run = replace(BASE, model=f"{tmp_path}/own.py:tied", average=EMA(0.9))
+    model, again = train(run, tmp_path / "run"), train(run, tmp_path / "run")
+    kept = model.state_dict()
+    assert torch.equal(kept["1.weight"], kept["3.weight"])
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in again.state_dict().items())
+
+
+def test_a_network_that_could_not_be_written_is_refused_before_any_step(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    with pytest.raises(BadValue, match=r"'1\._extra_state'.* dict"):
+        train(replace(BASE, model=f"{tmp_path}/own.py:noted"), tmp_path / "run")
+    assert not (tmp_path / "run" / "last.pt").exists()
 
 
 def test_selection_keeps_the_best_epoch_on_images_held_out(tmp_path: Path) -> None:

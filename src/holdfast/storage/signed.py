@@ -84,14 +84,37 @@ def _unsigned(path: Path, remedy: str) -> str:
     return f"{path} carries no signature (an older version wrote it, or it was changed): {remedy}"
 
 
+def check_tensors(tensors: Mapping[str, object]) -> None:
+    """Refuse what is no tensor, such as a dict that a part of a network keeps beside its weights.
+
+    Raises:
+        BadValue: it cannot be written as safetensors.
+    """
+    for name, each in tensors.items():
+        said = f"'{name}' is of the type {type(each).__name__}: give tensors, also where get_extra_state returns more"
+        require(isinstance(each, Tensor), said)
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], **words: str) -> None:
     """Write named tensors as signed safetensors, with words about them, whole or not at all."""
+    check_tensors(tensors)
     said = [f"{name}={word}" for name, word in sorted(words.items())]
     # All in one word: safetensors writes several in any order, and the same weights should be the same file.
     signature = {FINGERPRINT: " ".join([name_of_tensors(tensors, *said), *said])}
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=signature)
+    data = save(_apart(tensors), metadata=signature)
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors on the processor, copies of those that share memory with one before, which tied weights do."""
+    there: dict[str, Tensor] = {}
+    met: set[int] = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        there[name] = tensor.clone() if tensor.untyped_storage().data_ptr() in met else tensor
+        met.add(tensor.untyped_storage().data_ptr())
+    return there
 
 
 def read_tensors(path: Path, remedy: str, **words: str) -> dict[str, Tensor]:

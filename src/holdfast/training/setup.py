@@ -12,6 +12,7 @@ from holdfast.models import answers_of
 from holdfast.models.from_file import text_name
 from holdfast.models.memory_format import use_channels_last
 from holdfast.rng import fresh, number
+from holdfast.storage.signed import check_tensors
 from holdfast.training.averages import SWA
 from holdfast.training.dependencies import Lineage
 from holdfast.training.run import Run, build, seen_shape
@@ -26,6 +27,7 @@ def begin(supply: Supply, lineage: Lineage) -> State:
     device, file = lineage.device, text_name(run.model)
     check_fits(run)
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
+    check_tensors(model.state_dict())  # as all of it is written in the end
     take_weights(run, model, lineage)
     use_channels_last(model, seen_shape(run, train_set.shape))
     check_last_batch(run, model, supply.count)

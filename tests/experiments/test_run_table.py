@@ -1,5 +1,8 @@
 import math
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +10,8 @@ import pytest
 
 from holdfast.attacks import BIM, FGSM, PGD, Attack
 from holdfast.errors import BadValue, TrainingDiverged, UnknownName
-from holdfast.experiments import Audit, Likeness, Scale, Seconds, Table, Transfer, Workplace, fill_table
+from holdfast.experiments import Audit, Figure, Likeness, Scale, Seconds, Table, Transfer, Workplace, fill_table
+from holdfast.experiments.figure import scaled_figure
 from holdfast.experiments.scale import shortened
 from holdfast.experiments.stored_results import stored_table
 from holdfast.experiments.table import Column, scaled_table
@@ -57,6 +61,19 @@ def test_an_audit_of_fewer_images_in_a_worst_case_is_refused_before_any_training
     assert not list(tmp_path.iterdir())
     table.check_counts(20)
     replace(table, columns={**columns, "audit": Audit(Linf(0.1))}).check_counts(30)
+
+
+@pytest.mark.parametrize("seeds", [(), (0, 0), (1, 0, 1)])
+def test_seeds_that_have_no_mean_are_refused(seeds: tuple[int, ...]) -> None:
+    with pytest.raises(BadValue, match=re.escape(f"seeds = {seeds}")):
+        replace(TABLE, seeds=seeds)
+
+
+@pytest.mark.parametrize("scaled", [partial(scaled_table, TABLE), partial(scaled_figure, Figure("F", {}))])
+def test_a_seed_that_is_asked_for_twice_is_refused(scaled: Callable[..., Any]) -> None:
+    scaled(Scale(), (0, 1))
+    with pytest.raises(BadValue, match=r"seeds = \(0, 0\)"):
+        scaled(Scale(), (0, 0))
 
 
 def test_an_empty_scale_changes_nothing() -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from holdfast.analysis import Analysis, History, TrainingAnalysis
 from holdfast.errors import require
 from holdfast.experiments.defended_row import Row, each_run
-from holdfast.experiments.scale import Scale, shortened
+from holdfast.experiments.scale import Scale, check_seeds, shortened
 from holdfast.storage.describe import later
 
 
@@ -61,5 +61,6 @@ def scaled_figure(figure: Figure, scale: Scale, seeds: tuple[int, ...] = ()) -> 
         }
         for title, studies in figure.panels.items()
     }
-    seed = (seeds or scale.seeds or (figure.seed,))[0]
-    return replace(figure, panels=panels, seed=seed, test_limit=scale.test_limit or figure.test_limit)
+    seeds = seeds or scale.seeds or (figure.seed,)
+    check_seeds(figure.title, seeds)
+    return replace(figure, panels=panels, seed=seeds[0], test_limit=scale.test_limit or figure.test_limit)

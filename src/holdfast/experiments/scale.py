@@ -1,11 +1,12 @@
 """How a machine of a given size runs what a paper did: runs and attacks alike, so that methods stay comparable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from holdfast.attacks import Attack
 from holdfast.data.level import levelled_like
+from holdfast.errors import require, shown
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimizers import Optimizer
 from holdfast.training.run import Run
@@ -59,6 +60,16 @@ class Scale:
         smaller = replace(named, method=shortened(named.method, self.train_steps), **said)
         share = self.share.get(run.model) if isinstance(self.share, Mapping) else self.share
         return smaller if share is None else _shared(smaller, share, self.least_steps)
+
+
+def check_seeds(title: str, seeds: Sequence[int]) -> None:
+    """Refuse what has no mean over seeds: none of them, and one twice, whose values have no spread.
+
+    Raises:
+        BadValue: they are not each given once.
+    """
+    said = f"'{title}': seeds = {shown(tuple(seeds))}: give one or more, each once"
+    require(0 < len(seeds) == len(set(seeds)), said)
 
 
 def shortened(value: Any, steps: int | None) -> Any:

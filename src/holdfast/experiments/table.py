@@ -13,7 +13,7 @@ from holdfast.attacks import Attack
 from holdfast.errors import UnknownName, require
 from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
 from holdfast.experiments.defended_row import Row, each_run
-from holdfast.experiments.scale import Scale, shortened
+from holdfast.experiments.scale import Scale, check_seeds, shortened
 from holdfast.storage.describe import later
 
 Published = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -59,12 +59,14 @@ class Table:
     """Pairs of columns; a note says of each row how they go together over its seeds."""
 
     def __post_init__(self) -> None:
-        """Refuse names of rows and columns that the table does not have, and a worst case of what is no accuracy.
+        """Refuse names that the table does not have, a worst case of what is no accuracy, and seeds without a mean.
 
         Raises:
             UnknownName: a printed number or the worst case names one.
-            BadValue: a gap has not two columns, or the worst case names a column of times or likenesses.
+            BadValue: a gap has not two columns, the worst case names a column of times or likenesses, or the seeds are
+                not each given once.
         """
+        check_seeds(self.title, self.seeds)
         two = self.shown_as != "gap" or (len(self.columns) == 2 and not self.worst)
         require(two, f"a gap is between two columns; '{self.title}' has {', '.join(self.columns) or 'none'}")
         printed = {name for columns in self.published.values() for name in columns}

@@ -2,8 +2,10 @@
 
 import copy
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +23,7 @@ from holdfast.storage.signed import read_state
 from holdfast.training.averages import EMA
 from holdfast.training.folder import read_run
 from holdfast.training.optimizers import SGD, Adam, AdamW
-from holdfast.training.schedules import Constant, Cosine, Steps, Triangle
+from holdfast.training.schedules import Constant, Cosine, Levels, Steps, Triangle
 from holdfast.types import Batch, Terms
 from tests.training.moment import BASE
 
@@ -256,7 +258,26 @@ def test_schedules() -> None:
     assert [Triangle(0.5).factor(epoch, 4) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert [Cosine().factor(epoch, 4) for epoch in (0, 2, 4)] == pytest.approx([1, 0.5, 0])
     assert [Cosine(0.5).factor(epoch, 4) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert [Triangle(peak).factor(epoch, 4) for peak in (0, 1) for epoch in (0, 1, 4)] == [1, 0.75, 0, 0, 0.25, 1]
     assert Constant().factor(3, 4) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (SGD, {"momentum": -0.5}),
+        (SGD, {"momentum": 1.0}),
+        (SGD, {"momentum": 0.0, "nesterov": True}),
+        (Steps, {"by": -0.1}),
+        (Levels, {"factors": (1.0, -1.0, 1.0)}),
+        (Triangle, {"peak": 2.0}),
+        (Triangle, {"peak": -1.0}),
+    ],
+)
+def test_rates_that_climb_or_are_never_reached_are_refused(kind: type[Any], given: dict[str, Any]) -> None:
+    name, value = next(iter(given.items()))
+    with pytest.raises(BadValue, match=re.escape(f"{name} = {value}")):
+        kind(**given)
 
 
 @pytest.mark.parametrize("optimizer", [SGD(lr=0.01), Adam(), AdamW()], ids=short_repr)

@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import nn
 
 from holdfast.errors import require
-from holdfast.fields import check_fields
+from holdfast.fields import Interval, check_fields
 from holdfast.storage.describe import later
 
 
@@ -35,11 +35,16 @@ class SGD(Optimizer):
     """Stochastic gradient descent."""
 
     lr: float = 0.1
-    momentum: float = 0.9
+    momentum: Annotated[float, Interval(0, 1, "[)")] = 0.9
     weight_decay: float = 5e-4
     nesterov: bool = False
     decayed: Literal["all", "kernels"] = later("all")
     """All weights, as torch does it, or those of convolutions and linear layers without biases and batch norm."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields out of range, and Nesterov's momentum without any."""
+        super().__post_init__()
+        require(self.momentum > 0 or not self.nesterov, f"momentum = {self.momentum}: nesterov needs one above 0")
 
     def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return torch's SGD."""

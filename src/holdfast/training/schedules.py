@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from holdfast.errors import require
-from holdfast.fields import Interval, check_fields
+from holdfast.fields import Interval, NonNegative, check_fields
 from holdfast.storage.describe import later
 
 
@@ -39,7 +39,7 @@ class Steps(Schedule):
     """The rate is multiplied by `by` at each of the given epochs, or batches in a run that is measured in batches."""
 
     at: tuple[float, ...] = (75, 90)
-    by: float = 0.1
+    by: NonNegative = 0.1
 
     def factor(self, epoch: float, epochs: float) -> float:
         """Return by to the power of the milestones passed."""
@@ -54,10 +54,11 @@ class Levels(Schedule):
     factors: tuple[float, ...] = (1.0, 0.1, 0.01)
 
     def __post_init__(self) -> None:
-        """Refuse factors that do not fit between the milestones."""
+        """Refuse factors that do not fit between the milestones, or that would climb the loss."""
         super().__post_init__()
         words = f"{len(self.at)} milestones and {len(self.factors)} factors: there is one factor more"
         require(len(self.factors) == len(self.at) + 1, words)
+        require(min(self.factors) >= 0, f"Levels: factors = {self.factors}: each is 0 or more")
 
     def factor(self, epoch: float, epochs: float) -> float:
         """Return the factor behind the last milestone passed."""
@@ -83,9 +84,10 @@ class Cosine(Schedule):
 class Triangle(Schedule):
     """Up to the full rate at `peak` of the run, then down to zero (the cyclic rate of fast adversarial training)."""
 
-    peak: float = 0.3
+    peak: Annotated[float, Interval(0, 1)] = 0.3
 
     def factor(self, epoch: float, epochs: float) -> float:
         """Return the triangle's height."""
         share = epoch / epochs
-        return max(0.0, share / self.peak if share < self.peak else (1 - share) / (1 - self.peak))
+        rises = share < self.peak or self.peak == 1
+        return max(0.0, share / self.peak if rises else (1 - share) / (1 - self.peak))

@@ -15,7 +15,7 @@ from holdfast.experiments.figure import scaled_figure
 from holdfast.experiments.scale import shortened
 from holdfast.experiments.stored_results import stored_table
 from holdfast.experiments.table import Column, scaled_table
-from holdfast.methods import AT, TRADES, Method, Standard, UnifiedEmbedding
+from holdfast.methods import AT, AWP, CAT, TRADES, Method, SIMAdv, Standard, UnifiedEmbedding
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
 from holdfast.training.optimizers import SGD, Adam
@@ -120,6 +120,13 @@ def test_the_attack_inside_a_method_isshortened_and_the_rest_stays() -> None:
     short = shortened(TRADES(beta=3.0), 2)
     assert short.attack.steps * short.attack.step_size == pytest.approx(10 * 0.007)
     assert replace(short, attack=TRADES().attack) == TRADES(beta=3.0)
+
+
+def test_a_method_that_attacks_by_itself_is_shortened_too() -> None:
+    short = shortened(AWP(CAT(steps=10, step_size=0.01)), 1).method
+    assert (short.steps, short.step_size) == (1, pytest.approx(0.1))
+    assert shortened(CAT(steps=4), 4) == CAT(steps=4)
+    assert shortened(SIMAdv(steps=3), 1) == SIMAdv(steps=3)
 
 
 def test_a_share_of_a_run_keeps_its_shape() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from holdfast.attacks import Attack
 from holdfast.data.level import levelled_like
 from holdfast.errors import require, shown
+from holdfast.methods import Method
 from holdfast.training.dependencies import with_origins
 from holdfast.training.optimizers import Optimizer
 from holdfast.training.run import Run
@@ -79,7 +80,9 @@ def shortened(value: Any, steps: int | None) -> Any:
     if steps is None or not is_dataclass(value) or isinstance(value, type | Run):
         return value
     inner = {f.name: shortened(getattr(value, f.name), steps) for f in fields(value)}
-    if isinstance(value, Attack) and getattr(value, "steps", 0) > steps:
+    # A method with both attacks by itself (CAT); steps alone are no attack's (SIMAdv).
+    attacks = isinstance(value, Attack) or (isinstance(value, Method) and {"steps", "step_size"} <= inner.keys())
+    if attacks and getattr(value, "steps", 0) > steps:
         inner["steps"] = steps
         if inner.get("step_size") is not None:
             inner["step_size"] = inner["step_size"] * getattr(value, "steps", steps) / steps

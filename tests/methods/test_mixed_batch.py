@@ -1,13 +1,14 @@
 """Kurakin's mixed batch and the distance of embeddings: closed forms, and a plain loop beside them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast import Run
+from holdfast import Run, train
 from holdfast.attacks import BIM, FGSM, StepLL
 from holdfast.errors import BadValue
 from holdfast.methods import (
@@ -281,3 +282,27 @@ def test_places_in_a_batch_that_never_changes_are_refused(method: Method) -> Non
         Run(method, order="stored")
     assert Run(Kurakin((LL,), share=1.0), order="stored").order == "stored"
     assert Run(UnifiedEmbedding((LL,)), order="stored").order == "stored"
+
+
+@pytest.mark.parametrize(
+    ("method", "batch", "attacked"),
+    [
+        (Kurakin((LL,), share=0.01), 16, 0),
+        (Kurakin((LL, FAST, BIM(Linf(EPS)))), 2, 1),
+        (Kurakin((LL,), share=0.99), 16, 16),
+        (Kurakin(), 1, 0),
+        (UnifiedEmbedding((LL, FAST)), 1, 1),
+        (Guarded(Kurakin((LL,), share=0.01), FAST), 16, 0),
+    ],
+)
+def test_a_batch_too_small_for_its_attacked_places_is_refused(method: Method, batch: int, attacked: int) -> None:
+    with pytest.raises(BadValue, match=f"the largest batch, of {batch} images, is {attacked} attacked"):
+        Run(method, batch=batch)
+
+
+def test_only_the_last_batch_of_an_epoch_may_be_too_small_for_its_attacked_places(tmp_path: Path) -> None:
+    run = Run(Kurakin((LL, FAST)), "digits-net", "made-up:1x8x8", epochs=1, batch=8, limit=10)
+    assert len(list(train(run, tmp_path / "run").parameters())) > 0
+    with pytest.raises(BadValue, match="of 2 images, is 1 attacked"):
+        train(replace(run, limit=2), tmp_path / "few")
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]

@@ -261,3 +261,9 @@ def test_clean_images_at_the_same_places_of_the_same_batches_are_refused() -> No
     with pytest.raises(BadValue, match="Denoiser treats images by their places in a batch"):
         replace(BASE, method=Denoiser(attack=ATTACK, clean_share=0.5), order="stored")
     assert replace(BASE, method=Denoiser(attack=ATTACK), order="stored").order == "stored"
+
+
+@pytest.mark.parametrize(("share", "clean"), [(0.02, 0), (0.98, 16)])
+def test_a_batch_too_small_for_its_share_of_clean_images_is_refused(share: float, clean: int) -> None:
+    with pytest.raises(BadValue, match=f"clean_share = {share} of the largest batch, of 16 images, is {clean}"):
+        replace(BASE, method=Denoiser(attack=ATTACK, clean_share=share))

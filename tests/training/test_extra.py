@@ -108,6 +108,9 @@ def test_sets_that_do_not_fit_are_refused() -> None:
 def test_what_cannot_be_shared_or_found_is_refused_and_other_runs_keep_their_names(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"extra_share = 1.0, not in \(0, 1\)"):
         replace(BASE, extra_share=1.0)
+    for share, batch in ((0.01, 16), (0.7, 1)):
+        with pytest.raises(BadValue, match=f"extra_share = {share} of the largest batch, of {batch} images, is 0"):
+            replace(BASE, extra="digits", extra_share=share, batch=batch)
     with pytest.raises(
         BadValue, match="order = stored beside extra images: most of the run's own would never be shown"
     ):

@@ -83,12 +83,17 @@ def mixed_order(own: Index, extra: int, batch: int, share: float, *words: object
     drawn = torch.randint(extra, (count,), generator=generator)
     for start in range(0, count, batch):
         size = min(batch, count - start)
-        rest = max(1, size - round(share * size))
+        rest = size - extra_of(share, size)
         others = count + apart(drawn[start : start + size - rest], extra)
         mixed = torch.cat([own[taken : taken + rest].cpu(), others])
         parts.append(mixed[permutation(size, "mixed", *words, start)])
         taken += rest
     return torch.cat(parts).to(own.device)
+
+
+def extra_of(share: float, size: int) -> int:
+    """Return how many of a batch of this size are extra: the share of it, but for one image at least."""
+    return min(round(share * size), size - 1)
 
 
 def apart(drawn: Index, count: int) -> Index:

@@ -14,6 +14,7 @@ from holdfast.methods.method import Finished, LossMethod, Origin
 from holdfast.methods.mixed_batch import (
     Adversaries,
     check_adversaries,
+    check_places,
     mixed,
     mixed_cross_entropy,
     mixes_by_place,
@@ -52,6 +53,10 @@ class Kurakin(LossMethod):
     def by_place(self) -> bool:
         """Whether the first of each batch are treated apart."""
         return mixes_by_place(self.adversaries, self.share)
+
+    def check_batch(self, images: int) -> None:
+        """Refuse a batch too small for its share of attacked images."""
+        check_places(self.adversaries, self.share, images)
 
     def using(self, runs: tuple[Origin, ...]) -> "Kurakin":
         """Show images saved from these runs, too: cascade adversarial training."""

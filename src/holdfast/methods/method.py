@@ -79,6 +79,9 @@ class Method(ABC):
         """Whether it treats the images of a batch by their places in it, so that an order has to be drawn."""
         return False
 
+    def check_batch(self, images: int) -> None:  # noqa: B027, most methods take any batch
+        """Refuse a largest batch so small that a share of it, named by the method, is none of it or all."""
+
     def using(self, runs: tuple[Origin, ...]) -> "Method":
         """Return the method with these runs as its teacher, its sources, or whatever it uses other runs for.
 

@@ -51,6 +51,14 @@ def mixes_by_place(adversaries: Adversaries, share: float) -> bool:
     return share < 1 or len(adversaries) > 1
 
 
+def check_places(adversaries: Adversaries, share: float, images: int) -> None:
+    """Refuse a largest batch in which an adversary has no place, or, where the share is not 1, no image stays clean."""
+    count = round(share * images)
+    words = f"share = {share} of the largest batch, of {images} images, is {count} attacked"
+    require(count >= len(adversaries), f"{words}: at least {len(adversaries)} are needed, one for each adversary")
+    require(share == 1 or count < images, f"{words}: none is left clean")
+
+
 def saved_from(runs: Iterable[Origin], beside: Adversaries) -> tuple[SavedImages, ...]:
     """Return the images saved from runs, up to the largest eps that the attacks beside them have."""
     sizes = [adversary.threat.eps for adversary in beside if isinstance(adversary, Attack)]

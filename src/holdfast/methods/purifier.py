@@ -69,6 +69,13 @@ class PurifierMethod(Method):
         """Whether the first of each batch are shown as they are."""
         return self.clean_share > 0
 
+    @final
+    def check_batch(self, images: int) -> None:
+        """Refuse a batch too small for its share of clean images."""
+        clean = round(self.clean_share * images)
+        words = f"clean_share = {self.clean_share} of the largest batch, of {images} images, is {clean}"
+        require(self.clean_share == 0 or 0 < clean < images, f"{words}: at least one, and not all, are needed")
+
     @abstractmethod
     def judges(self, shape: Shape) -> dict[str, nn.Module]:
         """Return the networks, by name, that are trained against the purifier of images of this shape."""

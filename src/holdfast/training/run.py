@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from holdfast import models
 from holdfast.attacks import Attack
 from holdfast.data import Augmentation
+from holdfast.data.joined import extra_of
 from holdfast.devices import isolated, reseed
 from holdfast.errors import require, shown
 from holdfast.fields import Interval, check_fields
@@ -112,6 +113,7 @@ class Run(Origin):
         require(len(others) == len(set(others)), f"optimizers names a network twice: {', '.join(others)}")
         check_order(self)
         check_method(self)
+        check_batches(self, self.batch)
 
     def optimizer_of(self, network: str) -> Optimizer:
         """Return the optimizer of one of the networks that the method trains."""
@@ -144,6 +146,18 @@ def check_method(run: Run) -> None:
     position = run.start is not None and run.start.takes == "position"
     words = "the warm-up of AWP would begin anew at the position of another run, which can stand for it"
     require(not (warms and position), f"{words}: give warm_up = 0, or take less")
+
+
+def check_batches(run: Run, images: int) -> None:
+    """Refuse a share of each batch that is no image even of the largest; the last of an epoch may be too small for it.
+
+    A share that rounds to nothing would train something else than what it says, without a word.
+    """
+    for method in with_inner(run.method):
+        method.check_batch(images)
+    extra = extra_of(run.extra_share, images)
+    words = f"extra_share = {run.extra_share} of the largest batch, of {images} images, is {extra}"
+    require(run.extra is None or extra > 0, f"{words}: at least one is needed")
 
 
 def build(run: Run, shape: tuple[int, int, int], classes: int, pretrained: bool = False) -> nn.Module:

@@ -15,7 +15,7 @@ from holdfast.rng import fresh, number
 from holdfast.storage.signed import check_tensors
 from holdfast.training.averages import SWA
 from holdfast.training.dependencies import Lineage
-from holdfast.training.run import Run, build, seen_shape
+from holdfast.training.run import Run, build, check_batches, seen_shape
 from holdfast.training.start import take_place, take_weights
 from holdfast.training.state import State
 from holdfast.training.supply import Supply
@@ -26,6 +26,7 @@ def begin(supply: Supply, lineage: Lineage) -> State:
     run, train_set = supply.run, supply.images
     device, file = lineage.device, text_name(run.model)
     check_fits(run)
+    check_batches(run, min(run.batch, supply.count))
     model = build(run, train_set.shape, len(train_set.classes), run.pretrained).to(device)
     check_tensors(model.state_dict())  # as all of it is written in the end
     take_weights(run, model, lineage)

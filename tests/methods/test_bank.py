@@ -272,9 +272,14 @@ def test_saved_images_and_their_clean_partners_follow_the_index() -> None:
             assert torch.equal(clean, batch.images[shown.attacked :])
 
 
-def test_crops_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_crops_of_another_size_are_refused_before_any_bank_is_made(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"the saved images are \(1, 6, 6\), the run's \(1, 8, 8\)"):
         train(replace(P_C, augment=None), tmp_path / "run")
+    larger = replace(SOURCE, augment=None)
+    second = replace(P_C, method=UnifiedEmbedding((SAVED, SavedImages(larger))))
+    with pytest.raises(BadValue, match=r"the saved images are \(1, 8, 8\), the run's \(1, 6, 6\)"):
+        train(second, tmp_path / "second")
+    assert not list(tmp_path.rglob("bank-*"))
 
 
 def test_cascade_training_of_another_network_stopped_and_resumed_is_bit_identical(

@@ -23,6 +23,7 @@ from holdfast.attacks import BIM
 from holdfast.attacks.bim import iterations
 from holdfast.data import ImageSet
 from holdfast.errors import BadRecord, BadValue, require
+from holdfast.methods.finished_classifier import shown_shape
 from holdfast.methods.method import Finished, Origin
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
@@ -74,9 +75,20 @@ class Bank(nn.Module):
 
 
 def banks(adversaries: Iterable[object], train_set: ImageSet, finished: Finished) -> dict[str, Bank]:
-    """Return the bank of each `SavedImages`, by its place among the adversaries; what is missing is made."""
+    """Return the bank of each `SavedImages`, by its place among the adversaries; what is missing is made.
+
+    All are checked before any is made, which may take an hour.
+    """
     saved = {place: adversary for place, adversary in enumerate(adversaries) if isinstance(adversary, SavedImages)}
+    for adversary in saved.values():
+        check_source(adversary.run, train_set, finished)
     return {f"bank{place}": bank(adversary, train_set, finished) for place, adversary in saved.items()}
+
+
+def check_source(run: Origin, train_set: ImageSet, finished: Finished) -> None:
+    """Refuse a run that sees images of another size than the run that begins."""
+    saved, own = tuple(finished.seen(run, train_set.images[:1]).shape[1:]), shown_shape(train_set, finished)
+    require(saved == own, f"the saved images are {saved}, the run's {own}")
 
 
 def bank(saved: SavedImages, train_set: ImageSet, finished: Finished) -> Bank:

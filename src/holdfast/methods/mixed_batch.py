@@ -89,8 +89,6 @@ def mixed(
         else:
             bank: Bank = getattr(memory, f"bank{place}")
             found, images = bank.draw(batch.index[part], size)
-            same = images.shape[1:] == batch.images.shape[1:]
-            require(same, f"the saved images are {tuple(images.shape[1:])}, the run's {tuple(batch.images.shape[1:])}")
         attacked.append(found)
         partners.append(images)
     clean = (partners if paired else []) + [batch.images[count:]]

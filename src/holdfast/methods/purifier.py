@@ -16,6 +16,7 @@ from holdfast.attacks import Attack, FeatureDistortion
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.fields import Interval, NonNegative
+from holdfast.methods.finished_classifier import shown_shape
 from holdfast.methods.memory import Borrowed, Memory
 from holdfast.methods.method import Finished, Method, Origin, predict
 from holdfast.models import Features
@@ -90,9 +91,7 @@ class PurifierMethod(Method):
     @final
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the classifier, and what is trained against the purifier."""
-        channels, rows, columns = train_set.shape
-        size = finished.augment.size if finished.augment else None
-        shape = channels, size or rows, size or columns
+        shape = shown_shape(train_set, finished)
         judges = self.judges(shape)
         if self.source is None:
             words = f"{type(self).__name__} needs the run of a classifier: source, or --others FOLDER"

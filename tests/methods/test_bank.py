@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from holdfast import CropFlip, ImageSet, Linf, Run, load, train
 from holdfast.attacks import BIM, FGSM, IterLL, StepLL
 from holdfast.attacks.bim import iterations
-from holdfast.errors import BadRecord, BadValue, NotWritten
+from holdfast.errors import BadRecord, BadValue, ModelFault, NotWritten
 from holdfast.methods import AT, Kurakin, Memory, SavedImages, UnifiedEmbedding, full
-from holdfast.methods.bank import Bank, bank, climbs
+from holdfast.methods.bank import Bank, bank
+from holdfast.methods.bank_images import climbs
 from holdfast.methods.mixed_batch import mixed
 from holdfast.passes import counting
 from holdfast.storage.describe import describe, restore
@@ -201,6 +202,15 @@ def test_a_full_disk_while_a_bank_is_made_is_one_line(tmp_path: Path) -> None:
         bank(SAVED, data, lineage)
     assert all(path.stat().st_size == 0 for path in files(tmp_path))
     assert len(bank(SAVED, data, lineage).saved) == 6
+
+
+def test_a_bank_of_a_network_that_cannot_be_attacked_leaves_nothing(tmp_path: Path) -> None:
+    lineage, data = finished(tmp_path)
+    path = lineage.folder(SOURCE) / "model.safetensors"
+    write_tensors(path, {name: tensor * float("nan") for name, tensor in read_tensors(path, "").items()})
+    with pytest.raises(ModelFault):
+        bank(SAVED, data, lineage)
+    assert files(tmp_path) == []
 
 
 def test_a_bank_that_was_not_yet_signed_is_checked_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast import Linf, Run, models, train
-from holdfast.attacks import BIM, PGD, FeatureDistortion
+from holdfast.attacks import BIM, PGD, FeatureDistortion, StepLL
 from holdfast.errors import BadValue, HoldfastError
-from holdfast.methods import EAT, NRP, Borrowed, Denoiser, Memory, Method, Pix2Pix, StaticAT
+from holdfast.methods import (
+    AGKDBML,
+    EAT,
+    NRP,
+    Borrowed,
+    Denoiser,
+    Kurakin,
+    Memory,
+    Method,
+    Pix2Pix,
+    SavedImages,
+    StaticAT,
+)
 from holdfast.methods.denoiser import FORMS
 from holdfast.methods.pix2pix import SETTINGS
 from holdfast.methods.purifier import PurifierMethod, psnr
@@ -210,6 +222,8 @@ def test_magnet_needs_no_classifier(tmp_path: Path) -> None:
 
 
 PURIFIER = {"model": "unet-b", "options": (("width", 2),)}
+OF_IMAGES = replace(BASE, method=FORMS["MagNet"], **PURIFIER)
+ANSWERS_IMAGES = r"'the classifier that is used' answers two images with shape \(2, 1, 8, 8\), not \(2, 10\)"
 
 
 @pytest.mark.parametrize(
@@ -223,10 +237,11 @@ PURIFIER = {"model": "unet-b", "options": (("width", 2),)}
         (lambda: replace(BASE, method=EAT(itself=False)), "EAT attacks no network"),
         (lambda: replace(BASE, method=Pix2Pix(SOURCE)), "trains networks that answer images, and 'digits-net' answers"),
         (lambda: replace(BASE, method=NRP(SOURCE), **PURIFIER), "no layer is called 'block3'"),
-        (
-            lambda: replace(BASE, method=Pix2Pix(replace(BASE, method=FORMS["MagNet"], **PURIFIER)), **PURIFIER),
-            r"'the classifier that is used' answers two images with shape \(2, 1, 8, 8\), not \(2, 10\)",
-        ),
+        (lambda: replace(BASE, method=Pix2Pix(OF_IMAGES), **PURIFIER), ANSWERS_IMAGES),
+        (lambda: replace(BASE, method=EAT((OF_IMAGES,))), ANSWERS_IMAGES),
+        (lambda: replace(BASE, method=StaticAT(OF_IMAGES)), ANSWERS_IMAGES),
+        (lambda: replace(BASE, method=AGKDBML(teacher=OF_IMAGES)), ANSWERS_IMAGES),
+        (lambda: replace(BASE, method=Kurakin((StepLL(), SavedImages(OF_IMAGES)))), ANSWERS_IMAGES),
         (lambda: Pix2Pix().using((SOURCE, SOURCE)), "Pix2Pix uses one classifier, and 2 runs are given"),
         (lambda: StaticAT().using(()), "StaticAT attacks one network, and 0 runs are given"),
         (lambda: Pix2Pix(layers=()), "Pix2Pix: layers = "),
@@ -243,6 +258,7 @@ def test_mistakes_are_one_line(make: Callable[[], Run | Method], words: str, tmp
     with pytest.raises(HoldfastError, match=words) as caught:
         made()
     assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("bank-*"))
 
 
 def test_static_at_is_eat_without_the_network_in_training(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from holdfast.errors import UsageError, require
 from holdfast.fields import Interval, NonNegative
 from holdfast.methods.attention import cam_average, channel_mean, channel_sum, grad_cam, min_max
 from holdfast.methods.bilateral import most_confusing
+from holdfast.methods.finished_classifier import finished_classifier
 from holdfast.methods.mart import boost, weighted_divergence
 from holdfast.methods.memory import Borrowed, Memory
 from holdfast.methods.method import Crafted, CraftedMethod, Finished, Origin, predict
@@ -92,7 +93,7 @@ class AGKDBML(CraftedMethod):
             return Memory(pool=pool)
         if self.teacher is None:
             return Memory(pool=pool, teacher=copy.deepcopy(model))
-        return Memory(pool=pool, teacher=Borrowed(finished.network(self.teacher)))
+        return Memory(pool=pool, teacher=Borrowed(finished_classifier(self.teacher, train_set, finished)))
 
     def using(self, runs: tuple[Origin, ...]) -> "AGKDBML":
         """Learn from the network of the one run."""

@@ -19,18 +19,16 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from holdfast.attacks import BIM
-from holdfast.attacks.bim import iterations
 from holdfast.data import ImageSet
-from holdfast.errors import BadRecord, BadValue, require
-from holdfast.methods.finished_classifier import shown_shape
+from holdfast.errors import BadRecord, BadValue, HoldfastError, NotWritten, require
+from holdfast.methods.bank_images import climbs
+from holdfast.methods.finished_classifier import finished_classifier, shown_shape
 from holdfast.methods.method import Finished, Origin
 from holdfast.storage.files import once
 from holdfast.storage.fingerprint import fingerprint
 from holdfast.storage.naming import naming
 from holdfast.storage.signed import read_json, write_json
 from holdfast.storage.weights_name import name_of_weights
-from holdfast.threats import Linf
 from holdfast.types import Images, Index, Labels, PerImage
 
 CHUNK = 500
@@ -86,9 +84,10 @@ def banks(adversaries: Iterable[object], train_set: ImageSet, finished: Finished
 
 
 def check_source(run: Origin, train_set: ImageSet, finished: Finished) -> None:
-    """Refuse a run that sees images of another size than the run that begins."""
+    """Refuse a run that sees images of another size than the run that begins, or whose network is no classifier."""
     saved, own = tuple(finished.seen(run, train_set.images[:1]).shape[1:]), shown_shape(train_set, finished)
     require(saved == own, f"the saved images are {saved}, the run's {own}")
+    finished_classifier(run, train_set, finished)
 
 
 def bank(saved: SavedImages, train_set: ImageSet, finished: Finished) -> Bank:
@@ -131,11 +130,28 @@ def checksum(path: Path) -> str:
 
 
 def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dict[str, Any]) -> None:
-    """Write every image at every eps, some images at a time; one that was interrupted goes on where it was."""
+    """Write every image at every eps; one that was interrupted goes on where it was."""
     part, told = path.with_suffix(".part"), path.with_suffix(".part.json")
     if path.exists() and told.exists():  # it was whole, but not yet signed
         path.replace(part)
     digests = begun(part, told, said)
+    try:
+        fill(part, told, digests, model, clean, labels, said)
+    except NotWritten:
+        raise  # there may be room next time
+    except HoldfastError:  # the network cannot be attacked, and will not be next time
+        part.unlink(missing_ok=True)
+        told.unlink(missing_ok=True)
+        raise
+    part.replace(path)
+    write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})
+    told.unlink()
+
+
+def fill(
+    part: Path, told: Path, digests: list[str], model: nn.Module, clean: Tensor, labels: Labels, said: dict[str, Any]
+) -> None:
+    """Write the images behind those that have digests, some at a time, and say after each time how far it is."""
     with naming(part), part.open("r+b" if digests else "w+b") as file:
         reserve(file, math.prod(said["shape"]))
         for first in range(CHUNK * len(digests), len(clean), CHUNK):
@@ -144,9 +160,6 @@ def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dic
             file.flush()
             os.fsync(file.fileno())
             write_json(told, said | {"digests": digests})
-    part.replace(path)
-    write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})
-    told.unlink()
 
 
 def reserve(file: BinaryIO, size: int) -> None:
@@ -198,23 +211,3 @@ def begun(part: Path, told: Path, said: dict[str, Any]) -> list[str]:
                 digest.update(file.read((min(first + CHUNK, count) - first) * size))
             require(digest.hexdigest() == written, changed, BadRecord)
     return digests
-
-
-def climbs(model: nn.Module, clean: Tensor, labels: Labels, largest: int) -> Iterable[Tensor]:
-    """Yield the iter_FGSM images for eps 1, 2, …, in bytes.
-
-    No step of 1/255 leaves a ball before as many steps as its eps, so up to there all eps share one path.
-    """
-    images = clean.float() / torch.full((), 255.0, device=clean.device)
-    path = images
-    for eps in range(1, largest + 1):
-        threat = Linf(eps / 255)
-        path = bytes_of(BIM(threat, 1, 1 / 255)(model, images, labels, path))
-        steps = iterations(eps) - eps
-        end = bytes_of(BIM(threat, steps, 1 / 255)(model, images, labels, path)) if steps else path
-        yield (255 * end).round().byte()
-
-
-def bytes_of(images: Images) -> Images:
-    """Return the images on the bytes that they are nearest to, without what float32 adds up over many steps."""
-    return (255 * images).round() / torch.full((), 255.0, device=images.device)

@@ -9,6 +9,7 @@ from torch import nn
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
+from holdfast.methods.finished_classifier import finished_classifier
 from holdfast.methods.memory import Borrowed, Memory
 from holdfast.methods.method import Finished, LossMethod, Origin, predict
 from holdfast.methods.mixed_at import check_weight, mixed_loss
@@ -49,7 +50,11 @@ class EAT(LossMethod):
             "EAT attacks no network: without the one in training (itself) it needs runs: sources, or --others FOLDER"
         )
         require(self.itself or bool(self.sources), words, UsageError)
-        return Memory(static=nn.ModuleList([Borrowed(finished.network(source)) for source in self.sources]))
+        return Memory(
+            static=nn.ModuleList(
+                [Borrowed(finished_classifier(source, train_set, finished)) for source in self.sources]
+            )
+        )
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Draw the network, attack it, and train on clean and attacked images."""

@@ -16,11 +16,11 @@ from holdfast.attacks import Attack, FeatureDistortion
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
 from holdfast.fields import Interval, NonNegative
-from holdfast.methods.finished_classifier import shown_shape
+from holdfast.methods.finished_classifier import finished_classifier, shown_shape
 from holdfast.methods.memory import Borrowed, Memory
 from holdfast.methods.method import Finished, Method, Origin, predict
 from holdfast.models import Features
-from holdfast.models.architecture import Shape, check_answer
+from holdfast.models.architecture import Shape
 from holdfast.objectives import distance, euclidean, is_correct
 from holdfast.threats import Linf
 from holdfast.types import Batch, Images, Labels, Objective, Outputs, PerImage, Terms
@@ -91,14 +91,12 @@ class PurifierMethod(Method):
     @final
     def remember(self, model: nn.Module, train_set: ImageSet, finished: Finished) -> Memory:
         """Keep the classifier, and what is trained against the purifier."""
-        shape = shown_shape(train_set, finished)
-        judges = self.judges(shape)
+        judges = self.judges(shown_shape(train_set, finished))
         if self.source is None:
             words = f"{type(self).__name__} needs the run of a classifier: source, or --others FOLDER"
             require(self.attack.gradient_free and self.perceptual_weight == 0, words, UsageError)
             return Memory(**judges)
-        classifier = finished.network(self.source)
-        check_answer(classifier, "the classifier that is used", shape, len(train_set.classes))
+        classifier = finished_classifier(self.source, train_set, finished)
         Features(classifier, *self.layers)  # a layer that it has not is refused before anything is trained
         return Memory(source=Borrowed(classifier), **judges)
 

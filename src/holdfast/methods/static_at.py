@@ -14,6 +14,7 @@ from torch import nn
 from holdfast.attacks import FGSM, Attack
 from holdfast.data import ImageSet
 from holdfast.errors import UsageError, require
+from holdfast.methods.finished_classifier import finished_classifier
 from holdfast.methods.memory import Borrowed, Memory
 from holdfast.methods.method import Finished, LossMethod, Origin
 from holdfast.methods.mixed_at import check_weight, mixed_loss
@@ -48,7 +49,7 @@ class StaticAT(LossMethod):
         """Keep the network that is attacked."""
         if self.source is None:
             raise UsageError("StaticAT needs the run of a classifier: source, or --others FOLDER")
-        return Memory(source=Borrowed(finished.network(self.source)))
+        return Memory(source=Borrowed(finished_classifier(self.source, train_set, finished)))
 
     def loss(self, model: nn.Module, batch: Batch, memory: Memory) -> Terms:
         """Attack the other network, and train on clean and attacked images."""

@@ -39,6 +39,17 @@ def test_a_crop_less_the_mean_of_its_channel_is_a_crop_of_the_image_less_its_mea
     assert float((seen - centered).abs().max()) <= 0.5 + 1e-6
 
 
+def test_white_and_black_pixels_that_the_shift_takes_out_of_range_are_clipped() -> None:
+    train = some(200)
+    shift = unevenness(train.images).round()
+    assert float(shift.min()) < -15 < 15 < float(shift.max())
+    for value, beyond in ((255, -shift), (0, shift)):
+        edge = replace(train, pixels=torch.full((200, 3, 6, 6), value, dtype=torch.uint8))
+        level = levelled(edge, train).images[0].float()
+        assert torch.equal(level[beyond > 0], torch.full_like(level[beyond > 0], value))
+        assert torch.equal(level[beyond <= 0], (value - shift)[beyond <= 0])
+
+
 def test_floating_images_are_shifted_as_bytes_are_and_stay_in_range() -> None:
     train = some(200)
     floating = replace(train, pixels=train.images.float() / 255)

@@ -20,7 +20,8 @@ CHUNK = 1_000
 def levelled(found: ImageSet, train: ImageSet) -> ImageSet:
     """Return the images with the shift of each pixel that makes the training images level, in [0, 1] as before.
 
-    Bytes stay bytes: the shift is in whole bytes.
+    Bytes stay bytes: the shift is in whole bytes. Values that leave [0, 255] are clipped (of CIFAR-10 (JPEG) 1.4 %, by
+    up to 22 of 255): there an image is not exactly the image less its mean image.
     """
     shift = unevenness(train.images)
     if found.images.dtype != torch.uint8:

@@ -179,14 +179,14 @@ def test_networks_of_libraries_are_audited(name: str, tmp_path: Path, capsys: py
 def test_public_weights_are_meant_where_a_library_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     words = ("audit", "torchvision:squeezenet1_1", "--data", "made-up:3x32x32", *QUICK, "--folder", tmp_path / "a")
     status, _, err = said(capsys, *words)
     assert status == 2
     assert "could not get the weights" in err
     made = build("torchvision:squeezenet1_1", (3, 32, 32), 1000)
-    adapt = sys.modules["holdfast.models.adapt"]
-    monkeypatch.setattr(adapt, "torchvision_weights", lambda *names, **options: made.network.state_dict())
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(made.network.state_dict(), tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
     status, _, err = said(capsys, *words)
     assert status == 2
     assert "answers two images with shape (2, 1000), not (2, 10)" in err

@@ -1,7 +1,9 @@
 """Networks made elsewhere: plain modules, torchvision's, timm's, and their weights on disk."""
 
+import re
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from torch import Tensor, nn
 
 from holdfast.errors import BadValue, MissingData, MissingExtra, UnknownName, UsageError
 from holdfast.models import Adapted, ImageNetResNet, adapt, build, capture, from_timm, from_torchvision, layer_names
+from holdfast.models.weights import load_weights
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406])
+Public = Callable[[str, dict[str, Tensor]], None]
 
 
 @pytest.fixture
@@ -125,6 +129,58 @@ def test_pretrained_weights_are_read_from_torch_s_folder(hub: Path) -> None:
         assert torch.equal(model.network.get_submodule("conv1").weight, weights["conv1.weight"])
     assert theirs.network.get_submodule("fc").weight.shape == (3, 512)
     assert from_torchvision("resnet18", pretrained=True).network.get_submodule("fc").weight.shape == (1000, 512)
+    as_many = from_torchvision("resnet18", classes=1000, pretrained=True).network.get_submodule("fc").weight
+    assert torch.equal(as_many, weights["fc.weight"])
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> Public:
+    """Return what gives a weight set of torchvision its state, as if it had been downloaded."""
+
+    def give(name: str, state: dict[str, Tensor]) -> None:
+        monkeypatch.setattr("holdfast.models.pretrained.Path.is_file", lambda path: True)
+        monkeypatch.setattr(f"torchvision.models.{name}_Weights.get_state_dict", lambda *given, **named: state)
+
+    return give
+
+
+def test_networks_trained_on_other_pixels_than_their_transforms_say_see_those(public: Public, images: Tensor) -> None:
+    from torchvision.models import GoogLeNet_Weights, googlenet
+
+    weights = googlenet(init_weights=False).state_dict()
+    public("GoogLeNet", weights)
+    theirs, seen_by_theirs = googlenet(weights="DEFAULT").eval(), []
+    theirs.conv1.register_forward_pre_hook(lambda part, given: seen_by_theirs.append(given[0]))
+    preset = GoogLeNet_Weights.DEFAULT.transforms()
+    theirs((images - IMAGENET_MEAN[:, None, None]) / Tensor(preset.std)[:, None, None])
+    ours = adapt(from_torchvision("googlenet", pretrained=True), layers={"seen": "network.conv1:input"}).eval()
+    with capture(ours, "seen") as seen:
+        ours(images)
+    torch.testing.assert_close(seen["seen"], seen_by_theirs[0])
+    with warnings.catch_warnings(action="ignore"):  # about its initial weights
+        load_weights(from_torchvision("googlenet"), ours.network.state_dict(), "a run from public weights")
+
+
+def test_weights_under_older_names_are_read(public: Public) -> None:
+    from torchvision.models import densenet121
+
+    weights = densenet121().state_dict()
+    kept = [name for name in weights if not name.endswith("tracked")]
+    older = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): weights[name] for name in kept}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in older
+    public("DenseNet121", older)
+    found = from_torchvision("densenet121", classes=3, pretrained=True).network.state_dict()
+    name = "features.denseblock1.denselayer1.conv1.weight"
+    assert torch.equal(found[name], weights[name])
+
+
+def test_weights_of_another_size_than_usual_are_read(public: Public) -> None:
+    from torchvision.models import vit_h_14
+
+    with torch.device("meta"):
+        public("ViT_H_14", vit_h_14(image_size=518).state_dict())
+        for pretrained in (True, False):
+            assert from_torchvision("vit_h_14", 1000, pretrained).network.image_size == 518
 
 
 @pytest.mark.parametrize("name", ["imagenet-resnet-18", "torchvision:resnet18"])
@@ -148,12 +204,11 @@ def test_a_broken_file_of_weights_gets_one_line(hub: Path) -> None:
         ImageNetResNet(pretrained=True)
 
 
-def test_a_last_layer_that_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_last_layer_that_cannot_be_replaced(public: Public) -> None:
     from torchvision.models import squeezenet1_1
 
-    weights = squeezenet1_1().state_dict()
-    monkeypatch.setattr("holdfast.models.pretrained.Path.is_file", lambda path: True)
-    monkeypatch.setattr("torchvision.models.SqueezeNet1_1_Weights.get_state_dict", lambda *given, **named: weights)
+    public("SqueezeNet1_1", squeezenet1_1().state_dict())
+    from_torchvision("squeezenet1_1", classes=1000, pretrained=True)
     with pytest.raises(UsageError, match="SqueezeNet ends in no linear layer to replace"):
         from_torchvision("squeezenet1_1", classes=3, pretrained=True)
 

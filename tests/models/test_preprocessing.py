@@ -19,6 +19,7 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
         ("timm:xcit_small_12_p16_224.fb_in1k", Preprocessing(Framing(224, 224, "bicubic"), *IMAGENET)),
         ("torchvision:resnet50", Preprocessing(Framing(232, 224, "bilinear"), *IMAGENET)),
         ("torchvision:swin_b", Preprocessing(Framing(238, 224, "bicubic"), *IMAGENET)),
+        ("torchvision:inception_v3", Preprocessing(Framing(342, 299, "bilinear"), *HALF)),
         ("wrn-28-10", None),
         ("timm:no_such_network", None),
         ("torchvision:no_such_network", None),

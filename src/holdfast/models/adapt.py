@@ -4,13 +4,16 @@ torchvision is slow to import: it is imported where it is used.
 """
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
 from holdfast.errors import UnknownName, UsageError, nearest, require
 from holdfast.models.answer import Part, part_of
 from holdfast.models.normalized import Normalized, Statistics
-from holdfast.models.pretrained import torchvision_weights
+from holdfast.models.preprocessing import TRANSFORMED, preprocessing_of_torchvision
+from holdfast.models.pretrained import with_weights
 from holdfast.types import Images, Outputs
 
 
@@ -67,21 +70,32 @@ def adapt(
 def from_torchvision(
     name: str, classes: int | None = None, pretrained: bool = False, download: bool = False
 ) -> Adapted:
-    """Return one of torchvision's classifiers; with `classes`, its pretrained last layer is replaced."""
+    """Return one of torchvision's classifiers; a pretrained last layer of other than `classes` is replaced."""
     from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
         raise UnknownName("torchvision model", name, nearest(name, known))
     weights = models.get_model_weights(name).DEFAULT
-    preset = weights.transforms()
-    fresh = {} if classes is None or pretrained else {"num_classes": classes}
-    network: nn.Module = models.get_model(name, weights=None, **fresh)
+    constructor = partial(models.get_model, name, **_alike(name, weights))
     if pretrained:
-        network.load_state_dict(torchvision_weights(weights, download=download))
-        if classes is not None:
+        network = with_weights(constructor, weights, download=download)
+        if classes not in (None, len(weights.meta["categories"])):
             _replace_last_linear(network, classes)
-    return adapt(network, preset.mean, preset.std)
+    else:
+        network = constructor(weights=None, **({} if classes is None else {"num_classes": classes}))
+    trained_on = preprocessing_of_torchvision(name, weights.transforms())
+    return adapt(network, trained_on.mean, trained_on.std)
+
+
+def _alike(name: str, weights: Any) -> dict[str, object]:
+    """Return options under which a network with fresh weights has the parts and the size of one with public weights.
+
+    A run that began from public weights finds its own in a network that is built without them.
+    """
+    if name in TRANSFORMED:  # which is left to the normalisation, as its statistics are saved with the weights
+        return {"aux_logits": True, "transform_input": False}
+    return {"image_size": weights.meta["min_size"][0]} if name.startswith("vit_") else {}
 
 
 def _own_layers(module: nn.Module) -> dict[str, str]:

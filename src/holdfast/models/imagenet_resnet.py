@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from holdfast.errors import require
 from holdfast.models.normalized import Statistics, cifar_normalized
-from holdfast.models.pretrained import torchvision_weights
+from holdfast.models.pretrained import with_weights
 from holdfast.types import Images, Logits
 
 
@@ -62,8 +62,7 @@ def _resnet18(pretrained: bool, download: bool) -> nn.Module:
     """Return torchvision's network without its last layer; imported here, as torchvision is slow to import."""
     from torchvision.models import ResNet18_Weights, resnet18
 
-    network: nn.Module = resnet18()
-    if pretrained:
-        network.load_state_dict(torchvision_weights(ResNet18_Weights.IMAGENET1K_V1, download=download))
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    network: nn.Module = with_weights(resnet18, weights, download=download) if pretrained else resnet18()
     network.fc = nn.Identity()
     return network

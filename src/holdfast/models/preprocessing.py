@@ -20,6 +20,10 @@ class Preprocessing:
     std: tuple[float, ...] = (1.0,)
 
 
+TRANSFORMED = ("googlenet", "inception_v3")
+"""Networks of torchvision that were trained on pixels in [-1, 1]: with weights they undo what their transforms do."""
+
+
 def preprocessing_of_timm(config: dict[str, Any]) -> Preprocessing | None:
     """Return what a pretrained configuration of timm says, at the size of training; None of a frame around pictures."""
     mode = config.get("crop_mode") or "center"
@@ -33,10 +37,12 @@ def preprocessing_of_timm(config: dict[str, Any]) -> Preprocessing | None:
     return Preprocessing(Framing(size, crop, config.get("interpolation") or "bicubic"), *statistics)
 
 
-def preprocessing_of_torchvision(preset: Any) -> Preprocessing:
-    """Return what the transforms of one of torchvision's weight sets say."""
-    sides = (_alone(preset.resize_size), _alone(preset.crop_size))
-    return Preprocessing(Framing(*sides, preset.interpolation.value), tuple(preset.mean), tuple(preset.std))
+def preprocessing_of_torchvision(name: str, preset: Any) -> Preprocessing:
+    """Return what the transforms of one of torchvision's weight sets say, and what its network undoes of them."""
+    framing = Framing(_alone(preset.resize_size), _alone(preset.crop_size), preset.interpolation.value)
+    if name in TRANSFORMED:
+        return Preprocessing(framing, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    return Preprocessing(framing, tuple(preset.mean), tuple(preset.std))
 
 
 def _alone(sides: list[int]) -> Sides:

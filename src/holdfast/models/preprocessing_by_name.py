@@ -47,5 +47,6 @@ def _of_robustbench(name: str, download: bool) -> Preprocessing | None:
 def _of_torchvision(name: str, download: bool) -> Preprocessing | None:
     from torchvision import models
 
-    known = name in models.list_models(module=models)
-    return preprocessing_of_torchvision(models.get_model_weights(name).DEFAULT.transforms()) if known else None
+    if name not in models.list_models(module=models):
+        return None
+    return preprocessing_of_torchvision(name, models.get_model_weights(name).DEFAULT.transforms())

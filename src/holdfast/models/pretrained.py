@@ -1,11 +1,13 @@
 """Weights that others trained: read where their libraries keep them, downloaded only when asked."""
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from holdfast.errors import MissingData, reason, require
 
@@ -14,8 +16,11 @@ FAULTS = (OSError, RuntimeError, EOFError, UnpicklingError)
 _WAY_OUT = "download them with download=True (--download), or use pretrained=False (--no-pretrained)"
 
 
-def torchvision_weights(weights: Any, *, download: bool) -> dict[str, Tensor]:
-    """Return the state of one of torchvision's weight sets."""
+def with_weights(constructor: Callable[..., nn.Module], weights: Any, *, download: bool) -> nn.Module:
+    """Return the network that a constructor of torchvision makes with one of its weight sets.
+
+    The constructor is asked, as it knows what the weights need: other names of the state, another size of images.
+    """
     name = f"{type(weights).__name__}.{weights.name}"
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
     require(
@@ -24,11 +29,12 @@ def torchvision_weights(weights: Any, *, download: bool) -> dict[str, Tensor]:
         MissingData,
     )
     try:
-        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about heads that are used in training alone
+            return constructor(weights=weights, progress=False)
     except FAULTS as fault:
         message = f"torchvision could not get the weights {name} ({reason(fault)}); it looks for {file}"
         raise MissingData(f"{message}; use pretrained=False") from fault
-    return state
 
 
 def timm_file(name: str) -> str:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from holdfast.data import load
+from holdfast.data.image_files import read_images
 from holdfast.errors import BadImages, BadLabels, BadValue, MissingData
 
 random = np.random.default_rng(0)
@@ -196,6 +197,21 @@ def test_what_an_attack_wrote_is_a_test_split_with_its_channels_first(shape: tup
     assert found.labels.tolist() == [0, 1, 2, 1]
     with pytest.raises(MissingData, match="no array called train_images or train_labels"):
         load(f"npz:{tmp_path / 'attacked.npz'}", "train")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("last", [True, False])
+def test_images_of_one_s_own_to_be_judged_have_their_channels_last_or_second(
+    channels: int, last: bool, tmp_path: Path
+) -> None:
+    images = random.random((4, channels, 6, 5), np.float32)
+    given = images.transpose(0, 2, 3, 1) if last else images
+    np.savez(tmp_path / "own.npz", images=given, labels=np.array([0, 1, 2, 1]))
+    found = load(f"npz:{tmp_path / 'own.npz'}", "test")
+    assert torch.equal(found.images, torch.from_numpy(images))
+    files = read_images(tmp_path / "own.npz", tmp_path / "out.npz")
+    assert torch.equal(files.images, torch.from_numpy(images))
+    assert np.array_equal(files.as_given(files.images), given)
 
 
 @pytest.mark.parametrize(

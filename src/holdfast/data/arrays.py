@@ -2,9 +2,10 @@
 `holdfast attack` writes them, images and labels, which are to be judged: a test split. Where it has neither, val_images
 and val_labels are that.
 
-Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1]. An array called classes
-names the classes; without it they are numbered as far as the labels go, so a file that does not show every class that
-a network knows must name them, and so must one whose training labels begin at 1.
+Images are (n, h, w), (n, h, w, c) or (n, c, h, w), bytes or floating-point numbers in [0, 1]; those called images are
+(n, c, h, w) beside an array called original, as `holdfast attack` writes it, or where the last axis is not 1 or 3. An
+array called classes names the classes; without it they are numbered as far as the labels go, so a file that does not
+show every class that a network knows must name them, and so must one whose training labels begin at 1.
 """
 
 import logging
@@ -37,6 +38,12 @@ def read_arrays(path: Path, names: tuple[str, ...] | None = None) -> dict[str, N
         raise BadImages(f"{path} cannot be read as an .npz file of plain numbers") from fault
 
 
+def _holds(path: Path, name: str) -> bool:
+    """Say whether a file that could be read holds an array of this name, which is not loaded."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        return name in found.files
+
+
 def _images(array: NDArray[Any]) -> NDArray[Any]:
     """Return images with four axes, bytes or float32."""
     allowed = array.dtype == np.uint8 or np.issubdtype(array.dtype, np.floating)
@@ -59,6 +66,8 @@ def _channels_second(images: NDArray[Any]) -> NDArray[Any]:
 
 WRITTEN = ("images", "labels")
 """The arrays that `holdfast attack` writes; the images as (n, c, h, w)."""
+ORIGINAL = "original"
+"""The array that it writes beside them: the images before the attack."""
 HELD_OUT = ("val_images", "val_labels")
 GENERATED = ("image", "label")
 """The arrays of published files of generated images, which are to be trained on."""
@@ -74,6 +83,11 @@ def as_images(array: NDArray[Any], written: bool) -> NDArray[Any]:
     """
     images = _images(array)
     return images if written or array.ndim == 3 else _channels_second(images)
+
+
+def channels_first(images: NDArray[Any], attacked: bool) -> bool:
+    """Say whether an array called images is taken as (n, c, h, w): where it was `attacked`, or must be."""
+    return attacked or images.shape[-1:] not in ((1,), (3,))
 
 
 def _labels(array: NDArray[Any]) -> Tensor:
@@ -126,6 +140,7 @@ def read(request: Request) -> ImageSet:
     absent = [name for name in wanted if name not in found]
     require(not absent, f"{path} has no array called {' or '.join(absent)}", MissingData)
     labels = {name: _labels(found[name]) for name in found if name.endswith("labels")}
-    images = as_images(found[wanted[0]], wanted == WRITTEN)
+    in_second = wanted == WRITTEN and channels_first(found[wanted[0]], _holds(path, ORIGINAL))
+    images = as_images(found[wanted[0]], in_second)
     classes = _classes(path, {name: found[name] for name in labels})
     return ImageSet(torch.from_numpy(np.ascontiguousarray(images)), labels[wanted[1]], classes)

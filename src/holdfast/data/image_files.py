@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from holdfast.data.arrays import as_images, read_arrays
+from holdfast.data.arrays import ORIGINAL, as_images, channels_first, read_arrays
 from holdfast.data.pictures import SUFFIXES, all_grey, decode, regular
 from holdfast.data.written_images import to_bytes
 from holdfast.errors import BadImages, MissingData, UsageError, require
@@ -101,7 +101,8 @@ def _arrays(source: Path) -> ImageFiles:
     if name is None:
         raise MissingData(f"{source} has no array called {' or '.join(HELD)}")
     given = arrays.pop(name)
-    images = torch.from_numpy(np.ascontiguousarray(as_images(given, name == "images")))
+    written = name == "images" and channels_first(given, ORIGINAL in arrays)
+    images = torch.from_numpy(np.ascontiguousarray(as_images(given, written)))
     scaled = images.float() / 255 if images.dtype == torch.uint8 else images
     outside = not bool(((scaled >= 0) & (scaled <= 1)).all())
     require(not outside, f"{source}: {name} has values outside [0, 1], or that are no numbers", BadImages)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.data import ImageSet
+from holdfast.data.arrays import ORIGINAL
 from holdfast.errors import HoldfastError, NotWritten, UsageError, printable
 from holdfast.storage.files import atomic_write
 
@@ -70,7 +71,7 @@ def _write_npz(out: Path, images: Tensor, data: ImageSet) -> None:
     original = data.take(torch.arange(len(data)))
     arrays: dict[str, Any] = {
         "images": images.numpy(),
-        "original": original.cpu().numpy(),
+        ORIGINAL: original.cpu().numpy(),
         "labels": data.labels.cpu().numpy(),
         "classes": np.array(data.classes),
     }

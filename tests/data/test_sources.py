@@ -13,6 +13,7 @@ import holdfast.data
 from holdfast.data import SOURCES, load
 from holdfast.data.request import data_root
 from holdfast.data.sources import KINDS, KNOWN
+from holdfast.data.stamp import loaded, stamp
 from holdfast.errors import BadValue, MissingData, UnknownName
 
 FILES = {
@@ -143,10 +144,27 @@ def test_the_root_is_given_or_from_the_environment_or_here(monkeypatch: pytest.M
     assert data_root("~/images") == Path.home() / "images"
 
 
+@pytest.mark.parametrize("name", ["imagefolder:{}", "hf:{}", "hf:{}:test", "level:hf:{}:test"])
+def test_a_file_behind_a_link_counts_and_a_link_to_nowhere_stops_nothing(name: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "ant").symlink_to(tmp_path / "other")
+    (tmp_path / "set" / "nowhere").symlink_to(tmp_path / "nothing")
+    (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
+    asked = name.format(tmp_path / "set")
+    before = stamp(asked)
+    (tmp_path / "other" / "0.png").write_text("a picture")
+    assert stamp(asked) not in (0, before)
+
+
+def test_a_link_to_nowhere_in_a_folder_of_pictures_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "train" / "ant").mkdir(parents=True)
+    (tmp_path / "train" / "ant" / "notes").symlink_to(tmp_path / "nothing")
+    assert stamp(f"folder:{tmp_path}") != 0
+
+
 def test_a_picture_that_was_written_over_is_read_again(tmp_path: Path) -> None:
     from PIL import Image
-
-    from holdfast.data.stamp import loaded
 
     for place in ("train/a", "train/b", "test/a"):
         (tmp_path / place).mkdir(parents=True)

@@ -9,7 +9,6 @@ which classes there are, have the labels of its 1,000 classes, so that a part of
 """
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,7 @@ from holdfast.data.image_set import ImageSet
 from holdfast.data.labelled_pictures import labelled_pictures
 from holdfast.data.pictures import SUFFIXES, InFolder
 from holdfast.data.request import Request, expanded
+from holdfast.data.walk import walked
 from holdfast.errors import BadLabels, BadValue, MissingData, printable, require
 
 PLACES = {"train": ("train",), "test": ("test", "val", "validation")}
@@ -127,18 +127,11 @@ def _pictures(place: Path) -> Iterator[PurePosixPath]:
 
 
 def _holding_pictures(place: Path) -> Iterator[tuple[PurePosixPath, list[str]]]:
-    """Yield the folders that hold pictures, from `place` on, and their names; once each, whatever links there are."""
-    visited = set()
-    for deeper, folders, names in os.walk(place, followlinks=True):
-        real = os.path.realpath(deeper)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """Yield the folders that hold pictures, from `place` on, and their names."""
+    for deeper, names in walked(place):
         pictures = [name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
         if pictures:
-            yield PurePosixPath(Path(deeper).relative_to(place).as_posix()), sorted(pictures)
+            yield PurePosixPath(deeper.relative_to(place).as_posix()), sorted(pictures)
 
 
 def _others(request: Request, folder: Path) -> list[str]:

@@ -27,7 +27,7 @@ SPLITS = {"train": ("train",), "test": ("test", "validation", "valid", "val")}
 def read(request: Request) -> ImageSet:
     """Return one split, framed."""
     need("datasets")
-    name, asked = _parted(request.argument)
+    name, asked = parted(request.argument)
     require(bool(name), f"'{request.name}' names no data set; write {FORM}", BadValue)
     found = _loaded(request, name)
     split = _split(request, found, asked)
@@ -53,7 +53,7 @@ class InRows:
         return regular(Path(held["path"])) if held["bytes"] is None else io.BytesIO(held["bytes"])
 
 
-def _parted(argument: str) -> tuple[str, str]:
+def parted(argument: str) -> tuple[str, str]:
     """Return the name and the split, which may be left out."""
     name, _, split = argument.partition(":")
     return (argument, "") if expanded(argument).exists() else (name, split)

@@ -3,10 +3,12 @@
 from functools import lru_cache
 from pathlib import Path
 
+from holdfast.data.hub_sets import parted
 from holdfast.data.image_set import ImageSet
 from holdfast.data.level import LEVEL
 from holdfast.data.request import expanded
 from holdfast.data.sources import load
+from holdfast.data.walk import walked
 
 
 def loaded(name: str, split: str, root: Path, download: bool, limit: int | None) -> ImageSet:
@@ -23,13 +25,25 @@ def _loaded(name: str, split: str, root: Path, download: bool, limit: int | None
 def stamp(name: str) -> int:
     """Return a number that changes when a file of one's own is added, removed or written over.
 
-    Those are the files of `npz:PATH`, `folder:PATH`, `imagefolder:PATH` and `hf:FOLDER`, and FILE.py.
+    Those are the files of `npz:PATH`, `folder:PATH`, `imagefolder:PATH` and `hf:FOLDER`, behind links too, and FILE.py.
     """
     kind, _, argument = name.partition(":")
     if kind == LEVEL:
         return stamp(argument)
-    path = Path(name.rpartition(":")[0]) if ".py:" in name else expanded(argument)
+    place = parted(argument)[0] if kind == "hf" else argument
+    path = Path(name.rpartition(":")[0]) if ".py:" in name else expanded(place)
     if ":" not in name or not path.exists():
         return 0
-    files = [path] if path.is_file() else path.glob("*/*/*") if kind == "folder" else path.rglob("*")
-    return hash(frozenset((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+    if path.is_file():
+        return hash(_state(path))
+    below = (deeper / file for deeper, files in walked(path) for file in files)
+    return hash(frozenset(map(_state, path.glob("*/*/*") if kind == "folder" else below)))
+
+
+def _state(file: Path) -> tuple[str, int, int]:
+    """Return the name of a file, when it was written, and its size; a link to nowhere has neither."""
+    try:
+        said = file.stat()
+    except OSError:
+        return str(file), 0, 0
+    return str(file), said.st_mtime_ns, said.st_size

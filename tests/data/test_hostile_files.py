@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from holdfast.data import load
+from holdfast.data import ImageSet, load
 from holdfast.errors import BadImages, BadValue, HoldfastError, MissingData
 
 FORMATS = ("BMP", "EPS", "GIF", "ICO", "PPM", "TGA", "TIFF", "WEBP")
@@ -57,6 +57,18 @@ def test_only_png_and_jpeg_are_decoded_whatever_the_name(
     (pets / "test" / "cat" / "odd.png").write_bytes(encoded(kind))
     with pytest.raises(BadImages, match=r"test/cat/odd.png"):
         load(f"folder:{pets}", "test")
+
+
+@pytest.mark.parametrize(("colours", "channels"), [(2, 3), (4, 2), (6, 4)], ids=["colour", "grey", "transparent"])
+def test_channels_of_16_bits_are_refused_and_not_cut(colours: int, channels: int, pets: Path) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 6, 5, 16, colours, 0, 0, 0))
+    rows = zlib.compress((b"\0" + bytes(6 * channels * 2)) * 5)
+    deep = pets / "test" / "cat" / "deep.png"
+    deep.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    with pytest.raises(BadImages, match=r"deep\.png.* 16 bits"):
+        load(f"folder:{pets}", "test")
+    with Image.open(deep) as picture, pytest.raises(BadImages, match="16 bits"):
+        ImageSet.of([(picture, 0)])
 
 
 @pytest.mark.parametrize("side", [6_000, 12_000, 20_000, 100_000])

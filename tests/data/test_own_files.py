@@ -108,7 +108,7 @@ def test_the_odd_picture_is_named(tmp_path: Path) -> None:
     ):
         load(f"folder:{folder}", "train")
     Image.new("I;16", (6, 5)).save(odd)
-    with pytest.raises(BadImages, match=r"train/cat/odd.png has pixels of kind I;16; holdfast reads .* 8 bits"):
+    with pytest.raises(BadImages, match=r"train/cat/odd.png has pixels of kind I;16.*; holdfast reads .* 8 bits"):
         load(f"folder:{folder}", "train")
     odd.write_bytes(b"no picture")
     with pytest.raises(BadImages, match=r"train: train/cat/odd.png cannot be read as a PNG or JPEG picture"):

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from holdfast.data.arrays import as_images
-from holdfast.data.pictures import COLOUR, GREY, in_colour
+from holdfast.data.pictures import GREY, check_kind, in_colour
 from holdfast.errors import BadImages, BadLabels, require, shown
 
 IMAGES = ("image", "images", "img", "pixel_values")
@@ -100,8 +100,7 @@ def _tensor(given: Tensor, single: bool) -> Tensor:
 
 def _picture(picture: Image.Image) -> Tensor:
     """Return a picture as bytes (1, 3, h, w); transparency is dropped."""
-    words = f"a picture has pixels of kind {picture.mode}; holdfast reads pictures of 8 bits a channel"
-    require(picture.mode in GREY | COLOUR, words, BadImages)
+    check_kind("a picture", picture)
     return torch.from_numpy(np.array(in_colour(picture))).permute(2, 0, 1)[None]
 
 

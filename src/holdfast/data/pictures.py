@@ -162,12 +162,20 @@ def in_colour(picture: Image.Image) -> Image.Image:
     return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
 
 
+def check_kind(name: str, picture: Image.Image) -> None:
+    """Refuse a picture of other pixels than those of 8 bits a channel."""
+    # Pillow cuts colours of 16 bits to 8, and says so only in how it is going to decode them: "RGB;16B".
+    cut = ";16" in str(getattr(picture, "tile", ""))
+    words = f"{name} has pixels of kind {picture.mode}{' of 16 bits' if cut else ''}"
+    wanted = "holdfast reads pictures of 8 bits a channel"
+    require(picture.mode in GREY | COLOUR and not cut, f"{words}; {wanted}", BadImages)
+
+
 def _check_header(name: str, picture: Image.Image) -> None:
     """Refuse by its header a picture that is too large, or of other pixels."""
     columns, rows = picture.size
     require(rows * columns <= MOST_PIXELS, f"{name} is {rows}x{columns}: more than {MOST_PIXELS:,} pixels", BadImages)
-    words = f"{name} has pixels of kind {picture.mode}; holdfast reads pictures of 8 bits a channel"
-    require(picture.mode in GREY | COLOUR, words, BadImages)
+    check_kind(name, picture)
 
 
 def _check_size(name: str, picture: Image.Image, first: str | None, expected: tuple[int, int] | None) -> None:

@@ -115,6 +115,13 @@ def test_the_odd_picture_is_named(tmp_path: Path) -> None:
         load(f"folder:{folder}", "train")
 
 
+def test_pictures_in_hidden_folders_are_not_purified(tmp_path: Path) -> None:
+    for place in (".thumbnails/0.png", "a/.cache/0.png", "__MACOSX/0.png", "a/0.png", "a/.0.png"):
+        (tmp_path / "given" / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 5)).save(tmp_path / "given" / place)
+    assert read_images(tmp_path / "given", tmp_path / "out").names == ("a/0.png",)
+
+
 def test_a_folder_of_one_class_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train" / "cat").mkdir(parents=True)
     Image.new("RGB", (6, 5)).save(tmp_path / "train" / "cat" / "0.png")

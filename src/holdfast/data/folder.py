@@ -41,7 +41,7 @@ def read(request: Request) -> ImageSet:
 
 def _collect(request: Request, names: Iterable[str], opened: Opened) -> ImageSet:
     """Return the pictures of one split out of all file names."""
-    paths = sorted(path for path in map(PurePosixPath, names) if _meant(path))
+    paths = sorted(path for path in map(PurePosixPath, names) if meant(path))
     of_split = {split: [path for path in paths if _is_picture(path, split)] for split in SPLITS}
     chosen = of_split[request.split]
     require(len(chosen) > 0, f"{request.name} has no {request.split} pictures; expected {LAYOUT}", MissingData)
@@ -63,7 +63,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
 
 
-def _meant(path: PurePosixPath) -> bool:
+def meant(path: PurePosixPath) -> bool:
     """Say whether a person put the file there: hidden ones and those of macOS's zips were put there by programs."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 

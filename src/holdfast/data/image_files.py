@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.data.arrays import ORIGINAL, as_images, channels_first, read_arrays
+from holdfast.data.folder import meant
 from holdfast.data.pictures import SUFFIXES, all_grey, decode, regular
 from holdfast.data.written_images import to_bytes
 from holdfast.errors import BadImages, MissingData, UsageError, require
@@ -83,7 +84,7 @@ def write_images(out: Path, files: ImageFiles, images: Images) -> None:
 
 def _pictures(source: Path) -> ImageFiles:
     found = [path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
-    names = sorted(str(path.relative_to(source)) for path in found if not path.name.startswith("."))
+    names = sorted(str(name) for path in found if meant(name := PurePosixPath(path.relative_to(source))))
     require(bool(names), f"{source} holds no pictures: expected {', '.join(SUFFIXES)}", MissingData)
     stems = [str(Path(name).with_suffix("")) for name in names]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None) if len(set(stems)) < len(stems) else None

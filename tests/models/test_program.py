@@ -33,9 +33,12 @@ def test_a_defended_classifier_answers_alike_for_any_number_of_images(small: nn.
 
 def test_it_draws_where_the_network_draws_and_leaves_the_mode(small: nn.Module, tmp_path: Path) -> None:
     noisy = defend(small, Noise(0.3)).train()
+    small.eval()
+    modes = [part.training for part in noisy.modules()]
     save_program(noisy, (1, 8, 8), tmp_path / "noisy.pt2")
     program, images = torch.export.load(tmp_path / "noisy.pt2").module(), torch.rand(3, 1, 8, 8)
-    assert noisy.training
+    assert [part.training for part in noisy.modules()] == modes
+    assert len(set(modes)) == 2
     assert not torch.equal(program(images), program(images))
 
 

@@ -22,7 +22,8 @@ def save_program(model: nn.Module, shape: Shape, path: Path | str) -> None:
         UsageError: torch cannot follow the network, as where it draws numbers by the shape of its images.
         NotWritten: the file cannot be written.
     """
-    was_training, device = model.training, next((each.device for each in model.parameters()), torch.device("cpu"))
+    modes = [(part, part.training) for part in model.modules()]
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
     images = torch.rand(2, *shape, device=device)
     try:
         with warnings.catch_warnings(), torch.no_grad():
@@ -33,6 +34,7 @@ def save_program(model: nn.Module, shape: Shape, path: Path | str) -> None:
         words = f"torch cannot write {type(model).__name__} as a program: {reason(fault)[:200]}"
         raise UsageError(words) from fault
     finally:
-        model.train(was_training)
+        for part, mode in modes:
+            part.training = mode
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         torch.export.save(program, file)

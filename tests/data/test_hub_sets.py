@@ -56,6 +56,14 @@ def test_a_test_split_without_labels_leaves_the_work_to_validation(
         load(f"{name}:test", "test")
 
 
+def test_one_dataset_is_both_splits_and_a_line_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    split_of([2, 0, 1]).save_to_disk(str(tmp_path / "one"))
+    for split in ("train", "test"):
+        caplog.clear()
+        assert load(f"hf:{tmp_path / 'one'}", split).labels.tolist() == [2, 0, 1]
+        assert "no splits" in caplog.text
+
+
 def test_a_folder_that_the_library_reads_is_read(tmp_path: Path) -> None:
     for label, name in enumerate(("ant", "bee")):
         (tmp_path / "set" / "test" / name).mkdir(parents=True)

@@ -68,6 +68,8 @@ def _loaded(request: Request, name: str) -> Mapping[str, Any]:
     datasets.utils.logging.disable_progress_bar()
     try:
         if (local / "state.json").is_file():
+            words = "holdfast: hf:%s holds one Dataset and no splits: all of it is read, for training as for testing"
+            logging.getLogger("holdfast").warning(words, name)
             return {request.split: datasets.load_from_disk(str(local))}
         if (local / "dataset_dict.json").is_file():
             return dict(datasets.load_from_disk(str(local)))

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from holdfast.cli.config import with_config
+from holdfast.cli.out import check_new
 from holdfast.cli.papers import known_papers, paper_called
 from holdfast.cli.parse import Config, Flat, first_word, parse
 from holdfast.cli.progress import Teller
@@ -40,7 +41,7 @@ class Report:
 
     form: Annotated[Format, tyro.conf.arg(name="format")] = "text"
     out: Path | None = None
-    """Write to this file instead of printing."""
+    """Write to this file, which is not there yet, instead of printing."""
     figures: Path | None = None
     """Also write the figure of each table, as SVG, into this folder."""
 
@@ -71,6 +72,8 @@ def run_report(args: Sequence[str]) -> int:
     if not args or args[0].startswith("-"):
         raise UsageError("give the folder that holdfast reproduce wrote to: holdfast report FOLDER")
     options = parse(Report, "report FOLDER", args[1:], Report())
+    if options.out is not None:
+        check_new(options.out)
     if options.form == "html" or options.figures is not None:
         need("report")
     measured, faults = readable_results(Path(args[0]))

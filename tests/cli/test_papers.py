@@ -94,6 +94,32 @@ def test_a_table_of_ones_own_classes_hides_no_other(
     assert (status, out, err.count("\n"), (tmp_path / "out.txt").exists()) == (2, "", 1, False)
 
 
+TALKS = """
+from dataclasses import dataclass
+
+from holdfast.methods import Standard
+
+print("hello from the file")
+
+
+@dataclass(frozen=True)
+class Loud(Standard):
+    def loss(self, model, batch, memory):
+        print("hello from the method")
+        return super().loss(model, batch, memory)
+"""
+
+
+def test_what_a_file_prints_is_no_part_of_the_json(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TALKS + CODE.replace("Run(Standard())", "Run(Loud())"))
+    status, out, err = said(capsys, "reproduce", f"{file}:MINE", "--folder", tmp_path / "runs", "--json")
+    assert (status, list(json.loads(out))) == (0, ["mine table 1"])
+    for word in ("hello from the file", "hello from the method"):
+        assert word in err
+
+
 @pytest.mark.usefixtures("installed")
 def test_an_installed_paper_is_listed_and_reproduced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = said(capsys, "list", "papers")

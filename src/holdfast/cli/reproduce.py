@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from holdfast.cli.parse import Config, Flat, first_word, parse
 from holdfast.cli.progress import Teller
 from holdfast.devices import conditions, need, on_which
 from holdfast.errors import UsageError, printable
-from holdfast.experiments import Figure, Result, Wanted, Workplace, reproduce
+from holdfast.experiments import Figure, Paper, Reproduction, Result, Wanted, Workplace, reproduce
 from holdfast.experiments.stored_results import readable_results
 from holdfast.report import page
 from holdfast.report.figure_svg import drawings
@@ -51,11 +52,9 @@ def run_reproduce(args: Sequence[str]) -> int:
     outside = args[:1] if ":" in "".join(args[:1]) else []
     name, rest = first_word(args, "reproduce PAPER", {**known_papers(), **dict.fromkeys(outside, "")})
     options = parse(Reproduce, f"reproduce {name}", with_config(rest), Reproduce())
-    paper = paper_called(name)
-    figures = [each for each in options.wanted.of(paper).values() if isinstance(each, Figure)]
-    need("report", *(extra for each in figures for extra in each.extras))
-    with Teller(quiet=options.json) as tell:
-        done = reproduce(paper, options.wanted, options.place, tell)
+    # What a person's own file prints would break the one object that --json promises.
+    with redirect_stdout(sys.stderr) if options.json else nullcontext():
+        done = _done(paper_called(name), options)
     path = options.place.folder / "report.html"
     write_text(path, page(done.title, done.results, done.pictures, done.left_out))
     print(render(done.results, "json" if options.json else "text"))
@@ -63,6 +62,14 @@ def run_reproduce(args: Sequence[str]) -> int:
         print(said_left_out(done.left_out), end="")
         print(f"\nreport: {path}\n{on_which(conditions(options.place.device))}")
     return 0
+
+
+def _done(paper: Paper, options: Reproduce) -> Reproduction:
+    """Train and evaluate what is wanted of a paper, unless its figures need packages that are not installed."""
+    figures = [each for each in options.wanted.of(paper).values() if isinstance(each, Figure)]
+    need("report", *(extra for each in figures for extra in each.extras))
+    with Teller(quiet=options.json) as tell:
+        return reproduce(paper, options.wanted, options.place, tell)
 
 
 def run_report(args: Sequence[str]) -> int:

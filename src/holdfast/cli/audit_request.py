@@ -66,7 +66,8 @@ class Audit:
     precision: str = "float32"
     """The number format of the first short attacks, float32 or bfloat16; everything else is float32."""
     batch: int = 250
-    """Images attacked at once; the result does not depend on it. The checks show the network up to 64 at once."""
+    """Images attacked at once. The result depends on it only behind a defence that draws at random. The checks show the
+    network up to 64 at once."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 

@@ -106,6 +106,17 @@ def test_a_folder_that_cannot_be_purified_is_one_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given"]
 
 
+@pytest.mark.parametrize("defence", ["SAP", "SAP:share=2.0"])
+def test_a_defence_that_works_inside_a_network_is_refused(
+    defence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path / "given", ("a.png",))
+    status, _, err = said(capsys, "purify", defence, tmp_path / "given")
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"--defence {defence}" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [

@@ -1,4 +1,4 @@
-"""holdfast purify DEFENCE IMAGES: clean images with a purifier, or with any defence, and write them elsewhere."""
+"""holdfast purify DEFENCE IMAGES: clean images with a purifier, or a defence, and write them elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,21 @@ from holdfast.cli.defended import defence
 from holdfast.cli.parse import Config, leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.data.image_files import ImageFiles, read_images, write_images
+from holdfast.defences import Defence
 from holdfast.devices import conditions, device_of, isolated, on_which, reseed
 from holdfast.errors import ModelFault, UsageError, require
 from holdfast.types import Images
 
 USAGE = (
     "usage: holdfast purify DEFENCE IMAGES [options]; DEFENCE is the folder of a purifier's run or a name of holdfast "
-    "list defences, IMAGES a folder of PNG and JPEG pictures or an .npz file with an array of images"
+    "list defences (not SAP, which works inside a network), IMAGES a folder of PNG and JPEG pictures or an .npz file "
+    "with an array of images"
 )
 
 
 @dataclass(frozen=True)
 class Purify:
-    """Clean images with a purifier, or with any defence, and write them elsewhere."""
+    """Clean images with a purifier, or with a defence that changes images, and write them elsewhere."""
 
     config: Config = None
     out: Path | None = None
@@ -54,7 +56,7 @@ class Purify:
     def purified(self, name: str, files: ImageFiles, device: torch.device, tell: Teller) -> Images:
         """Return the images as the defence changes them, on the CPU."""
         shape = tuple(files.images.shape[1:])
-        change = defence(name, (shape[0], shape[1], shape[2]), 2)
+        change = of_images(name, defence(name, (shape[0], shape[1], shape[2]), 2))
         if isinstance(change, torch.nn.Module):
             change = change.to(device)
         done: list[Images] = []
@@ -65,6 +67,17 @@ class Purify:
             done.append(changed.clamp(0, 1).cpu())
             tell(sum(map(len, done)), len(files.images), "")
         return torch.cat(done)
+
+
+def of_images(name: str, change: Defence | torch.nn.Module) -> Defence | torch.nn.Module:
+    """Return a defence that changes images; one that finds its own places in a network changes activations there.
+
+    Raises:
+        UsageError: it works inside a network.
+    """
+    inside = isinstance(change, Defence) and type(change).around is not Defence.around
+    require(not inside, f"{name} works inside a network: attack or audit one behind it, --defence {name}", UsageError)
+    return change
 
 
 def beside(source: Path) -> Path:

@@ -98,6 +98,20 @@ def test_attack_writes_pictures(folder: Path, tmp_path: Path, capsys: pytest.Cap
     assert "holds pictures already" in error
 
 
+@pytest.mark.parametrize("here", [".", "", "./"])
+def test_pictures_may_be_written_into_this_folder(
+    here: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    words = ("attack", "FGSM", folder, "--limit", "3", f"--out={here}")
+    status, _, err = said(capsys, *words)
+    assert status == 0, err
+    assert len(list((tmp_path / "here").glob("*.png"))) == 3
+    status, _, err = said(capsys, *words)
+    assert (status, err.count("\n")) == (2, 1)
+
+
 @pytest.mark.parametrize("name", [f"{'x' * 250}.npz", f"{'x' * 300}.npz", "x" * 300], ids=len)
 def test_a_name_too_long_for_the_disk_is_told_before_the_work(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -33,8 +33,8 @@ def check_place(out: Path, data: ImageSet) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
-    trial = out.with_name(f".{out.name}.{os.getpid()}")  # as long as the name that the file has while it is written
     if out.suffix:
+        trial = out.with_name(f".{out.name}.{os.getpid()}")  # as long as the name that the file has while it is written
         trial.touch()
         trial.unlink()
 

@@ -70,11 +70,17 @@ def test_a_word_that_names_nothing_is_one_line(verb: str, word: str, capsys: pyt
 
 @pytest.mark.parametrize(
     "words",
-    [("train", "standard", "--folder"), ("train", "standard", "--data-root"), ("report", "x", "--out")],
+    [
+        ("train", "standard", "--folder"),
+        ("train", "standard", "--data-root"),
+        ("report", "x", "--out"),
+        ("convert",),
+        ("purify", "BitDepth"),
+    ],
     ids=" ".join,
 )
 def test_a_home_of_nobody_is_one_line(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = said(capsys, *words, "~nobody-here/x")
+    status, _, err = said(capsys, *words, "~nobody-here/x.pt")
     assert (status, err.count("\n")) == (2, 1)
     assert "~nobody-here" in err
 

@@ -10,6 +10,7 @@ from holdfast.cli.out import check_out
 from holdfast.cli.parse import Config, Flat, leading, parse
 from holdfast.cli.saved import Saved, from_weights
 from holdfast.data import load
+from holdfast.data.request import expanded
 from holdfast.errors import UsageError, require
 from holdfast.models import Undecided
 from holdfast.models.converted import write_converted
@@ -73,4 +74,4 @@ def run_convert(args: Sequence[str]) -> int:
     names, words = leading(args), with_config(args)
     options = parse(Convert, "convert FILE", words[len(names) :], Convert())
     require(len(names) == 1 and weights_alone(names[0]), USAGE, UsageError)
-    return options(Path(names[0]).expanduser())
+    return options(expanded(names[0]))

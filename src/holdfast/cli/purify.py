@@ -11,6 +11,7 @@ from holdfast.cli.defended import defence
 from holdfast.cli.parse import Config, leading, parse
 from holdfast.cli.progress import Teller
 from holdfast.data.image_files import ImageFiles, read_images, write_images
+from holdfast.data.request import expanded
 from holdfast.defences import Defence
 from holdfast.devices import conditions, device_of, isolated, on_which, reseed
 from holdfast.errors import ModelFault, UsageError, require
@@ -95,4 +96,4 @@ def run_purify(args: Sequence[str]) -> int:
     words = with_config(args)
     options = parse(Purify, "purify DEFENCE IMAGES", words[len(names) :], Purify())
     require(len(names) == 2, USAGE, UsageError)
-    return options(names[0], Path(names[1]).expanduser())
+    return options(names[0], expanded(names[1]))

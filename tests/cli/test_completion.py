@@ -23,6 +23,8 @@ LINES = {
     "audit net --thr": {"--threat", "--threat.eps", "--threat.norm", "--threat.std"},
     "audit net --threat corr": {"corruptions"},
     "audit net --sev": {"--severities"},
+    "audit net --ju": set(),  # the help of --defence names --judge, which is an option of attack alone
+    "attack PGD net --ju": {"--judge", "--judge-model"},
     "reproduce d": {"demo"},
     "list p": {"papers"},
     "audit net.py": set(),  # files, which the shell completes itself

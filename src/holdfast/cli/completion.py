@@ -16,6 +16,7 @@ from holdfast.auditing.surrogate import PRECISIONS
 from holdfast.cli.listing import listed
 from holdfast.cli.papers import known_papers
 from holdfast.cli.parts import ATTACKS, METHODS, PARTS
+from holdfast.cli.terminal import wide
 from holdfast.data import SOURCES
 from holdfast.errors import UnknownName, UsageError, require
 from holdfast.models import ARCHITECTURES
@@ -39,6 +40,12 @@ CHOICES: Mapping[str, Iterable[str]] = {
     "--takes": get_args(get_type_hints(Start)["takes"]),
 }
 """What an option may be, for completion alone: a word that is not here is as good as before."""
+WIDE = 120
+"""Letters a line of the help that options are read from: it keeps the names of an option in one line, and puts no two
+lists of options beside each other."""
+OPENING = re.compile(r"^(?:usage: |[ │|] (?=-))(.*?)(?:  |$)", re.MULTILINE)
+"""Where a help names options: in its usage, and at the beginning of their lines; the text behind names others."""
+OPTION = re.compile(r"(?<![\w.-])--[a-z][a-z0-9.-]*[a-z0-9]")
 SCRIPT = """\
 _holdfast() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
@@ -91,10 +98,9 @@ def options_of(verb: str, run: Callable[[Sequence[str]], int]) -> list[str]:
     }
     said = io.StringIO()
     for words in lines.get(verb, [()]):
-        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit), wide(WIDE):
             run([*words, "--help"])
-    named = re.findall(r"(?<![\w.-])--[a-z][a-z0-9.-]*[a-z0-9]", said.getvalue())
-    return sorted(set(named))
+    return sorted({option for line in OPENING.findall(said.getvalue()) for option in OPTION.findall(line)})
 
 
 def _case(word: str, words: Iterable[str]) -> str:

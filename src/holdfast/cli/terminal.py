@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from shutil import get_terminal_size
 
 NARROWEST = 40
@@ -43,11 +43,10 @@ def silence() -> None:
 
 
 @contextmanager
-def wide_enough() -> Iterator[None]:
-    """Let what asks for the terminal's width find one that words fit into."""
+def wide(columns: int) -> Iterator[None]:
+    """Let what asks for the terminal's width find this one."""
     said = os.environ.get("COLUMNS")
-    if get_terminal_size().columns < NARROWEST:
-        os.environ["COLUMNS"] = str(NARROWEST)
+    os.environ["COLUMNS"] = str(columns)
     try:
         yield
     finally:
@@ -55,3 +54,8 @@ def wide_enough() -> Iterator[None]:
             os.environ.pop("COLUMNS", None)
         else:
             os.environ["COLUMNS"] = said
+
+
+def wide_enough() -> AbstractContextManager[None]:
+    """Let what asks for the terminal's width find one that words fit into."""
+    return wide(NARROWEST) if get_terminal_size().columns < NARROWEST else nullcontext()

@@ -158,3 +158,10 @@ def test_a_radius_may_be_written_as_a_fraction() -> None:
         "--threat.eps", repr(8 / 255), "--data", "8/255", "--eps=0.25"
     ]  # fmt: skip
     assert in_decimals(["--eps", "1/0"]) == ["--eps", "1/0"]
+
+
+def test_only_a_radius_may_be_written_as_a_fraction(capsys: pytest.CaptureFixture[str]) -> None:
+    assert in_decimals(["--steps", "10/2", "--attack.steps=10/2"]) == ["--steps", "10/2", "--attack.steps=10/2"]
+    status, _, err = said(capsys, "attack", "PGD", "runs/at", "--attack.steps", "10/2")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "'10/2'" in err

@@ -76,7 +76,7 @@ def in_decimals(args: Sequence[str]) -> list[str]:
     words: list[str] = []
     for word in args:
         name, equals, value = word.partition("=") if word.startswith("-") else (words[-1] if words else "", "", word)
-        if name.endswith("eps") and (parts := re.fullmatch(r"(\d+)/([1-9]\d*)", value)):
+        if re.search(r"(^|[-.])eps$", name) and (parts := re.fullmatch(r"(\d+)/([1-9]\d*)", value)):
             word = f"{name}{equals}" * bool(equals) + repr(int(parts[1]) / int(parts[2]))
         words.append(word)
     return words

@@ -5,8 +5,8 @@ wide as the one before. At first every attack is tried on a few images of all ra
 nearest images alone. Then the attack and the band of the highest expected breaks a pass have their turn, again and
 again, until as many passes again are expected to break almost nothing.
 
-What is expected of an attack in a band is what it broke there, drawn towards what attacks of its kind broke there, and
-that towards what all attacks did of late; where nothing is known, towards shares that are fixed beforehand.
+The success rate that is expected of an attack in a band is its own rate there, mixed with the rate of attacks of its
+kind, and that with the recent rate of all attacks; where nothing is known, with shares that are fixed beforehand.
 """
 
 import math

@@ -108,6 +108,78 @@ class Pair(Small):
         return super().forward(images), 1
 
 
+class Listed(nn.Module):
+    """Keeps its network in a list, where torch does not see it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.networks = [network]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.networks[0](images)
+
+
+class Closed(nn.Module):
+    """Asks its network through a function, which a copy shares with it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.asked = lambda images: network(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.asked(images)
+
+
+def test_a_network_in_a_list_is_copied_at_rest() -> None:
+    network, images = trained(Small()), torch.rand(16, 1, 8, 8)
+    before, wanted = everything(network), judge(network, images)
+    found = fast_copy(Listed(network), images)
+    assert isinstance(found.network, Listed), found.words
+    assert_equal(everything(network), before)
+    with torch.no_grad():
+        torch.testing.assert_close(found.network(images), wanted)
+
+
+def test_what_a_network_in_a_list_keeps_is_seen() -> None:
+    model = Listed(Restless("counter"))
+    assert fast_copy(model, torch.rand(4, 3, 8, 8)).network is model
+
+
+def test_a_network_that_a_function_holds_is_not_touched() -> None:
+    network = trained(Small())
+    before, model = everything(network), Closed(network)
+    found = fast_copy(model, torch.rand(16, 1, 8, 8))
+    assert found.network is model
+    assert "its copies share parts with it" in found.words
+    assert_equal(everything(network), before)
+
+
+class Holding(nn.Module):
+    """Calls its network as the script that audits it may call the whole."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.audited = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.audited(images)
+
+
+def test_a_network_may_have_the_name_of_an_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Holding(trained(Small()))
+    monkeypatch.setitem(globals(), "audited", model)
+    found = fast_copy(model, torch.rand(16, 1, 8, 8))
+    assert found.network is not model, found.words
+
+
+def test_a_part_without_weights_may_be_shared() -> None:
+    ends = nn.Hardtanh()
+    model = nn.Sequential(Closed(ends), trained(Small()))
+    found = fast_copy(model, torch.rand(16, 1, 8, 8))
+    assert found.network is not model, found.words
+    assert ends.training
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [

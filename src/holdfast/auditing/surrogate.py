@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from holdfast.attacks.attack import at_rest
 from holdfast.auditing.surrogate_bfloat16 import InBfloat16
 from holdfast.auditing.surrogate_folding import BATCH_NORMS, apply, changes
 from holdfast.auditing.surrogate_likeness import EXACT, ROUNDED, Reference, ask, compare
@@ -19,6 +20,7 @@ from holdfast.auditing.surrogate_steadiness import generators_restored, why_not_
 from holdfast.devices import exact_products
 from holdfast.errors import UnknownName, reason
 from holdfast.models.memory_format import channels_last
+from holdfast.storage.modules_behind import modules_behind
 from holdfast.types import Images, Network
 
 COMPARED = 16
@@ -61,8 +63,6 @@ def fast_copy(model: Network, images: Images, precision: str = "float32") -> Sur
     """
     if not isinstance(model, nn.Module):
         return itself(model, "it is a function")
-    if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in model.modules()):
-        return itself(model, "it is compiled")
     if len(images) == 0:
         return itself(model, "there are no images to compare a copy on")
     device = images.device.type
@@ -72,6 +72,7 @@ def fast_copy(model: Network, images: Images, precision: str = "float32") -> Sur
         torch.enable_grad(),
         torch.autocast(device, enabled=False),
         exact_products(images.device),
+        at_rest(model),
     ):
         try:
             return _fast_copy(model, images.detach().clone(), precision)
@@ -86,10 +87,12 @@ def itself(model: Network, why: str) -> Surrogate:
 
 def _fast_copy(model: nn.Module, images: Images, precision: str) -> Surrogate:
     """Return the copy, or the network where a copy is not the same."""
+    if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in model.modules()):
+        return itself(model, "it is compiled")
     fast, few = copy.deepcopy(model), images[:COMPARED]
     if shares(fast, model):
         return itself(model, "its copies share parts with it")
-    for part in fast.modules():
+    for part in modules_behind(fast):
         part.training = False
     twin = copy.deepcopy(fast)  # what is run, and may keep what it is asked
     if why := why_not_a_function(twin, few):
@@ -109,9 +112,23 @@ def _fast_copy(model: nn.Module, images: Images, precision: str) -> Surrogate:
 
 
 def shares(twin: nn.Module, model: nn.Module) -> bool:
-    """Say whether a change of one would be a change of the other, as when a network says how it is copied."""
-    own, others = ({id(each) for each in (*one.modules(), *one.parameters(), *one.buffers())} for one in (model, twin))
+    """Say whether a change of one would be a change of the other.
+
+    So it is where a network says how it is copied, and where a function holds weights: a copy holds the same function.
+    """
+    own, others = (_changeable(one) for one in (model, twin))
     return bool(own & others)
+
+
+def _changeable(network: nn.Module) -> set[int]:
+    """Return the ids of a network's parts, and of the weights and buffers of these and of what is behind it.
+
+    What only its classes ask for by name does not count: often that is another thing of the name of an attribute.
+    """
+    kinds = {kind for part in network.modules() for kind in type(part).__mro__}
+    behind = set(modules_behind(network)) - set(modules_behind(kinds))
+    tensors = [each for part in behind for each in (*part.parameters(recurse=False), *part.buffers(recurse=False))]
+    return {id(each) for each in (*network.modules(), *network.parameters(), *network.buffers(), *tensors)}
 
 
 def in_bfloat16(surrogate: Surrogate, reference: Reference, images: Images) -> Surrogate:

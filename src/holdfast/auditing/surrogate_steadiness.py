@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.passes import spend
+from holdfast.storage.modules_behind import modules_behind
 from holdfast.types import Images
 
 
@@ -22,7 +23,7 @@ def why_not_a_function(network: nn.Module, images: Images) -> str:
 
     The network is run, and keeps what it keeps; the global generators move as it moves them.
     """
-    generators, kept = drawn_so_far(), kept_by(network)
+    kept, generators = kept_by(network), drawn_so_far()
     with torch.no_grad():
         first, second = network(images), network(images)
     spend(forwards=2 * len(images))
@@ -54,7 +55,7 @@ def drawn_so_far() -> tuple[object, ...]:
 
 def kept_by(network: nn.Module) -> list[object]:
     """Return a description of every attribute of every part, which is another when the network has kept something."""
-    return [_described(vars(part)) for part in network.modules()]
+    return [_described(vars(part)) for part in modules_behind(network)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,6 +86,10 @@ class Attack(ABC):
             self.verify(attacked, center)
         return attacked
 
+    def showing(self, most: int) -> "Attack":
+        """Return the attack with at most so many images, or as many as it is given, shown to the network at once."""
+        return self
+
     def verify(self, attacked: Images, images: Images) -> None:
         """Raise unless the images are inside the threat, in float32; a miss is a fault of the attack."""
         eps = self.threat.eps

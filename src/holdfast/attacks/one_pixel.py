@@ -5,7 +5,7 @@ A child is made of three members drawn without repetition, and takes its parent'
 crossover. The paper stops once the true class is below 5 %; here an image is through once it is misclassified.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import torch
@@ -43,6 +43,10 @@ class OnePixel(Attack):
     objective: Objective = cross_entropy
     """The fitness: the probability of the true class falls as its cross entropy grows."""
     seed: int = 0
+
+    def showing(self, most: int) -> "OnePixel":
+        """Return the attack with fewer rows, where that is fewer: what it finds is the same."""
+        return replace(self, rows=min(self.rows, most))
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

@@ -5,7 +5,7 @@ The differences are taken around the point where the attack is. (CleverHans' PyT
 clean image, issue 1249, and so never follows its own steps.)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -48,6 +48,10 @@ class SPSA(Attack):
     """How many images the network is shown at once, at most."""
     objective: Objective = margin
     seed: int = 0
+
+    def showing(self, most: int) -> "SPSA":
+        """Return the attack with fewer rows, where that is fewer: what it finds is the same."""
+        return replace(self, rows=min(self.rows, most))
 
     @torch.no_grad()
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

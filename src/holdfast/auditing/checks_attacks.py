@@ -24,7 +24,7 @@ from holdfast.types import Flags, Images, Labels, Logits, Network, Objective, Pe
 
 def attacked(subject: Part, attack: Attack, start: Images | None = None) -> Images:
     """Return the images after an attack, made under the subject's seed."""
-    attack = with_seed(attack, subject.seed)
+    attack = with_seed(attack.showing(subject.batch), subject.seed)
     parts = torch.split(torch.arange(len(subject.images), device=subject.images.device), subject.batch)
     each = [
         attack(subject.crafted_on, subject.images[rows], subject.labels[rows], None if start is None else start[rows])

@@ -185,7 +185,8 @@ def one_batch(subject: Subject, rows: Rows, move: Move, progress: Progress) -> N
             start = progress.best[rows] if move.warm else None
             seen = subject.early if move.early and subject.early is not None else subject.crafted_on
             with suppress(NoGradient), exact_products(images.device):  # without a gradient, random search goes on
-                attacked = with_seed(move.attack, subject.seed)(seen, images, labels, start)
+                attack = with_seed(move.attack.showing(subject.batch), subject.seed)
+                attacked = attack(seen, images, labels, start)
         reached, wrong = looked(subject.model, attacked, labels, subject.looks)
         better = reached > progress.margin[rows]
         if move.attack is not None:  # before any attack the images themselves are the points

@@ -58,7 +58,7 @@ def audit(
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
     arguments, and gets the same report. A network with defences (`defend`) is attacked as each of its views first, then
     through the one that did best; where they draw at random, the mean of many draws is judged. Attacks show the network
-    at most `batch` images at once, checks at most 64.
+    at most `batch` images at once, checks as many, or 64 where that is more.
 
     Raises:
         UnknownName: there is no such effort or precision.

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
 from holdfast.attacks import FGSM, PGD, Attack, DeepFool, FeatureScattering
 from holdfast.devices import exact_products
-from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName
+from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName, UsageError
 from holdfast.evaluation import read_outcomes
-from holdfast.objectives import summed_margin
+from holdfast.objectives import Towards, difference, margin, summed_margin
 from holdfast.storage.describe import short_repr
 from holdfast.storage.measured import Measured, here, together
 from holdfast.storage.signed import read_tensors, write_tensors
+from holdfast.types import Objective
 
 
 @pytest.fixture
@@ -255,6 +256,12 @@ def test_nan_is_not_an_answer(data: ImageSet) -> None:
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 2.0, 1.0]])
 ROWS = Outcomes(LOGITS, torch.tensor([0, 1, 0, 1]), torch.tensor([0.0, 0.1, 0.2, 0.3]))
+
+
+@pytest.mark.parametrize("objective", [Towards(margin), difference], ids=["wanted", "pairs"])
+def test_an_attack_towards_wanted_classes_is_refused(objective: Objective) -> None:
+    with pytest.raises(UsageError, match="a cell has no wanted classes"):
+        Cell("a", "a", PGD(Linf(0.1), objective=objective))
 
 
 def test_accuracy_counts_the_top_classes() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.attacks import Attack
-from holdfast.attacks.attack import at_rest, with_seed
+from holdfast.attacks.attack import at_rest, check_untargeted, with_seed
 from holdfast.attacks.watched import ask, check_answer, check_labels
 from holdfast.data import ImageSet
 from holdfast.devices import exact_products, home_of
@@ -42,6 +42,10 @@ class Cell:
     attack: Attack | None
     """None leaves the images as they are."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an attack towards wanted classes: a cell has the true ones alone."""
+        check_untargeted(self.attack, "a cell")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 
 from holdfast.attacks import BIM, FGSM, PGD, Attack
-from holdfast.errors import BadValue, TrainingDiverged, UnknownName
-from holdfast.experiments import Audit, Figure, Likeness, Scale, Seconds, Table, Transfer, Workplace, fill_table
+from holdfast.errors import BadValue, TrainingDiverged, UnknownName, UsageError
+from holdfast.experiments import (
+    Audit,
+    Figure,
+    Likeness,
+    Neighbours,
+    Scale,
+    Seconds,
+    Table,
+    Transfer,
+    Workplace,
+    fill_table,
+)
 from holdfast.experiments.figure import scaled_figure
 from holdfast.experiments.scale import shortened
 from holdfast.experiments.stored_results import stored_table
 from holdfast.experiments.table import Column, scaled_table
 from holdfast.methods import AT, AWP, CAT, TRADES, Method, SIMAdv, Standard, UnifiedEmbedding
+from holdfast.objectives import Towards, margin
 from holdfast.threats import Linf
 from holdfast.training.dependencies import origins
 from holdfast.training.optimizers import SGD, Adam
@@ -51,6 +63,15 @@ def test_a_worst_case_of_what_is_no_accuracy_is_refused(column: Column) -> None:
     with pytest.raises(BadValue, match="the worst case of 'Table' is of accuracies: leave out column 'other'"):
         replace(TABLE, columns={**TABLE.columns, "other": column}, worst=("clean", "other"))
     assert stored_table({}, {"FGSM": FGSM(), "other": column}, worst=("FGSM", "other"), title="").worst == ("FGSM",)
+
+
+WANTED = PGD(objective=Towards(margin))
+
+
+@pytest.mark.parametrize("column", [WANTED, Transfer(Run(Standard()), WANTED), Neighbours(5, WANTED)])
+def test_a_column_towards_wanted_classes_is_refused(column: Column) -> None:
+    with pytest.raises(UsageError, match="column 'other' of 'Table' has no wanted classes"):
+        replace(TABLE, columns={"other": column})
 
 
 def test_an_audit_of_fewer_images_in_a_worst_case_is_refused_before_any_training(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from holdfast.attacks.inputs import accepted, check_network
 from holdfast.attacks.watched import Watched
-from holdfast.errors import BadValue, ModelFault, require, shown
+from holdfast.errors import BadValue, ModelFault, UsageError, require, shown
 from holdfast.fields import check_fields
 from holdfast.objectives import Towards, is_correct, of_heads, targets_of, undetected
 from holdfast.rng import Stream
@@ -118,6 +118,16 @@ class HasSeed(Protocol):
 def objective_of(attack: Attack) -> Objective | None:
     """Return what an attack climbs; None where it has no objective."""
     return attack.objective if _climbs(attack) else None
+
+
+def check_untargeted(attack: Attack | None, where: str) -> None:
+    """Refuse an attack towards wanted classes where there are true labels alone: it would make images right.
+
+    Raises:
+        UsageError: its objective is `Towards(...)`, or one on pairs (true, wanted).
+    """
+    wants = attack is not None and (isinstance(objective_of(attack), Towards) or attack.takes == "pairs")
+    require(not wants, f"{where} has no wanted classes, and {shown(attack)} goes towards them", UsageError)
 
 
 def seed_of(attack: Attack) -> int:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Literal
 
 from holdfast.attacks import Attack
+from holdfast.attacks.attack import check_untargeted
 from holdfast.errors import UnknownName, require
 from holdfast.experiments.columns import Audit, Likeness, Neighbours, Seconds, SeenAs, Transfer
 from holdfast.experiments.defended_row import Row, each_run
@@ -63,6 +64,7 @@ class Table:
 
         Raises:
             UnknownName: a printed number or the worst case names one.
+            UsageError: the attack of a column goes towards wanted classes, and there are none.
             BadValue: a gap has not two columns, the worst case names a column of times or likenesses, or the seeds are
                 not each given once.
         """
@@ -80,6 +82,9 @@ class Table:
             for name in names:
                 if name not in known:
                     raise UnknownName(kind, name, known)
+        for name, column in self.columns.items():
+            attack = column if isinstance(column, Attack) else getattr(column, "attack", None)
+            check_untargeted(attack, f"column '{name}' of '{self.title}'")
         for name in self.worst:
             no_accuracy = f"the worst case of '{self.title}' is of accuracies: leave out column '{name}'"
             require(not isinstance(self.columns[name], Seconds | Likeness), no_accuracy)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from holdfast import L2, Cell, ImageSet, Linf, Outcomes, metrics, outcomes
 from holdfast.attacks import FGSM, PGD, Attack, DeepFool, FeatureScattering
+from holdfast.attacks.watched import in_float32
 from holdfast.devices import exact_products
 from holdfast.errors import BadLabels, BadRecord, BadValue, ModelFault, UnknownName, UsageError
 from holdfast.evaluation import read_outcomes
@@ -256,6 +257,36 @@ def test_nan_is_not_an_answer(data: ImageSet) -> None:
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [0.0, 2.0, 1.0]])
 ROWS = Outcomes(LOGITS, torch.tensor([0, 1, 0, 1]), torch.tensor([0.0, 0.1, 0.2, 0.3]))
+
+
+class Far(nn.Module):
+    """Answers in float64, so far from 0 that float32 cannot tell the answers apart."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images).double() - 1e9
+
+
+@pytest.mark.parametrize("attack", [None, PGD(Linf(0.1), steps=5)], ids=short_repr)
+def test_float64_answers_are_told_apart_before_they_are_rounded(
+    attack: Attack | None, small: nn.Module, data: ImageSet
+) -> None:
+    cell = Cell("a", "a", attack)
+    near, far = (metrics.accuracy(outcomes(cell, {"a": each}, data)) for each in (small, Far(small)))
+    assert near == far
+    assert (near == 1) == (attack is None)
+
+
+def test_only_rows_that_rounding_ties_are_moved() -> None:
+    rows = torch.tensor([[1e9, 1e9 + 1, 0.0], [3.0, 1e9, -torch.inf], [5.0, 5.0, 1e-9]], dtype=torch.float64)
+    found = in_float32(rows)
+    assert found.dtype == torch.float32
+    assert found[0].tolist() == [-1.0, 0.0, -1e9]
+    assert torch.equal(found[1:], rows[1:].float())
+    assert torch.equal(in_float32(rows[:1].long())[0, :2], found[0, :2])
 
 
 @pytest.mark.parametrize("objective", [Towards(margin), difference], ids=["wanted", "pairs"])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import at_rest, check_untargeted, with_seed
-from holdfast.attacks.watched import ask, check_answer, check_labels
+from holdfast.attacks.watched import ask, check_answer, check_labels, in_float32
 from holdfast.data import ImageSet
 from holdfast.devices import exact_products, home_of
 from holdfast.errors import BadRecord, ModelFault, UnknownName, require
@@ -151,11 +151,14 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 
 @torch.no_grad()
 def judge(model: Network, images: Images) -> Tensor:
-    """Return the float32 logits of the network at rest; NaN is an error, not an answer."""
+    """Return the float32 logits of the network at rest; NaN is an error, not an answer.
+
+    Who is right in longer numbers is right in these: rows that rounding would tie are less their highest logit.
+    """
     with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_products(images.device):
         logits: Tensor = ask(model, images)
     check_answer(logits, images, table=True)
-    logits = logits.float()
+    logits = in_float32(logits)
     faulty = (logits.isnan() | (logits == torch.inf)).any(1)
     if bool(faulty.any()):
         bad = faulty.nonzero().flatten().tolist()

@@ -79,7 +79,8 @@ class Attack(ABC):
         with at_rest(model), torch.inference_mode(False), torch.enable_grad():
             center, targets = images.detach().clone(), targets.detach().clone()
             start = None if start is None else self.threat.project(start.detach().clone(), center)
-            watched = Watched(model, targets, heads=of_heads(objective_of(self)))
+            objective = objective_of(self)
+            watched = Watched(model, targets, heads=of_heads(objective), alarm=objective is undetected)
             stream = Stream.of(center, seed_of(self), type(self).__name__)
             attacked = self.run(watched, center, targets, start, stream).detach()
             watched.raise_if_invalid(attacked)

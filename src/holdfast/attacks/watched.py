@@ -14,7 +14,7 @@ from holdfast.models.answer import how_to_say, shown_answer
 from holdfast.passes import spend
 from holdfast.storage.behaviour import INSTALLED, OURS
 from holdfast.storage.modules_behind import modules_behind
-from holdfast.types import Images, Network, Outputs, Targets
+from holdfast.types import Images, Logits, Network, Outputs, Targets
 
 FAR, STEEP = 1e18, 1e15
 """What stands for a logit of minus infinity, and for an infinite gradient: float32 holds sums of their squares."""
@@ -26,8 +26,10 @@ IN_PLACE = "the network changes its images, or its weights, in place: let it wor
 class Watched:
     """The network under attack: what it answers, and the gradients of that, are looked at once in the end."""
 
-    def __init__(self, model: Network, targets: Targets, heads: bool = False) -> None:
+    def __init__(self, model: Network, targets: Targets, heads: bool = False, alarm: bool = False) -> None:
         self.model = model
+        self.alarm = alarm
+        """Whether its last answer is a score that is compared with 0, so that answers have a place of their own."""
         self.heads = heads
         """Whether it answers with logits of auxiliary heads too; the objective on them says what shape it needs."""
         whole = targets.dtype == torch.int64 and (targets.ndim == 1 or targets.shape[1:] == (2,))
@@ -42,11 +44,13 @@ class Watched:
         """Return the network's answer."""
         answer = ask(self.model, images)
         spend(forwards=len(images))
-        check_answer(answer, images, table=self.labels is not None and not self.heads)
+        table = self.labels is not None and not self.heads
+        check_answer(answer, images, table)
         if self.peak is None and self.labels is not None:
             check_labels(self.labels, answer)
         # A class that is ruled out by minus infinity is far away instead: so are differences of logits numbers.
-        outputs: Tensor = answer.float().clamp_min(-FAR)
+        near = in_float32(answer) if table and not self.alarm else answer.float()
+        outputs: Tensor = near.clamp_min(-FAR)
         self.peak = _higher(self.peak, outputs)
         return outputs
 
@@ -103,6 +107,23 @@ def _higher(peak: Tensor | None, values: Tensor) -> Tensor:
     """
     own = values.detach().amax()
     return own if peak is None else peak.maximum(own)
+
+
+LONGER = (torch.float64, torch.int64, torch.int32)
+"""Types of answers with more digits than float32 has."""
+
+
+def in_float32(logits: Tensor) -> Logits:
+    """Return a table of logits in float32; rows whose highest ones rounding would tie, less their highest.
+
+    The answers of a float64 network around 1e9 are 64 apart in float32, and a tie is no right answer.
+    """
+    near = logits.float()
+    if logits.dtype not in LONGER:
+        return near
+    highest = logits.detach().amax(1, keepdim=True)
+    tops = [(each == each.amax(1, keepdim=True)).sum(1, keepdim=True) for each in (near.detach(), logits.detach())]
+    return torch.where(tops[0] > tops[1], (logits - highest).float(), near)
 
 
 def ask(model: Network, images: Images) -> Any:

@@ -78,7 +78,9 @@ def outcomes(
     """Evaluate a cell on a data set, or read what was stored under its fingerprint in `folder`.
 
     `before` is called before each batch, with the number of images that are done. What is stored is named by the
-    networks' `identities`, as `stored_outcomes` reads it; without them, by what each network says of itself.
+    networks' `identities`, as `stored_outcomes` reads it; without them, by what each network says of itself. The batch
+    is in the name where the attack joins its images, not where the network does, as batch norm without running averages
+    does: give such a network a folder for each batch.
     """
     for name in (cell.judged, cell.attacked):
         if name not in networks:

@@ -1,5 +1,6 @@
 """Neither the batch nor the number of processes changes what an audit finds."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from holdfast import Linf, audit
+from holdfast.auditing.distributed import name_of_network
 from holdfast.errors import UsageError
 from tests.auditing.on_disk import found
 from tests.cli.test_audit import LINEAR, QUICK, audited, result
@@ -69,12 +71,32 @@ def test_the_first_process_alone_prints_and_decides(tmp_path: Path) -> None:
     assert told.stderr.count("holdfast: ") == 1
 
 
-def test_processes_that_audit_different_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def as_another(told: list[object], said: tuple[object, ...]) -> None:
-        told[:] = [said, ("other images", *said[1:])]
+@pytest.fixture
+def another(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Return what a second process says otherwise than this one, by name."""
+    otherwise: dict[str, object] = {}
+
+    def as_another(told: list[object], said: dict[str, object]) -> None:
+        told[:] = [said, said | {name: value for name, value in otherwise.items() if name in said}]
 
     monkeypatch.setattr(import_module("holdfast.auditing.distributed"), "rank_and_count", lambda: (0, 2))
     monkeypatch.setattr(torch.distributed, "all_gather_object", as_another)
+    return otherwise
+
+
+@pytest.mark.parametrize("what", ["images", "network"])
+def test_processes_that_audit_different_things_are_refused(what: str, another: dict[str, object]) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    with pytest.raises(UsageError, match="2 processes"):
-        audit(network, torch.rand(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64), Linf(0.1), "fast")
+    another[what] = "another"
+    for each in (network, lambda x: network(x)):
+        with pytest.raises(UsageError, match=rf"2 processes.* {what};"):
+            audit(each, torch.rand(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64), Linf(0.1), "fast")
+
+
+def test_networks_of_other_weights_have_other_names() -> None:
+    networks = [nn.Linear(4, 2) for _ in range(2)]
+    names = [
+        name_of_network(each) for network in networks for each in (network, network.forward, copy.deepcopy(network))
+    ]
+    assert names[0] == names[2] != names[3]
+    assert names[1] != names[4]

@@ -1,16 +1,21 @@
 """Several processes on one audit: each takes some batches of every move, then all know what all have found."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.data.stored_images import AT_ONCE
 from holdfast.errors import UsageError, require
-from holdfast.types import PerImage, Rows
+from holdfast.storage.behaviour import network_fingerprint
+from holdfast.storage.fingerprint import name_of_tensors
+from holdfast.storage.modules_behind import modules_behind
+from holdfast.types import Network, PerImage, Rows
 
 Value = TypeVar("Value")
 FOUND = ("broken_by", "margin", "slope", "fell")
@@ -33,21 +38,36 @@ def broadcast(value: Value) -> Value:
     return cast("Value", told[0])
 
 
-def check_same(*said: object) -> None:
+def check_same(model: Network, **given: object) -> None:
     """Refuse processes that were given different things: each would take the others' breaks for its own images'.
 
     Raises:
-        UsageError: what this process or another was given, as told by `said`, differs.
+        UsageError: this process and another were given networks, or something else of this name, that differ.
     """
-    _, count = rank_and_count()
-    if count == 1:
+    if rank_and_count()[1] == 1:  # a network's name is made of all its weights
         return
-    told: list[Any] = [None] * count
-    dist.all_gather_object(told, said)
-    words = (
-        f"the {count} processes of this process group audit different things: give all the same images and arguments"
-    )
-    require(all(one == told[0] for one in told), words, UsageError)
+    others = differing(network=name_of_network(model), **given)
+    words = f"the {rank_and_count()[1]} processes of this process group audit different things"
+    require(not others, f"{words}: they differ in {', '.join(others)}; give all the same", UsageError)
+
+
+def differing(**said: object) -> list[str]:
+    """Return the names of what is not the same in all processes."""
+    _, count = rank_and_count()
+    told: list[Any] = [said]
+    if count > 1:
+        told = [None] * count
+        dist.all_gather_object(told, said)
+    return [name for name in said if any(one.get(name) != told[0].get(name) for one in told)]
+
+
+def name_of_network(model: Network) -> str:
+    """Return a name of a network, or of the weights behind a function; none where nothing can be said."""
+    if isinstance(model, nn.Module):
+        with suppress(Exception):  # a stranger's network may hold what cannot be written down
+            return network_fingerprint(model)
+    held = [(part.named_parameters(recurse=False), part.named_buffers(recurse=False)) for part in modules_behind(model)]
+    return name_of_tensors({f"{i}.{name}": each for i, both in enumerate(held) for name, each in chain(*both)})
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,10 @@ def audit(
     defined, long attacks of its own stand for it, and `autoattack` is refused. With a folder, an audit that is
     interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
-    arguments, and gets the same report. A network with defences (`defend`) is attacked as each of its views first, then
-    through the one that did best; where they draw at random, the mean of many draws is judged. Attacks show the network
-    at most `batch` images at once, checks as many, or 64 where that is more.
+    network and arguments, and gets the same report. A network with
+    defences (`defend`) is attacked as each of its views first, then through the one that did best; where they draw at
+    random, the mean of many draws is judged. Attacks show the network at most `batch` images at once, checks as many,
+    or 64 where that is more.
 
     Raises:
         UnknownName: there is no such effort or precision.
@@ -70,7 +71,8 @@ def audit(
     longer, precision = longer_moves(model, threat, effort), known_precision(precision)
     moves = moves_of(effort, threat) | longer
     names = [name_of_tensors({name: of}) for name, of in (("labels", labels), ("images", images))]
-    check_same(*names, short_repr(threat), effort, seed, batch, precision)
+    said = {"labels": names[0], "images": names[1], "threat": short_repr(threat), "effort": effort}
+    check_same(model, **said, seed=seed, batch=batch, precision=precision)
     with drawn_apart(model, images.device):
         with costed() as asking:
             judge(model, images[:2].clone())  # what writes over its images is refused before it meets the caller's

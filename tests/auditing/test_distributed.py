@@ -12,7 +12,10 @@ import torch
 from torch import nn
 
 from holdfast import Linf, audit
+from holdfast.attacks import RandomSign
 from holdfast.auditing.distributed import name_of_network
+from holdfast.auditing.engine import Begun, Move, Subject, untold
+from holdfast.auditing.engine_state import write
 from holdfast.errors import UsageError
 from tests.auditing.on_disk import found
 from tests.cli.test_audit import LINEAR, QUICK, audited, result
@@ -100,3 +103,16 @@ def test_networks_of_other_weights_have_other_names() -> None:
     ]
     assert names[0] == names[2] != names[3]
     assert names[1] != names[4]
+
+
+def test_processes_that_do_not_see_one_checkpoint_are_refused(another: dict[str, object], tmp_path: Path) -> None:
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.rand(3, 1, 2, 2)
+    subject = Subject(network, network, images, network(images).argmax(1))
+    moves = {"noise": Move(RandomSign(Linf(0.1)))}
+    begun = Begun.of(subject, moves, tmp_path, untold)
+    assert begun.path is not None
+    write(begun.path, begun.progress)
+    Begun.of(subject, moves, tmp_path, untold)
+    another["where"] = None
+    with pytest.raises(UsageError, match=str(begun.path)):
+        Begun.of(subject, moves, tmp_path, untold)

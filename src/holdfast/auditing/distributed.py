@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -49,6 +50,19 @@ def check_same(model: Network, **given: object) -> None:
     others = differing(network=name_of_network(model), **given)
     words = f"the {rank_and_count()[1]} processes of this process group audit different things"
     require(not others, f"{words}: they differ in {', '.join(others)}; give all the same", UsageError)
+
+
+def check_same_checkpoint(path: Path | None, read: Progress | None) -> None:
+    """Refuse processes of which some found a checkpoint and others none, or another: they would wait for each other.
+
+    Raises:
+        UsageError: not all of them see one folder.
+    """
+    state = None if read is None else {"broken_by": read.broken_by, "margin": read.margin, "rows": read.turn.rows}
+    where = None if state is None or read is None else [name_of_tensors(state), read.step, read.move, read.done]
+    words = "the processes of this process group do not find the same checkpoint of this audit"
+    remedy = "give all of them one folder, on a disk that all of them see"
+    require(not differing(where=where), f"{words} at {path}: {remedy}", UsageError)
 
 
 def differing(**said: object) -> list[str]:

@@ -17,7 +17,7 @@ from torch import nn
 from holdfast.attacks import Attack
 from holdfast.attacks.attack import with_seed
 from holdfast.attacks.inputs import check
-from holdfast.auditing.distributed import Before, merge, rank_and_count
+from holdfast.auditing.distributed import Before, check_same_checkpoint, merge, rank_and_count
 from holdfast.auditing.engine_state import STANDS, Progress, begin, read, write
 from holdfast.auditing.ledger import Turn
 from holdfast.auditing.looks import looked, reseeded
@@ -134,9 +134,11 @@ class Begun:
         path = None if folder is None else Path(folder) / f"{name_of(subject, moves, effort)}.safetensors"
         writes = rank_and_count()[0] == 0
         if path is None or not path.exists():
+            check_same_checkpoint(path, None)
             views = sum(move.kind == VIEW for move in moves.values())
             return cls(moves, begin(subject.images, len(moves), views, path if writes else None), path)
         progress = read(path, subject.images, writes)
+        check_same_checkpoint(path, progress)
         tell(0, 1, f"resumed: {int(progress.ledger.images.count_nonzero())} of {len(moves)} attacks were tried")
         return cls(moves, progress, path)
 

@@ -56,7 +56,7 @@ def audit(
     defined, long attacks of its own stand for it, and `autoattack` is refused. With a folder, an audit that is
     interrupted goes on where it was. With the precision "bfloat16" the first climbs are made in it; all else, and
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
-    network and arguments, and gets the same report. A network with
+    network and arguments, and gets the same report; the folder must be one that all of them see. A network with
     defences (`defend`) is attacked as each of its views first, then through the one that did best; where they draw at
     random, the mean of many draws is judged. Attacks show the network at most `batch` images at once, checks as many,
     or 64 where that is more.

@@ -7,7 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from holdfast import L0, L1, L2, Linf
-from holdfast.attacks import ALMA, CWL2, DDN, FAB, FABT, FMN, PDGD, PDPGD, Attack, SigmaZero, SuperDeepFool
+from holdfast.attacks import (
+    ALMA,
+    CWL2,
+    DDN,
+    FAB,
+    FABT,
+    FMN,
+    PDGD,
+    PDPGD,
+    Attack,
+    DeepFool,
+    DeepFoolCL,
+    SigmaZero,
+    SuperDeepFool,
+)
 from holdfast.attacks.planes import onto_plane
 from holdfast.attacks.primal_dual import PrimalDual
 from holdfast.errors import BadValue
@@ -164,6 +178,15 @@ def test_a_start_that_is_broken_is_never_lost(attack: Attack, network: nn.Module
     length = attack.threat.distance(found, images)
     assert bool((length < attack.threat.distance(start, images))[works].all())
     assert bool(broken(network, found, labels)[works].all())
+
+
+@pytest.mark.parametrize("attack", [*QUICK, DeepFool(), DeepFoolCL()], ids=lambda a: f"{type(a).__name__}-{a.threat}")
+def test_what_is_wrong_already_stays_whatever_the_start(
+    attack: Attack, network: nn.Module, right: tuple[Tensor, Tensor]
+) -> None:
+    images, labels = right
+    start = (images + 0.3 * torch.randn_like(images)).clamp(0, 1)
+    assert torch.equal(attack(network, images, (labels + 1) % 10, start), images)
 
 
 @pytest.mark.parametrize("attack", [PDGD(steps=40), PDPGD(L0(math.inf), steps=40)], ids=lambda a: type(a).__name__)

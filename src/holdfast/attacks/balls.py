@@ -30,6 +30,13 @@ def look(model: Watched, x: Images, targets: Targets, objective: Objective) -> t
     return loss.detach().float(), succeeded(objective, outputs, targets), model.gradient(loss, x)
 
 
+def begin(model: Watched, images: Images, targets: Targets, start: Images | None, objective: Objective) -> Images:
+    """Return a copy of what a walk begins with: the start, if there is one, of an image that is not broken itself."""
+    if start is None:
+        return images.clone()
+    return torch.where(per_image(answer(model, images, targets, objective)[1]), images, start)
+
+
 @dataclass(frozen=True)
 class Shortest:
     """The shortest break of each image found so far; `keep` and `take` write into its tensors."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.balls import begin
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.fields import Count, Interval, NonNegative
@@ -57,18 +58,17 @@ class DeepFool(Attack):
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk until the label changes."""
-        return self.threat.project(walk(self, model, images, targets, start)[0], images)
+        first = begin(model, images, targets, start, self.objective)
+        return self.threat.project(walk(self, model, images, targets, first)[0], images)
 
 
-def walk(
-    fool: DeepFool, model: Watched, images: Images, labels: Labels, start: Images | None = None
-) -> tuple[Images, Labels]:
+def walk(fool: DeepFool, model: Watched, images: Images, labels: Labels, first: Images) -> tuple[Images, Labels]:
     """Return where each image stops, broken or out of steps, and the class whose boundary it went to last.
 
     Images that are through are not computed further, nor those that all walls of the box hold: they would not move any
     more. An image that has never moved has its label as that class.
     """
-    x, towards = (images if start is None else start).clone(), labels.clone()
+    x, towards = first.clone(), labels.clone()
     active = torch.arange(len(images), device=images.device)
     total = x - images
     for _ in range(fool.steps):

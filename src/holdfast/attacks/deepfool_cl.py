@@ -11,10 +11,12 @@ from typing import ClassVar
 import torch
 
 from holdfast.attacks.attack import Attack
+from holdfast.attacks.balls import begin
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
 from holdfast.fields import Count
+from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
 from holdfast.types import Images, Targets
@@ -39,7 +41,7 @@ class DeepFoolCL(Attack):
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Walk in normalised space u = (x - mean) / std; images already misclassified stay untouched."""
         mean, std = self._constants(images)
-        result = (images if start is None else start).clone()
+        result = begin(model, images, targets, start, margin)
         active = torch.arange(len(images), device=images.device)
         for _ in range(self.steps):
             near, crossed = nearest_boundary(model, result[active], targets[active], lambda w: L2().dual(w * std))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from holdfast.attacks.attack import Attack
-from holdfast.attacks.balls import Shortest, answer
+from holdfast.attacks.balls import Shortest, answer, begin
 from holdfast.attacks.deepfool import DeepFool, likeliest, walk
 from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, Interval, NonNegative
@@ -51,13 +51,13 @@ class SuperDeepFool(Attack):
         """Go to the foot of the perpendicular, again and again, then halve the way to the shortest break."""
         fool = DeepFool(self.threat, self.deepfool_steps, self.overshoot, self.candidates)
         best, ends = Shortest.none(self.threat, images), Shortest.none(self.threat, images)
-        x, everywhere = (images if start is None else start).clone(), torch.arange(len(images), device=images.device)
+        x, everywhere = begin(model, images, targets, start, margin), torch.arange(len(images), device=images.device)
         active = (~best.keep(everywhere, x, broken(model, x, targets))).nonzero()[:, 0]
         for _ in range(self.steps):
             if len(active) == 0:
                 break
             before, y = x[active], targets[active]
-            end, towards = walk(fool, model, before, y)
+            end, towards = walk(fool, model, before, y, before)
             w, crossed = normal(model, end, y, towards)
             ends.keep(active, end, crossed)
             along = ((end - images[active]) * w).flatten(1).sum(1)

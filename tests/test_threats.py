@@ -73,6 +73,13 @@ def test_random_starts_fill_the_ball(threat: Threat, center: Tensor) -> None:
     assert torch.equal(threat.random_start(center[:3], stream[torch.arange(3)]), start[:3])
 
 
+@pytest.mark.parametrize("threat", FINITE, ids=str)
+def test_ascent_looks_at_the_direction_alone_down_to_the_end_of_float32(threat: Threat) -> None:
+    gradient = torch.randn(30, 2, 5, 5)
+    torch.testing.assert_close(threat.ascent(2.0**-110 * gradient), threat.ascent(gradient))  # about 1e-33
+    assert not threat.ascent(torch.zeros_like(gradient)).any()
+
+
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.5), L1(1.0), NormalisedLinf(0.1, (0.05, 0.3))], ids=str)
 def test_ascent_has_unit_size_and_climbs_no_more_than_the_dual_norm(threat: Threat) -> None:
     gradient = torch.randn(30, 2, 5, 5)

@@ -144,6 +144,32 @@ def test_the_variant_of_paper_000_clips_normalised_pixels(linear: Linear) -> Non
     assert float(attacked.max()) <= 0.6 + 1e-6
 
 
+@pytest.mark.parametrize("gap", [72.0, 80.0, 86.0])
+@pytest.mark.parametrize("kind", [FGSM, MIM])
+def test_what_the_network_is_sure_of_breaks_as_what_it_is_not(kind: type[FGSM | MIM], gap: float) -> None:
+    image, label = torch.full((1, 1, 4, 4), 0.5), torch.tensor([0])
+
+    def sure(x: Tensor) -> Tensor:  # of a gap at the image, and of none 1.4 from it; its probability is down to e^-86
+        lead = gap * (1 - 4 * (x - image).flatten(1).mean(1) / 1.4)
+        return torch.stack([lead, -lead], 1) / 2
+
+    attacked = kind(L2(1.5))(sure, image, label)
+    torch.testing.assert_close(L2().distance(attacked, image), torch.tensor([1.5]))
+    assert int(sure(attacked).argmax(1)) == 1
+
+
+def test_a_faint_gradient_counts_as_much_as_any_other_of_its_sum() -> None:
+    image, label = torch.full((1, 1, 1, 2), 0.5), torch.tensor([0])
+
+    def turning(x: Tensor) -> Tensor:  # first it is sure, and the left pixel leads; once that has moved, the right one
+        left, right = x.flatten(1).unbind(1)
+        lead = torch.where(left > 0.5, 10 - 20 * right, 80 - 10 * left)
+        return torch.stack([lead, -lead], 1) / 2
+
+    moved = MIM(L2(0.4), steps=2)(turning, image, label) - image
+    torch.testing.assert_close(moved[..., 0], moved[..., 1] * (1 + 2**0.5))
+
+
 def test_towards_goes_where_it_is_told() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 5))
     images, wanted = torch.rand(9, 1, 4, 4), torch.full((9,), 3)

@@ -9,7 +9,7 @@ from holdfast.attacks.watched import Watched
 from holdfast.fields import Count, NonNegative
 from holdfast.objectives import cross_entropy
 from holdfast.rng import Stream
-from holdfast.threats import L1, Linf, Threat, per_image
+from holdfast.threats import L1, Linf, Threat, of_unit_size
 from holdfast.types import Images, Objective, Targets
 
 
@@ -34,7 +34,6 @@ class MIM(Attack):
         g = torch.zeros_like(images)
         for _ in range(self.steps):
             gradient = input_gradient(model, x, targets, self.objective)
-            norm = gradient.abs().flatten(1).sum(1).clamp_min(1e-30)
-            g = decay * g + gradient / per_image(norm)
+            g = decay * g + of_unit_size(gradient, gradient.abs().flatten(1).sum(1))
             x = self.threat.project(x + alpha * self.threat.ascent(g, x), images)
         return x

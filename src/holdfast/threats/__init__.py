@@ -10,7 +10,7 @@ from holdfast.threats.l1 import L1
 from holdfast.threats.l2 import L2
 from holdfast.threats.linf import Linf
 from holdfast.threats.normalised_linf import NormalisedLinf
-from holdfast.threats.threat import Sparse, Threat, per_image
+from holdfast.threats.threat import Sparse, Threat, of_unit_size, per_image
 
 NORMS: Mapping[str, type[Linf | L2 | L1 | L0 | NormalisedLinf]] = {
     "Linf": Linf,
@@ -20,4 +20,4 @@ NORMS: Mapping[str, type[Linf | L2 | L1 | L0 | NormalisedLinf]] = {
     "NormalisedLinf": NormalisedLinf,
 }
 
-__all__ = ["L0", "L1", "L2", "Linf", "NormalisedLinf", "Sparse", "Threat", "per_image"]
+__all__ = ["L0", "L1", "L2", "Linf", "NormalisedLinf", "Sparse", "Threat", "of_unit_size", "per_image"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from holdfast.errors import require
 from holdfast.fields import NonNegative
 from holdfast.rng import Stream
-from holdfast.threats.threat import Sparse, free, per_image
+from holdfast.threats.threat import Sparse, free, of_unit_size
 from holdfast.types import Images, PerImage
 
 
@@ -44,7 +44,7 @@ class L0(Sparse):
     def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return the gradient with its largest entry at one."""
         gradient = free(gradient, images)
-        return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
+        return of_unit_size(gradient, self.dual(gradient))
 
     def corner(self, gradient: Tensor, center: Images) -> Images:
         """Return the point of ball and box where a linear function of this gradient is highest.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holdfast.fields import NonNegative
 from holdfast.rng import Stream
-from holdfast.threats.threat import Threat, landed, norm, per_image, scaled
+from holdfast.threats.threat import Threat, landed, norm, of_unit_size, per_image, scaled
 from holdfast.types import Images, PerImage
 
 
@@ -31,7 +31,7 @@ class L2(Threat):
 
     def ascent(self, gradient: Tensor, images: Images | None = None) -> Tensor:
         """Return the gradient at unit length."""
-        return gradient / per_image(self.dual(gradient).clamp_min(1e-30))
+        return of_unit_size(gradient, self.dual(gradient))
 
     def distance(self, images: Images, center: Images) -> PerImage:
         """Return the Euclidean length of the change."""

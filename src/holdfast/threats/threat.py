@@ -24,6 +24,14 @@ def scaled(perturbation: Tensor, size: PerImage, eps: float) -> Tensor:
     return perturbation * per_image(torch.where(size > eps, eps / size.clamp_min(1e-30), torch.ones_like(size)))
 
 
+def of_unit_size(gradient: Tensor, size: PerImage) -> Tensor:
+    """Divide each image's gradient by its size; what is zero stays so.
+
+    The gradient of a cross-entropy is as faint as the probability of the wrong classes, down to the end of float32.
+    """
+    return gradient / per_image(size.clamp_min(torch.finfo(size.dtype).tiny))
+
+
 def norm(values: Tensor, order: int) -> PerImage:
     """Return the norm of all that belongs to an image, added up in float64.
 

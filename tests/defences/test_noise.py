@@ -24,3 +24,12 @@ def test_no_pixel_is_moved_further_than_said_nor_out_of_range() -> None:
     torch.testing.assert_close(reached, torch.tensor(math.erfc(16 / 255 / 0.05 / math.sqrt(2))), rtol=0.03, atol=0)
     black = Noise(10.0, largest=math.inf)(torch.zeros(1, 1, 8, 8))
     assert set(black.flatten().tolist()) >= {0.0, 1.0}
+
+
+def test_what_the_noise_brings_to_a_wall_keeps_its_gradient() -> None:
+    torch.manual_seed(0)
+    images = torch.full((1, 1, 16, 16), 16 / 255, requires_grad=True)
+    moved = Noise()(images)
+    assert moved.eq(0).any()
+    (gradient,) = torch.autograd.grad(moved.sum(), images)
+    assert gradient.eq(1).all()

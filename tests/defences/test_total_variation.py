@@ -1,5 +1,6 @@
 """Total variation after dropping values: constant images, an edge by hand, the objective's optimum, holes filled."""
 
+import pytest
 import torch
 
 from holdfast.defences import TotalVariation
@@ -54,6 +55,13 @@ def test_the_stand_in_has_a_finite_gradient_also_where_nothing_differs() -> None
     assert gradient.isfinite().all()
     # A value is drawn from those around it as well as from itself.
     assert (gradient[0, 0, 1:4, 0:3] > 0).sum() > 1
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_the_stand_in_has_a_gradient_on_a_channel_of_one_wall(value: float) -> None:
+    images = torch.full((1, 1, 6, 6), value, requires_grad=True)
+    (gradient,) = torch.autograd.grad(TotalVariation().stand_in(images)[0, 0, 2, 1], images)
+    assert gradient[0, 0, 2, 1] > 0
 
 
 def test_the_stand_in_draws_what_draws_are_on_average() -> None:

@@ -91,6 +91,10 @@ def test_the_released_purifiers_clamp_at_rest_alone() -> None:
     free = model(images).detach()
     assert float(free.max()) > 1
     torch.testing.assert_close(model.eval()(images), free.clamp(0, 1))
+    for weight in model.last.parameters():  # type: ignore[union-attr]
+        nn.init.zeros_(weight)
+    (slope,) = torch.autograd.grad(model(images).sum(), model.last.bias)  # type: ignore[union-attr]
+    assert slope.eq(2 * 8 * 8).all()  # a wall of the box is no end of it
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (7, 9), (9, 7), (4, 4), (16, 16)])

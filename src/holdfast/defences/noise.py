@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from holdfast.box import boxed
 from holdfast.defences.defence import Defence
 from holdfast.fields import Positive
 from holdfast.types import Images
@@ -27,4 +28,4 @@ class Noise(Defence):
     def __call__(self, images: Images) -> Images:
         """Return the images with noise, in [0, 1]."""
         noise = self.std * torch.randn_like(images)
-        return (images + noise.clamp(-self.largest, self.largest)).clamp(0, 1)
+        return boxed(images + noise.clamp(-self.largest, self.largest))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from holdfast.box import boxed
 from holdfast.defences.defence import Defence
 from holdfast.fields import Count, Positive, Share
 from holdfast.types import Images
@@ -69,7 +70,7 @@ class TotalVariation(Defence):
             dual = dual / (length / self.weight).clamp_min(1)
             closer = _closer(drawn - STEP * _back(dual), kept, known)
             drawn, ahead = closer, 2 * closer - drawn
-        return drawn.clamp(0, 1)
+        return boxed(drawn)
 
 
 def _closer(moved: Tensor, kept: Tensor, known: Tensor) -> Tensor:

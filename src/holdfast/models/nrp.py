@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from holdfast.box import boxed
 from holdfast.errors import require
 from holdfast.types import Images
 
@@ -107,7 +108,7 @@ def _small(convolution: nn.Conv2d) -> nn.Conv2d:
 def _ended(network: nn.Module, answer: Tensor) -> Images:
     """Return the answer as images."""
     pixels = answer.float()
-    return pixels if network.training else pixels.clamp(0, 1)
+    return pixels if network.training else boxed(pixels)
 
 
 def _check(**counts: int) -> None:

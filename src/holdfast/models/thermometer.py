@@ -6,6 +6,7 @@ A network is trained on the code, so it stands where a normalisation would, and 
 import torch
 from torch import Tensor, nn
 
+from holdfast.box import boxed
 from holdfast.types import Images, Outputs
 
 LEVELS = 16
@@ -40,7 +41,7 @@ class Thermometer(nn.Module):
         They have a gradient on both sides of a step. That of Athalye et al. (2018), min(max(x - step, 0), 1), has none
         below it, so it does not see the steps that a value could climb.
         """
-        return (0.5 + self._above(images) * self.steps.shape[2] / (2 * REACH)).clamp(0, 1).flatten(1, 2)
+        return boxed(0.5 + self._above(images) * self.steps.shape[2] / (2 * REACH)).flatten(1, 2)
 
     def _above(self, images: Images) -> Tensor:
         return images[:, :, None] - self.steps

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from holdfast import L0, L1, L2, Linf
 from holdfast.attacks import FAB, Attack, DeepFoolCL, RayS, UniformNoise
 from holdfast.errors import BadImages, BadLabels, BadValue, ModelFault
+from holdfast.objectives import Joint, difference, targeted_dlr
 from holdfast.passes import counting
+from holdfast.types import Objective
 from tests.attacks.members import KINDS, THREATS, inside, own, quick
 from tests.conftest import BOTH_SHAPES, SHAPES
 
@@ -246,6 +248,13 @@ def test_refuses_a_negative_radius(kind: type[Attack]) -> None:
         kind(Linf(-0.1))
     with pytest.raises(BadValue, match="8/255"):
         kind(Linf(8))
+
+
+@pytest.mark.parametrize("objective", [difference, targeted_dlr, Joint(difference)])
+def test_refuses_objectives_on_pairs_where_it_takes_labels(kind: type[Attack], objective: Objective) -> None:
+    if kind.labelled and "objective" in {field.name for field in dataclasses.fields(kind)}:
+        with pytest.raises(BadValue, match=f"{kind.__name__}: objective = "):
+            kind(own(kind), objective=objective)
 
 
 def test_is_a_value(kind: type[Attack]) -> None:

@@ -45,11 +45,16 @@ class Attack(ABC):
     threat: Threat
 
     def __post_init__(self) -> None:
-        """Refuse fields of another type or out of range, and a norm that the attack is not defined for."""
+        """Refuse fields of another type or out of range, and a norm or targets that the attack is not defined for."""
         names = ", ".join(threat.__name__ for threat in self.threats)
         defined = f"{type(self).__name__} is defined for {names}, not {shown(self.threat)}"
         require(isinstance(self.threat, self.threats), defined)
         check_fields(self, LARGEST)
+        paired = self.labelled and targets_of(objective_of(self)) == "pairs"
+        words = (
+            f"{type(self).__name__}: objective = {objective_of(self)}: it compares with pairs, the attack with labels"
+        )
+        require(not paired, words)
 
     @property
     def takes(self) -> Takes:

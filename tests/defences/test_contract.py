@@ -50,6 +50,26 @@ def test_answers_are_logits_and_the_classifier_stays_as_it_was(kind: type[Defenc
 
 
 @every_defence
+@pytest.mark.parametrize("training", [True, False])
+def test_no_network_changes_its_mode_and_the_result_is_at_rest_where_the_classifier_is(
+    kind: type[Defence], training: bool
+) -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 2))
+    purifiers = [nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).train(mode) for mode in (True, False)]
+    plain.train(training)[1].eval()
+    given = [part for network in (plain, *purifiers) for part in network.modules()]
+    before = [part.training for part in given]
+    defended = defend(plain, purifiers[0], kind(), purifiers[1])
+    assert [part.training for part in given] == before
+    assert defended.training == training
+    assert all(step.training == training for step in steps_of(defended))
+    assert sum(part.training for part in defended.modules() if isinstance(part, nn.BatchNorm2d)) == training
+    assert {id(each) for each in defended.parameters()} == {
+        id(e) for net in (plain, *purifiers) for e in net.parameters()
+    }
+
+
+@every_defence
 def test_it_is_random_only_where_it_says_so(kind: type[Defence]) -> None:
     defended = defend(classifier(), kind())
     torch.manual_seed(1)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from holdfast.defences.exchange import exchanged
 from holdfast.fields import check_fields
 from holdfast.types import Images, Outputs
 
@@ -41,7 +42,7 @@ class Defence(ABC):
 
     def around(self, classifier: nn.Module) -> nn.Module:
         """Return the classifier with this defence."""
-        return nn.Sequential(Step(self), classifier)
+        return in_front(Step(self), classifier)
 
 
 class Step(nn.Module):
@@ -95,16 +96,31 @@ class Purifier(nn.Module):
 def defend(classifier: nn.Module, *defences: Defence | nn.Module) -> nn.Module:
     """Return a classifier behind defences, the first of which sees the images first; a network among them purifies.
 
-    The classifier's weights are shared, not copied. The result is at rest where the classifier is.
+    Weights are shared, not copied, and every network stays in its own mode. The result is at rest where the classifier
+    is: a purifier in training mode is then seen through a copy at rest, of the same weights.
 
         defended = defend(classifier, JPEG(75), purifier)
         audit(defended, images, labels, Linf(8 / 255))      # by the adaptive attacks that the defences declare
     """
     defended = classifier
     for each in reversed(defences):
-        step = nn.Sequential(Purifier(each), defended) if isinstance(each, nn.Module) else each.around(defended)
-        defended = step.train(classifier.training)
+        if isinstance(each, nn.Module):
+            defended = in_front(Purifier(each if classifier.training else _resting(each)), defended)
+        else:
+            defended = each.around(defended)
     return defended
+
+
+def in_front(step: Step | Purifier, network: nn.Module) -> nn.Sequential:
+    """Return a network behind a step, both containers in the mode of the network."""
+    both = nn.Sequential(step, network)
+    both.training = step.training = network.training
+    return both
+
+
+def _resting(purifier: nn.Module) -> nn.Module:
+    trains = any(part.training for part in purifier.modules())
+    return exchanged(purifier, (), lambda part: part).eval() if trains else purifier
 
 
 def purified(defended: nn.Module, images: Images) -> Images:

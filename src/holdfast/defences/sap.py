@@ -49,7 +49,9 @@ class SAP(Defence):
         if not isinstance(part, nn.ReLU):
             return part
         pruned.append(part)
-        return nn.Sequential(part, Step(self))
+        step = nn.Sequential(part, Step(self))
+        step.training = step[1].training = part.training
+        return step
 
     def _weights(self, activations: Tensor) -> Tensor:
         """Return 0 for each activation that was never drawn, and 1 / (1 - (1 - p)^draws) for the others."""

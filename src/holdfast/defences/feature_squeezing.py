@@ -27,7 +27,7 @@ class FeatureSqueezing(Detector):
 
     squeezers: tuple[Defence, ...] = (BitDepth(5), Median(2))
     threshold: float = 1.2
-    """The authors' for these squeezers on MNIST and ImageNet is about 1.2, on CIFAR-10 1.15; scores are in [0, 2]."""
+    """The published one; for CIFAR-10 it is 1.15. Scores are in [0, 2]."""
 
     def __post_init__(self) -> None:
         """Refuse to squeeze with nothing, and with what stands inside a classifier or draws at random."""

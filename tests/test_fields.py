@@ -18,6 +18,8 @@ class Chosen:
     scale: Positive | None = None
     share: Share = 1.0
     gamma: Annotated[float, Interval(0, 1, "()")] = 0.5
+    pair: tuple[Positive, Share] = (2.0, 0.5)
+    several: tuple[Positive, ...] | None = None
     whole: float = -1.0
 
     def __post_init__(self) -> None:
@@ -34,9 +36,11 @@ class Chosen:
         ("share", 1.5, "share = 1.5, not in (0, 1]"),
         ("gamma", 0.0, "gamma = 0.0, not in (0, 1)"),
         ("gamma", 1.0, "gamma = 1.0, not in (0, 1)"),
+        ("pair", (2.0, 2.0), "pair = (2.0, 2.0), not in (0, 1]"),
+        ("several", (1.0, 0.0), "several = (1.0, 0.0), not above 0"),
     ],
 )
-def test_a_number_out_of_its_range_is_named_with_the_range(name: str, value: float, words: str) -> None:
+def test_a_number_out_of_its_range_is_named_with_the_range(name: str, value: object, words: str) -> None:
     with pytest.raises(BadValue) as refused:
         Chosen(**{name: value})
     assert str(refused.value) == f"Chosen: {words}"
@@ -44,7 +48,7 @@ def test_a_number_out_of_its_range_is_named_with_the_range(name: str, value: flo
 
 def test_what_lies_in_its_range_passes() -> None:
     Chosen(steps=10**6, weight=0, scale=None, share=1, gamma=1e-9)
-    Chosen(scale=1e-30)
+    Chosen(scale=1e-30, several=())
 
 
 @pytest.mark.usefixtures("unchecked")

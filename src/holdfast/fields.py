@@ -1,13 +1,14 @@
 """Whether what is given is of the type that was declared: fields of frozen values, and arguments of public functions.
 
 Numbers, texts and classes are checked; what a generic type holds inside is not. A type may name the range of its
-numbers: `steps: Count = 10`, or `beta: Annotated[float, Interval(0, 2)] = 0.5`.
+numbers: `steps: Count = 10`, `std: tuple[Positive, ...] = (0.2, 0.3)` or
+`beta: Annotated[float, Interval(0, 2)] = 0.5`.
 """
 
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, fields
 from functools import cache
 from numbers import Integral, Real
@@ -57,8 +58,8 @@ def check_fields(value: object, largest: float = math.inf) -> None:
     for name, hint in _hints(kind).items():
         given = getattr(value, name)
         require(fits(given, hint), f"{kind.__name__}: {name} = {shown(given)}: it is {said(hint)}")
-        interval = _range(given, hint)
-        require(interval is None or given in interval, f"{kind.__name__}: {name} = {given}, not {interval}")
+        for number, interval in _ranged(given, hint):
+            require(number in interval, f"{kind.__name__}: {name} = {given}, not {interval}")
         if isinstance(given, Real) and not isinstance(given, Integral):
             within = f"{kind.__name__}: {name} = {given}: it is at most {largest:.3g}, either way"
             require(abs(float(given)) <= largest, within)
@@ -99,17 +100,23 @@ def fits(given: object, hint: Any) -> bool:
 def _fits_tuple(given: object, parts: tuple[Any, ...]) -> bool:
     if not isinstance(given, tuple | list):
         return False
-    hints = parts[:1] * len(given) if parts[-1:] == (...,) else parts
+    hints = _hints_of_each(given, parts)
     return len(hints) == len(given) and all(map(fits, given, hints))
 
 
-def _range(given: object, hint: Any) -> Interval | None:
-    """Return the range of the part of a type that a value is of; None where it names none."""
+def _hints_of_each(given: Sized, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    return parts[:1] * len(given) if parts[-1:] == (...,) else parts
+
+
+def _ranged(given: Any, hint: Any) -> Iterator[tuple[float, Interval]]:
+    """Yield each number of a value, also inside a tuple, with the range that its part of the type names."""
     if get_origin(hint) in (typing.Union, types.UnionType):
-        return next(_range(given, each) for each in get_args(hint) if fits(given, each))
+        yield from _ranged(given, next(each for each in get_args(hint) if fits(given, each)))
+    if get_origin(hint) is tuple:
+        for each, part in zip(given, _hints_of_each(given, get_args(hint)), strict=True):
+            yield from _ranged(each, part)
     if get_origin(hint) is Annotated:
-        return next((part for part in hint.__metadata__ if isinstance(part, Interval)), None)
-    return None
+        yield from ((given, part) for part in hint.__metadata__ if isinstance(part, Interval))
 
 
 def said(hint: Any) -> str:

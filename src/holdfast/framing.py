@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from holdfast.errors import require
 from holdfast.fields import Count, check_fields
 
 Sides = Count | tuple[Count, Count]
@@ -31,8 +30,6 @@ class Framing:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for word, sides in (("size", self.size), ("crop", self.crop)):
-            require(min(_both(sides or 1)) >= 1, f"{word} = {sides}: a picture has 1 or more rows and columns")
 
     def __call__(self, picture: Image.Image) -> Image.Image:
         """Return the picture, framed; what the crop needs beyond its edges is black."""

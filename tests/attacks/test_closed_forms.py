@@ -1,6 +1,7 @@
 """Attacks on a linear network, where the answer can be written down."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -13,12 +14,15 @@ from holdfast.attacks import (
     BIM,
     CW,
     FAB,
+    FABT,
     FGSM,
     MIM,
+    ODI,
     PGD,
     RFGSM,
     DeepFool,
     DeepFoolCL,
+    GaussianNoise,
     IterLL,
     Square,
     StepLL,
@@ -208,9 +212,20 @@ def test_fields_out_of_range_are_refused() -> None:
         PGD(restarts=0)
     with pytest.raises(BadValue, match="step_size = -1"):
         BIM(step_size=-1.0)
-    for kind, fields in ((APGDT, {"classes": 0}), (DeepFool, {"candidates": 1}), (Square, {"share": 0.0})):
-        with pytest.raises(BadValue, match=next(iter(fields))):
-            kind(**fields)
+    for kind, name, value in (
+        (APGDT, "classes", 0),
+        (DeepFool, "candidates", 1),
+        (DeepFoolCL, "std", (0.2, 0, 0.2)),
+        (FAB, "alpha_max", -3.0),
+        (FAB, "beta", 5.0),
+        (FABT, "eta", 0.0),
+        (GaussianNoise, "deviation", -1.0),
+        (MIM, "decay", -1.0),
+        (ODI, "direction_steps", -3),
+        (Square, "share", 0.0),
+    ):
+        with pytest.raises(BadValue, match=rf"{kind.__name__}: {name} = {re.escape(str(value))}, not "):
+            kind(**{name: value})
     with pytest.raises(BadValue, match="alpha"):
         RFGSM(Linf(0.1), alpha=0.2)
 

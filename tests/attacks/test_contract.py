@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 import torch
@@ -287,5 +287,6 @@ def test_refuses_numbers_outside_the_range_of_their_field(kind: type[Attack]) ->
     for name, hint in get_type_hints(kind, include_extras=True).items():
         for part in (hint, *get_args(hint)):
             for interval in getattr(part, "__metadata__", ()):
+                wrong = type(interval.low)(interval.low - 1)
                 with pytest.raises(BadValue, match=f"{kind.__name__}: {name} = .*, not "):
-                    kind(own(kind), **{name: type(interval.low)(interval.low - 1)})
+                    kind(own(kind), **{name: (wrong,) if get_origin(hint) is tuple else wrong})

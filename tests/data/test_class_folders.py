@@ -235,5 +235,5 @@ def test_images_of_a_set_are_framed_where_somebody_asks() -> None:
 def test_a_framing_without_sides_is_refused() -> None:
     with pytest.raises(BadValue, match="crop = 0"):
         Framing(None, 0)
-    with pytest.raises(BadValue, match=r"size = \(5, 0\): a picture has 1 or more"):
+    with pytest.raises(BadValue, match=r"size = \(5, 0\), not 1 or more"):
         Framing((5, 0))

@@ -19,7 +19,8 @@ OF_IMAGES = {name: kind for name, kind in DEFENCES.items() if kind.around is Def
 """Those that stand in front of a classifier; others work inside it."""
 every_defence_of_images = pytest.mark.parametrize("kind", OF_IMAGES.values(), ids=list(OF_IMAGES))
 REFUSED = [
-    ("BitDepth(bits=0)", "BitDepth: bits = 0, not 1 or more"),
+    ("BitDepth(bits=0)", "BitDepth: bits = 0, not in [1, 24]"),
+    ("BitDepth(bits=128)", "BitDepth: bits = 128, not in [1, 24]"),
     ("JPEG(quality=101)", "JPEG: quality = 101, not in [1, 100]"),
     ("Median(size=1)", "Median: size = 1, not 2 or more"),
     ("Noise(std=0)", "Noise: std = 0, not above 0"),

@@ -34,7 +34,9 @@ every_detector = pytest.mark.parametrize("name", DETECTORS)
 REFUSED = [
     ("EraseAndRestore(masks=0)", "EraseAndRestore: masks = 0, not 1 or more"),
     ("FeatureSqueezing(())", "FeatureSqueezing: squeezers = (): give at least one"),
-    ("MagNetDetector(drop=0)", "MagNetDetector: drop = 0, not in (0, 1]"),
+    ("MagNetDetector(drop=0)", "MagNetDetector: drop = 0, not in (0, 1)"),
+    ("MagNetDetector(drop=1.0)", "MagNetDetector: drop = 1.0, not in (0, 1)"),
+    ("MagNetDetector((10.0, 0.0))", "MagNetDetector: temperatures = (10.0, 0.0), not above 0"),
 ]
 
 

@@ -15,7 +15,7 @@ from holdfast.attacks.balls import begin
 from holdfast.attacks.deepfool import nearest_boundary
 from holdfast.attacks.watched import Watched
 from holdfast.errors import require
-from holdfast.fields import Count
+from holdfast.fields import Count, NonNegative, Positive
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L2, Threat, per_image
@@ -33,9 +33,9 @@ class DeepFoolCL(Attack):
 
     threat: Threat = L2(float("inf"))
     steps: Count = 20
-    overshoot: float = 0.02
+    overshoot: NonNegative = 0.02
     mean: tuple[float, ...] = CIFAR_MEAN
-    std: tuple[float, ...] = CIFAR_STD
+    std: tuple[Positive, ...] = CIFAR_STD
     """The normalisation whose space is clipped; grey images take the average of the channels."""
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:

@@ -22,7 +22,7 @@ from holdfast.attacks.surface import on_the_surface
 from holdfast.attacks.watched import Watched
 from holdfast.attacks.wrong_classes import wrong_classes
 from holdfast.errors import require
-from holdfast.fields import Count, Interval
+from holdfast.fields import Count, Interval, Positive
 from holdfast.objectives import Towards, difference, is_correct, margin, of_margin
 from holdfast.rng import Stream
 from holdfast.threats import L1, L2, Linf, NormalisedLinf, Threat, per_image
@@ -45,11 +45,11 @@ class FAB(Attack):
 
     threat: Threat = L2(math.inf)
     steps: Count = 100
-    alpha_max: float = 0.1
+    alpha_max: Annotated[float, Interval(0, 1)] = 0.1
     """The largest weight of the way back to the image."""
-    eta: float = 1.05
+    eta: Positive = 1.05
     """How far a step goes over the plane."""
-    beta: float = 0.9
+    beta: Annotated[float, Interval(0, 1)] = 0.9
     """How far an image that is broken goes back towards where it came from."""
     restarts: Count = 1
     """Runs from the image itself, then from random points half an eps away, with what still holds."""
@@ -103,9 +103,9 @@ class FABT(Attack):
     steps: Count = 100
     classes: Count = 9
     """How many wrong classes are tried, as far as there are so many."""
-    alpha_max: float = 0.1
-    eta: float = 1.05
-    beta: float = 0.9
+    alpha_max: Annotated[float, Interval(0, 1)] = 0.1
+    eta: Positive = 1.05
+    beta: Annotated[float, Interval(0, 1)] = 0.9
 
     def run(self, model: Watched, images: Images, targets: Targets, start: Images | None, stream: Stream) -> Images:
         """Look for the boundary to the class of each rank, and keep the shortest way."""

@@ -21,7 +21,7 @@ class MIM(Attack):
     steps: Count = 10
     step_size: NonNegative | None = None
     """eps / steps where none is given, as in the paper; 2.5 eps / steps in L1, which the paper leaves open."""
-    decay: float = 1.0
+    decay: NonNegative = 1.0
     """How much of the sum stays; a quarter of it in L1: there old gradients would choose the same few values again."""
     objective: Objective = cross_entropy
 

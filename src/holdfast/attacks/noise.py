@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from holdfast.attacks.attack import Attack, full_step
 from holdfast.attacks.watched import Watched
+from holdfast.fields import NonNegative
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, Threat
 from holdfast.types import Images, Targets
@@ -47,7 +48,7 @@ class GaussianNoise(Attack):
     threats: ClassVar[tuple[type[Threat], ...]] = (Linf, L2, L1, L0)
 
     threat: Threat = Linf()
-    deviation: float | None = None
+    deviation: NonNegative | None = None
     """Standard deviation in pixels; half of eps where none is given."""
     seed: int = 0
 

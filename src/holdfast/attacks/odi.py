@@ -5,7 +5,7 @@ Where the authors take steps of 2/255 to the end, the climb here shrinks its ste
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 
@@ -13,7 +13,7 @@ from holdfast.attacks.attack import Attack, input_gradient, succeeded
 from holdfast.attacks.reached import Reached, restarted
 from holdfast.attacks.short_climb import short_climb
 from holdfast.attacks.watched import Watched
-from holdfast.fields import Count
+from holdfast.fields import Count, Interval
 from holdfast.objectives import margin
 from holdfast.rng import Stream
 from holdfast.threats import L0, L1, L2, Linf, NormalisedLinf, Threat
@@ -32,7 +32,7 @@ class ODI(Attack):
     threat: Threat = Linf()
     steps: Count = 20
     """Gradients of each climb, those of its start left out."""
-    direction_steps: int = 2
+    direction_steps: Annotated[int, Interval(0)] = 2
     """Steps of full size along the outputs' random direction (section 4.1 of the paper); 0 starts at a random point."""
     restarts: Count = 1
     objective: Objective = margin

@@ -5,6 +5,7 @@ from what it gives back, in pixels or in what the classifier says. Carlini and W
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from holdfast.attacks.attack import at_rest
 from holdfast.defences.detector import BATCH, Detector, Score
 from holdfast.errors import require
-from holdfast.fields import Count, NonNegative, Positive, Share
+from holdfast.fields import Count, Interval, NonNegative, Positive
 from holdfast.metrics import threshold_at
 from holdfast.models import build
 from holdfast.types import Images, Logits, PerImage
@@ -28,7 +29,7 @@ class MagNetDetector(Detector):
 
     temperatures: tuple[Positive, ...] = (10.0, 40.0)
     """What logits are divided by before the divergence, one measure each."""
-    drop: Share = 0.005
+    drop: Annotated[float, Interval(0, 1, "()")] = 0.005
     """The share of clean images above each measure's own threshold: the authors' for CIFAR-10; for MNIST 0.001."""
     noise: NonNegative = 0.1
     """The deviation of the noise that the auto-encoder is trained with; the authors take 0.1 on MNIST."""

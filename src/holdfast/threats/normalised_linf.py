@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import require, shown
-from holdfast.fields import NonNegative, Positive
+from holdfast.fields import NonNegative
 from holdfast.rng import Stream
 from holdfast.threats.threat import ROUNDING, Threat, norm, per_image
 from holdfast.types import Images, PerImage
@@ -23,7 +23,7 @@ class NormalisedLinf(Threat):
     """
 
     eps: NonNegative = 0.031
-    std: tuple[Positive, ...] = CIFAR_STD
+    std: tuple[float, ...] = CIFAR_STD
     """The standard deviation of each channel; one number for all, or, where images are grey, several by which one
     channel is normalised side by side: the smallest counts, so that none of the copies moves further than eps."""
 

@@ -155,7 +155,8 @@ def evaluate(cell: Cell, networks: Mapping[str, nn.Module], images: Images, labe
 def judge(model: Network, images: Images) -> Tensor:
     """Return the float32 logits of the network at rest; NaN is an error, not an answer.
 
-    Who is right in longer numbers is right in these: rows that rounding would tie are less their highest logit.
+    Who is right in longer numbers is right in these, by the highest logit: rows that rounding would tie there are less
+    it. Among the highest few, ties of the others stay.
     """
     with at_rest(model), torch.autocast(images.device.type, enabled=False), exact_products(images.device):
         logits: Tensor = ask(model, images)

@@ -12,6 +12,7 @@ from holdfast.auditing.checks_survivors import random_search
 from holdfast.auditing.engine import Begun, InOrder, Move, Subject, go_on, run_moves, stages_of, untold
 from holdfast.auditing.part import part
 from holdfast.auditing.schedule import moves_of
+from holdfast.storage.describe import short_repr
 from holdfast.threats import Threat
 from tests.auditing.tiny import linear
 
@@ -44,7 +45,7 @@ class Narrow(nn.Module):
         return self.network(images)
 
 
-@pytest.mark.parametrize("attack", [OnePixel(L0(1), generations=3, population=9), SPSA(Linf(0.1), 3, 40)], ids=str)
+@pytest.mark.parametrize("attack", [OnePixel(L0(1), 3, 9), SPSA(Linf(0.1), 3, 40)], ids=short_repr)
 def test_the_network_is_shown_no_more_than_the_batch(attack: Attack) -> None:
     network, images = Narrow(), torch.rand(7, 1, 4, 4)
     labels = network(images).argmax(1)

@@ -96,6 +96,14 @@ def test_processes_that_audit_different_things_are_refused(what: str, another: d
             audit(each, torch.rand(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64), Linf(0.1), "fast")
 
 
+def test_networks_that_know_their_device_have_one_name() -> None:
+    first, second = nn.Linear(4, 2), nn.Linear(4, 2)
+    second.load_state_dict(first.state_dict())
+    for rank, network in enumerate((first, second)):
+        network.where = f"cuda:{rank}"  # type: ignore[assignment]
+    assert name_of_network(first) == name_of_network(second)
+
+
 def test_networks_of_other_weights_have_other_names() -> None:
     networks = [nn.Linear(4, 2) for _ in range(2)]
     names = [

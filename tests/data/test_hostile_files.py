@@ -71,6 +71,13 @@ def test_channels_of_16_bits_are_refused_and_not_cut(colours: int, channels: int
         ImageSet.of([(picture, 0)])
 
 
+def test_pictures_of_16_bits_a_pixel_are_read() -> None:
+    sizes = struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 3, 8, 0, 0, 0, 0) + struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    magenta = struct.pack("<2sIHHI", b"BM", 74, 0, 0, 66) + sizes + struct.pack("<4H", *[0xF81F] * 4)
+    with Image.open(io.BytesIO(magenta)) as picture:
+        assert ImageSet.of([(picture, 0)]).pixels[0, :, 0, 0].tolist() == [255, 0, 255]
+
+
 @pytest.mark.parametrize("side", [6_000, 12_000, 20_000, 100_000])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_picture_that_claims_too_much_is_refused_by_its_header(side: int, first: bool, pets: Path) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -211,6 +212,27 @@ def test_a_bank_of_a_network_that_cannot_be_attacked_leaves_nothing(tmp_path: Pa
     with pytest.raises(ModelFault):
         bank(SAVED, data, lineage)
     assert files(tmp_path) == []
+
+
+def test_a_bank_that_was_begun_stays_whatever_its_network_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage, data = finished(tmp_path)
+    module = importlib.import_module("holdfast.methods.bank")
+    monkeypatch.setattr(module, "CHUNK", 4)
+    climb, calls = module.climbs, iter(range(2))
+
+    def once(*given: Any) -> Any:
+        if next(calls) > 0:
+            raise ModelFault("no memory")
+        return climb(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "climbs", once)
+        with pytest.raises(ModelFault, match="no memory"):
+            bank(SAVED, data, lineage)
+    assert any(path.suffix == ".part" for path in files(tmp_path))
+    assert len(bank(SAVED, data, lineage).saved) == 6
 
 
 def test_a_bank_that_was_not_yet_signed_is_checked_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

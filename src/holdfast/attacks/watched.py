@@ -116,7 +116,8 @@ LONGER = (torch.float64, torch.int64, torch.int32)
 def in_float32(logits: Tensor) -> Logits:
     """Return a table of logits in float32; rows whose highest ones rounding would tie, less their highest.
 
-    The answers of a float64 network around 1e9 are 64 apart in float32, and a tie is no right answer.
+    The answers of a float64 network around 1e9 are 64 apart in float32, and a tie is no right answer. Ties below the
+    highest logit stay.
     """
     near = logits.float()
     if logits.dtype not in LONGER:

@@ -54,8 +54,8 @@ def interrupted(subject: Part) -> Finding:
     return finding(False, 0.0, 0.0, "")
 
 
-TINY = 1e-30
-"""A gradient whose largest entry is below this counts as none: nothing scales it up again."""
+TINY = torch.finfo(torch.float32).tiny
+"""A gradient whose largest entry is below this counts as none: a step along it is not of full size."""
 ZERO = 0.04
 """Share of the images without a gradient: 1.6 % at most on honest networks, 4.7 % at least on those that have steps."""
 LOOKS = 4

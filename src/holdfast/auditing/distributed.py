@@ -1,6 +1,5 @@
 """Several processes on one audit: each takes some batches of every move, then all know what all have found."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,12 +7,11 @@ from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.auditing.engine_state import CLEAN, Progress
 from holdfast.data.stored_images import AT_ONCE
 from holdfast.errors import UsageError, require
-from holdfast.storage.behaviour import network_fingerprint
 from holdfast.storage.fingerprint import name_of_tensors
 from holdfast.storage.modules_behind import modules_behind
 from holdfast.types import Network, PerImage, Rows
@@ -76,10 +74,10 @@ def differing(**said: object) -> list[str]:
 
 
 def name_of_network(model: Network) -> str:
-    """Return a name of a network, or of the weights behind a function; none where nothing can be said."""
-    if isinstance(model, nn.Module):
-        with suppress(Exception):  # a stranger's network may hold what cannot be written down
-            return network_fingerprint(model)
+    """Return a name of the weights and statistics behind a network.
+
+    Of these alone: a network may hold in which process, or on which device, it is.
+    """
     held = [(part.named_parameters(recurse=False), part.named_buffers(recurse=False)) for part in modules_behind(model)]
     return name_of_tensors({f"{i}.{name}": each for i, both in enumerate(held) for name, each in chain(*both)})
 

@@ -4,6 +4,7 @@ The files are a stranger's: only these two kinds are decoded, whatever a file is
 no more than `MOST_PIXELS`.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -164,8 +165,9 @@ def in_colour(picture: Image.Image) -> Image.Image:
 
 def check_kind(name: str, picture: Image.Image) -> None:
     """Refuse a picture of other pixels than those of 8 bits a channel."""
-    # Pillow cuts colours of 16 bits to 8, and says so only in how it is going to decode them: "RGB;16B".
-    cut = ";16" in str(getattr(picture, "tile", ""))
+    # Pillow cuts colours of 16 bits to 8, and says so only in how it is going to decode them: "RGB;16B". "BGR;16" is of
+    # 16 bits a pixel.
+    cut = re.search("(?<!BGR);16", str(getattr(picture, "tile", "")))
     words = f"{name} has pixels of kind {picture.mode}{' of 16 bits' if cut else ''}"
     wanted = "holdfast reads pictures of 8 bits a channel"
     require(picture.mode in GREY | COLOUR and not cut, f"{words}; {wanted}", BadImages)

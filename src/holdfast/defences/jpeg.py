@@ -7,7 +7,7 @@ ITU-T T.81 and JFIF 1.02, as libjpeg codes them by default: bytes, YCbCr, chroma
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from holdfast.defences.defence import Defence
 from holdfast.fields import Interval
-from holdfast.models.straight_through import straight_through
 
 LUMA = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55),
@@ -64,7 +63,7 @@ class JPEG(Defence):
         The gradient then tells which cosines can be brought to another multiple, and which are rounded away. Where the
         decoder cuts values off it is 1: white comes back a little above 255, and would else have none.
         """
-        return self._coded(images, straight_through(_cut, _as_they_are), _smoothly_quantised)
+        return self._coded(images, _CutThrough.apply, _smoothly_quantised)
 
     def _coded(self, images: Pixels, cut: Cut, coding: Coding) -> Pixels:
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 does not hold a byte's worth of cosines
@@ -132,8 +131,20 @@ def _cut(values: Tensor) -> Tensor:
     return values.clamp(0, 255)
 
 
-def _as_they_are(values: Tensor) -> Tensor:
-    return values
+class _CutThrough(torch.autograd.Function):
+    """What is cut off forward, the gradient as it is backward."""
+
+    @staticmethod
+    def forward(values: Tensor) -> Tensor:
+        return _cut(values)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return gradient
 
 
 def _bytes(values: Tensor) -> Tensor:

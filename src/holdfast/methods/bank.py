@@ -139,9 +139,10 @@ def write(path: Path, model: nn.Module, clean: Tensor, labels: Labels, said: dic
         fill(part, told, digests, model, clean, labels, said)
     except NotWritten:
         raise  # there may be room next time
-    except HoldfastError:  # the network cannot be attacked, and will not be next time
-        part.unlink(missing_ok=True)
-        told.unlink(missing_ok=True)
+    except HoldfastError:
+        if not digests:  # the network cannot be attacked, and will not be next time
+            part.unlink(missing_ok=True)
+            told.unlink(missing_ok=True)
         raise
     part.replace(path)
     write_json(path.with_suffix(".json"), said | {"checksum": checksum(path)})

@@ -31,7 +31,7 @@ def look(model: Watched, x: Images, targets: Targets, objective: Objective) -> t
 
 
 def begin(model: Watched, images: Images, targets: Targets, start: Images | None, objective: Objective) -> Images:
-    """Return a copy of what a walk begins with: the start, if there is one, of an image that is not broken itself."""
+    """Return what a walk begins with: the start where one is given, but the image itself where it is broken already."""
     if start is None:
         return images.clone()
     return torch.where(per_image(answer(model, images, targets, objective)[1]), images, start)

@@ -58,8 +58,8 @@ def audit(
     every verdict, is float32. The processes of a process group share the work: each of them calls this, with the same
     network and arguments, and gets the same report; the folder must be one that all of them see. A network with
     defences (`defend`) is attacked as each of its views first, then through the one that did best; where they draw at
-    random, the mean of many draws is judged. Attacks show the network at most `batch` images at once, checks too,
-    or 64 where the batch is smaller.
+    random, the mean of many draws is judged. Attacks show the network at most `batch` images at once; checks
+    show it at most `batch` or 64, whichever is more.
 
     Raises:
         UnknownName: there is no such effort or precision.

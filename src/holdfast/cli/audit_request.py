@@ -67,7 +67,7 @@ class Audit:
     """The number format of the first short attacks, float32 or bfloat16; everything else is float32."""
     batch: int = 250
     """Images attacked at once. The result depends on it only behind a defence that draws at random. The checks show the
-    network at most as many at once, or 64 where the batch is smaller."""
+    network at most this many at once, or 64, whichever is more."""
     device: str = "auto"
     """auto (cuda where there is one, else cpu), cpu, cuda or cuda:N."""
 

@@ -64,7 +64,7 @@ class Scale:
 
 
 def check_seeds(title: str, seeds: Sequence[int]) -> None:
-    """Refuse what has no mean over seeds: none of them, and one twice, whose values have no spread.
+    """Refuse no seed at all, and a seed that is given twice: its values are equal, and their spread says nothing.
 
     Raises:
         BadValue: they are not each given once.
